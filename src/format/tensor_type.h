@@ -1,0 +1,19 @@
+// The element types a tensor in a model file can have, and their block sizes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace memagent {
+
+enum class TensorType { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ4_K, kQ5_K, kQ6_K };
+
+// Elements are stored in blocks of `elements` that take `bytes` (GGUF's definitions).
+struct BlockSize {
+  std::int32_t elements;
+  std::int32_t bytes;
+};
+BlockSize block_size(TensorType type);
+const char* to_string(TensorType type);  // "F32", "Q4_K", ...
+
+}  // namespace memagent
