@@ -11,7 +11,9 @@ namespace memagent {
 
 // `row` holds out.size() elements of `type` in whole blocks.
 void dequantize_row(TensorType type, std::span<const std::byte> row, std::span<float> out);
-// Writes F32, F16, BF16, Q8_0 or Q4_0, rounding to nearest; the others throw Error(kUsage).
+// Any type, rounding to nearest. F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1 equal ggml's
+// reference quantisers byte for byte; the K types are plain roundings without ggml's search for
+// better scales.
 void quantize_row(TensorType type, std::span<const float> values, std::span<std::byte> row);
 
 // 32 consecutive elements of a quantised row as integers, exactly:

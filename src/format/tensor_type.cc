@@ -1,5 +1,7 @@
 #include "format/tensor_type.h"
 
+#include <algorithm>
+
 namespace memagent {
 
 BlockSize block_size(TensorType type) {
@@ -55,6 +57,18 @@ const char* to_string(TensorType type) {
       return "Q6_K";
   }
   return "unknown";
+}
+
+std::optional<TensorType> parse_tensor_type(std::string_view name) {
+  const auto same = [](char a, char b) {
+    const char upper = b >= 'a' && b <= 'z' ? static_cast<char>(b - 'a' + 'A') : b;
+    return a == upper;
+  };
+  for (const TensorType type : kTensorTypes) {
+    const std::string_view known = to_string(type);
+    if (std::equal(known.begin(), known.end(), name.begin(), name.end(), same)) return type;
+  }
+  return std::nullopt;
 }
 
 }  // namespace memagent
