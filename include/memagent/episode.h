@@ -7,8 +7,9 @@
 //
 //   while (true) {
 //     switch (episode.need()) {
-//       case Need::kSection:     episode.give_section(...) or episode.end_of_document(); break;
+//       case Need::kAccept:      commit(episode.accept(), episode.state()); break;
 //       case Need::kGeneration:  auto turn = episode.take_generation(); model.submit(...); break;
+//       case Need::kSection:     episode.give_section(...) or episode.end_of_document(); break;
 //       case Need::kWait:        episode.give_generation(turn_id, result); break;
 //       case Need::kFinished:    return episode.answer();
 //     }
@@ -17,7 +18,16 @@
 // Reading ahead: with lookahead B, up to B updates are asked for at once, all against the memory at
 // hand. Results are accepted in document order while the memory stays the same, token for token;
 // from the first change on, the rest are discarded and asked again. The accepted trajectory is the
-// same for every B (where the model's responses are a function of the request).
+// same for every B (where the model's responses are a function of the request): the seed of a
+// conversation derives from (episode seed, kind, pass, section), not from when it was asked for.
+//
+// Accepting is a step of its own: results may come in any order and any number, but state() changes
+// by one conversation per accept(), and depends on nothing but the conversations accepted. What is
+// saved after one of them and restored therefore goes on as if nothing had happened.
+//
+// Failures: a generation that failed is asked for again, as often as the driver lets it; the memory
+// never sees it. A driver that has lost patience either drops the Episode, whose state() is then as
+// good as ever, or calls give_up(), which accepts the step as Decision::kFailed.
 //
 // Not thread-safe; one Episode is used by one thread at a time.
 #pragma once
@@ -72,15 +82,17 @@ struct EpisodeState {
   std::int64_t generated_tokens = 0;
   std::int64_t memory_changes = 0;
   std::int64_t malformed = 0;
-  std::int64_t failed = 0;
+  std::int64_t failed = 0;     // steps given up (Decision::kFailed)
   std::int64_t truncated = 0;  // responses cut at their budget
   bool stopped_early = false;  // a gated response ended the reading
-  // Work thrown away by reading ahead (not part of the trajectory).
+  // Not part of the trajectory: generations that failed and were asked again, and work thrown away
+  // by reading ahead.
+  std::int64_t retried_generations = 0;
   std::int64_t discarded_generations = 0;
   std::int64_t discarded_generated_tokens = 0;
 };
 
-enum class Need { kSection, kGeneration, kWait, kFinished };
+enum class Need { kAccept, kGeneration, kSection, kWait, kFinished };
 
 // A generation the Episode asks for. Hand its result back under the same turn id.
 struct Turn {
@@ -101,9 +113,11 @@ class Episode {
   Episode(Episode&&) noexcept;
   Episode& operator=(Episode&&) noexcept;
 
-  // kSection before kGeneration when both could be had; kWait while turns are out and nothing else
-  // can be asked for.
+  // The first of kAccept, kGeneration, kSection that is possible; kWait while turns are out and
+  // nothing else can be asked for. A section may be withheld while turns are out.
   Need need() const;
+  // False once no section of any pass will be wanted any more.
+  bool reading() const;
 
   // Which section is wanted: (pass, index). Only when need() is kSection.
   std::int32_t wanted_pass() const;
@@ -115,13 +129,18 @@ class Episode {
   // Only when need() is kGeneration.
   Turn take_generation();
   // Results may come in any order; those of discarded turns are counted and ignored.
+  // One that failed or was cancelled by others goes back to kGeneration, under the same turn id.
   void give_generation(std::uint64_t turn_id, GenerationResult result);
-  // Turns whose results no longer matter, since the last call: cancel them.
+  // As give_generation, but for good: the step is accepted as Decision::kFailed.
+  void give_up(std::uint64_t turn_id, GenerationResult result);
+  // Turns whose results no longer matter, since the last call: cancel them. Their results may still
+  // be handed in, for the statistics.
   std::vector<std::uint64_t> take_discarded();
-  // Conversations accepted since the last call, in order. Commit them before asking for more.
-  std::vector<Conversation> take_accepted();
 
-  // What has been accepted. Save it together with take_accepted().
+  // Only when need() is kAccept. Accepts the next conversation in document order. Commit it
+  // together with state() before anything else.
+  Conversation accept();
+
   const EpisodeState& state() const;
   const EpisodeConfig& config() const;
   const std::string& question() const;

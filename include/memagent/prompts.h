@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "memagent/language_model.h"
 #include "memagent/trajectory.h"
@@ -44,13 +45,15 @@ struct PromptSet {
   std::string gate_stop;
   // Templates with {question}, {memory}, {section}; index by Policy, then Layout.
   std::string update[2][2];
-  std::string answer;  // {question}, {memory}
-  std::string system;  // empty: no system message
+  std::string answer;     // {question}, {memory}
+  std::string system;     // empty: no system message
+  std::string plain_cue;  // ends a prompt in ChatFormat::kPlain, so that a base model goes on there
 };
 
 // The set built into the program.
 const PromptSet& default_prompts();
-// Reads a prompt file. Throws Error(kBadInput) naming key and line; unknown keys are errors.
+// Reads a prompt file. Throws Error(kBadInput) naming key and line; unknown and missing keys, and
+// placeholders that are missing, repeated or in the wrong order for the layout, are errors.
 PromptSet load_prompts(const std::string& path);
 // The format that belongs to a model: told from its chat template and special tokens.
 ChatFormat detect_chat_format(const LanguageModel& model);
@@ -61,15 +64,16 @@ class PromptRenderer {
   // vocabulary lacks a control token of the format.
   PromptRenderer(PromptSet prompts, ChatFormat format, std::shared_ptr<const Tokenizer> tokenizer,
                  bool as_tokens, bool suppress_thinking);
-  // As above with everything told from the model.
+  // As above with everything told from the model. Thinking is suppressed where the chat template
+  // has a switch for it (Qwen3).
   PromptRenderer(PromptSet prompts, const LanguageModel& model);
   ~PromptRenderer();
   PromptRenderer(const PromptRenderer&) = delete;
   PromptRenderer& operator=(const PromptRenderer&) = delete;
 
-  Prompt update(Policy policy, Layout layout, const TokenText& question, const TokenText& memory,
-                const TokenText& section) const;
-  Prompt answer(const TokenText& question, const TokenText& memory) const;
+  Prompt update(Policy policy, Layout layout, const TokenTextView& question,
+                const TokenTextView& memory, const TokenTextView& section) const;
+  Prompt answer(const TokenTextView& question, const TokenTextView& memory) const;
   // Leading tokens of update() that depend on neither question nor memory; 0 for question-first.
   std::int32_t shared_prefix_tokens(Layout layout, Policy policy,
                                     std::int64_t section_tokens) const;
@@ -77,6 +81,11 @@ class PromptRenderer {
   // stated allowance for the server's chat template.
   std::int32_t update_overhead_tokens(Policy policy, Layout layout) const;
   std::int32_t answer_overhead_tokens() const;
+  // Response tokens an update needs besides the memory: the longest gate line, with some slack; 0
+  // for overwrite.
+  std::int32_t header_tokens(Policy policy) const;
+  // Tokens of a text as budgets count them, whether or not prompts are rendered as tokens.
+  std::int32_t count_tokens(std::string_view text) const;
 
   // Text as the renderer's own tokens (or as text alone).
   TokenText encode(std::string text) const;

@@ -1,52 +1,86 @@
-// Drives many Episodes over one LanguageModel.
+// Drives many Episodes, over one or many documents, with one LanguageModel.
 //
 // Episodes over the same document share one reading of it: sections are held only while some
-// Episode may still want them, so memory does not grow with the document.
+// Episode may still want them, so memory does not grow with the document. Episodes take turns
+// asking the model, one request each, oldest asker first. The work per event (a result, a section,
+// a request) does not depend on how many Episodes there are.
+//
+// Used by the thread that owns the model. Other threads set `stop` and call LanguageModel::wake().
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <vector>
 
 #include "memagent/document.h"
 #include "memagent/episode.h"
+#include "memagent/error.h"
 #include "memagent/language_model.h"
 
 namespace memagent {
 
-// Called on the runner's thread. An exception from a callback ends the run and passes through.
+// What to do with an Episode that cannot go on.
+enum class AfterFailure {
+  kEndRun,      // throw the error out of Runner::run()
+  kEndEpisode,  // leave this Episode where it is, go on with the others
+  kSkipStep,    // accept the step as Decision::kFailed and go on; kEndEpisode where the document or
+                // the Episode itself is at fault
+};
+
+// Called on the runner's thread, from within Runner::run(). Callbacks may add documents and
+// Episodes to the Runner. An exception from a callback ends the run and passes through.
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
-  // A step was accepted; nothing that depends on it has been asked for yet.
+  // A step was accepted; `state` is the Episode just after it, and nothing that depends on the step
+  // has been asked for yet.
   virtual void on_conversation(std::size_t episode, const Episode& state,
                                const Conversation& conversation);
   virtual void on_finished(std::size_t episode, const Episode& state);
-  // At least every `RunnerOptions::tick_ms` while waiting, for progress bars.
+  // max_failures generations of this Episode failed in a row (kModel), its document could not be
+  // read (kBadInput) or is not the one its state was saved with (kUsage), or the model refuses its
+  // requests (kUsage).
+  virtual AfterFailure on_failed(std::size_t episode, const Episode& state, const Error& error);
+  // At least every RunnerOptions::tick_ms while waiting, for progress bars, and after a wake().
   virtual void on_tick();
 };
 
 struct RunnerOptions {
-  std::int32_t max_in_flight = 0;     // 0: Capabilities::parallel
+  std::int32_t max_in_flight = 0;     // requests; 0: Capabilities::parallel
   std::int32_t section_window = 256;  // sections the fastest Episode may be ahead of the slowest
   std::int32_t tick_ms = 100;
-  std::int32_t max_failures = 3;  // consecutive failed generations of one Episode that end the run
+  std::int32_t max_failures = 3;  // consecutive failed generations of one Episode: on_failed()
   const std::atomic<bool>* stop = nullptr;  // set: finish the commit under way, throw kInterrupted
 };
 
 class Runner {
  public:
   Runner(LanguageModel& model, RunnerOptions options);
-  // Runs all episodes over one document until all are finished. Throws Error(kInterrupted) when
-  // stopped, Error(kModel) when an Episode's generations keep failing; accepted steps stay
-  // accepted.
-  void run(std::vector<Episode>& episodes, SectionReader& document, RunObserver& observer);
+  ~Runner();  // cancels what it still has in flight
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  // A document to read, at its first section. Borrowed until the Runner is gone. Numbered from 0.
+  std::size_t add_document(SectionReader& document);
+  // An Episode over one of the documents, fresh or restored. Borrowed until it is finished or has
+  // failed. Numbered from 0. Throws Error(kUsage) if its passes need a document that can be read
+  // again and this one cannot.
+  std::size_t add_episode(Episode& episode, std::size_t document);
+  // Until every Episode is finished or has failed; then nothing of the Runner's is in flight.
+  // Throws Error(kInterrupted) when stopped, and what on_failed() says to throw. Accepted steps
+  // stay accepted: after an exception make new Episodes from the old ones' state() and a new
+  // Runner.
+  void run(RunObserver& observer);
 
  private:
-  LanguageModel& model_;
-  RunnerOptions options_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
+
+// All episodes over one document; an Episode's number is its place in the vector.
+void run_episodes(LanguageModel& model, std::vector<Episode>& episodes, SectionReader& document,
+                  RunObserver& observer, const RunnerOptions& options = {});
 
 }  // namespace memagent

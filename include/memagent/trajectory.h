@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "memagent/language_model.h"
@@ -15,11 +17,13 @@ enum class ConversationKind { kUpdate, kAnswer };
 
 // What an update response meant under the policy.
 enum class Decision {
-  kOverwrite,  // the response is the new memory
-  kKeep,       // the memory stays as it was, token for token
-  kMalformed,  // a gated response that could not be parsed: taken as overwrite
-  kFailed,     // the generation failed: the memory stays as it was
-  kAnswer,     // an answer conversation
+  kOverwrite,  // the response, or what follows its gate line, is the new memory
+  kKeep,       // a gated response said so: the memory stays as it was, token for token
+  kMalformed,  // not in the policy's form. A gated response without a readable gate line is taken
+               // as overwrite; one that offers only white space as memory, under any policy, leaves
+               // the memory as it was
+  kFailed,  // the generation failed for good: the memory stays as it was, an answer is empty
+  kAnswer,  // an answer conversation
 };
 const char* to_string(ConversationKind kind);
 const char* to_string(Decision decision);
@@ -31,6 +35,14 @@ struct TokenText {
   bool operator==(const TokenText&) const = default;
 };
 
+// The same without owning it. Made of whatever has tokens and text; lives as long as that does.
+struct TokenTextView {
+  std::span<const TokenId> tokens;
+  std::string_view text;
+  TokenTextView(std::span<const TokenId> t, std::string_view s) : tokens(t), text(s) {}
+  TokenTextView(const TokenText& t) : tokens(t.tokens), text(t.text) {}  // NOLINT: a view of it
+};
+
 struct Conversation {
   ConversationKind kind = ConversationKind::kUpdate;
   std::int32_t pass = 0;            // 0-based pass over the document
@@ -38,6 +50,8 @@ struct Conversation {
   std::int64_t section_byte_begin = 0;
   std::int64_t section_byte_end = 0;
   Prompt prompt;  // dropped unless EpisodeConfig::keep_prompts
+  // As the model gave it, except that `id` is 0: the same trajectory is the same bytes whatever the
+  // order it was asked in.
   GenerationResult response;
   Decision decision = Decision::kOverwrite;
   bool stop_reading = false;  // a gated response said that reading can stop
