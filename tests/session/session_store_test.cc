@@ -1,0 +1,355 @@
+// The store through its public header, in processes that are killed, files that are damaged and
+// disks that are full. Raw SQLite is used only to damage files.
+#include "memagent/session_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "memagent/error.h"
+
+namespace memagent {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+class SessionStoreTest : public testing::Test {
+ protected:
+  SessionStoreTest() {
+    std::string pattern = testing::TempDir() + "memagent-session-XXXXXX";
+    folder_ = mkdtemp(pattern.data());
+    path_ = folder_ + "/deep/folder/store.sqlite";
+  }
+  ~SessionStoreTest() override { fs::remove_all(folder_); }
+
+  SessionSpec spec() const {
+    SessionSpec spec;
+    spec.settings_json = R"({"policy":"gated","section_tokens":5000})";
+    spec.questions = {"Who?", "Where?"};
+    spec.document = {"book.txt", 1000, 0xFEDCBA9876543210ULL};
+    return spec;
+  }
+
+  // Runs `body` in a child process and gives its wait status; exit code 9 for an exception.
+  static int in_child(const std::function<void()>& body) {
+    const pid_t child = fork();
+    if (child == 0) {
+      try {
+        body();
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        _exit(9);
+      }
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return status;
+  }
+
+  std::string folder_;
+  std::string path_;
+};
+
+// The message of the Error that `body` throws, "KIND: message"; empty if it throws none.
+std::string error_of(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return std::to_string(exit_code(error.kind())) + ": " + error.what();
+  }
+  return "";
+}
+
+TEST_F(SessionStoreTest, KeepsWhatWasCommitted) {
+  {
+    SessionStore store(path_);
+    EXPECT_TRUE(store.list().empty());
+    Session session = store.open("first", spec());
+    EXPECT_FALSE(session.continued());
+    session.commit(0, "state a", "line a");
+    session.commit(1, "state b", "line b");
+    session.commit(0, "state c", "line c");
+  }
+  SessionStore store(path_, SessionStore::Mode::kExisting);
+  {
+    Session session = store.open("first", spec());
+    EXPECT_TRUE(session.continued());
+    EXPECT_EQ(session.info().conversations, 3);
+    EXPECT_EQ(session.info().status, SessionStatus::kReading);
+    EXPECT_THAT(session.info().states_json, ElementsAre("state c", "state b"));
+    EXPECT_TRUE(store.find("first")->conversations == 3);
+    session.commit(1, "state d", "line d");
+    session.finish();
+  }
+  std::string lines;
+  store.visit_conversations("first", [&](std::size_t question, std::string_view line) {
+    lines += std::to_string(question) + " " + std::string(line) + "\n";
+  });
+  EXPECT_EQ(lines, "0 line a\n1 line b\n0 line c\n1 line d\n");
+  const SessionInfo info = *store.find("first");
+  EXPECT_EQ(info.status, SessionStatus::kFinished);
+  EXPECT_FALSE(info.running);
+  EXPECT_EQ(info.spec.questions, spec().questions);
+  EXPECT_EQ(info.spec.document.hash, spec().document.hash);
+  EXPECT_EQ(info.spec.settings_json, spec().settings_json);
+  EXPECT_LE(info.created, info.updated);
+}
+
+TEST_F(SessionStoreTest, ListsAndRemoves) {
+  SessionStore store(path_);
+  { const Session one = store.open("one", spec()); }
+  { const Session two = store.open("two", spec()); }
+  EXPECT_EQ(store.list().size(), 2U);
+  EXPECT_TRUE(store.remove("one"));
+  EXPECT_FALSE(store.remove("one"));
+  EXPECT_FALSE(store.find("one").has_value());
+  ASSERT_EQ(store.list().size(), 1U);
+  EXPECT_EQ(store.list()[0].name, "two");
+  // A new session of the same name starts from nothing.
+  const Session again = store.open("one", spec());
+  EXPECT_FALSE(again.continued());
+  EXPECT_EQ(again.info().conversations, 0);
+}
+
+TEST_F(SessionStoreTest, FilesArePrivate) {
+  const SessionStore store(path_);
+  struct stat status {};
+  ASSERT_EQ(stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST_F(SessionStoreTest, RefusesToContinueSomethingElse) {
+  SessionStore store(path_);
+  { const Session session = store.open("s", spec()); }
+  const auto refused = [&](const std::function<void(SessionSpec&)>& change) {
+    SessionSpec changed = spec();
+    change(changed);
+    return error_of([&] { store.open("s", changed); });
+  };
+  EXPECT_THAT(
+      refused([](SessionSpec& s) { s.settings_json = R"({"section_tokens":4000})"; }),
+      AllOf(HasSubstr("2: session 's': section_tokens was 5000, now 4000"), Not(HasSubstr("\n"))));
+  EXPECT_THAT(refused([](SessionSpec& s) { s.questions[1] = "When?"; }),
+              HasSubstr("2: session 's': question 2 was \"Where?\", now \"When?\""));
+  EXPECT_THAT(refused([](SessionSpec& s) { s.questions.pop_back(); }),
+              HasSubstr("2: session 's': has 2 questions, now 1"));
+  EXPECT_THAT(refused([](SessionSpec& s) { s.document.bytes = 1001; }),
+              HasSubstr("3: session 's': the document book.txt has changed: 1001 bytes, was 1000"));
+  EXPECT_THAT(refused([](SessionSpec& s) { s.document.hash = 1; }), HasSubstr("other content"));
+  // What is not compared, or merely moved, is no difference; a refusal leaves no lock.
+  EXPECT_EQ(refused([](SessionSpec& s) {
+              s.settings_json = "{}";
+              s.document.name = "moved.txt";
+            }),
+            "");
+}
+
+TEST_F(SessionStoreTest, BadNames) {
+  SessionStore store(path_);
+  EXPECT_THAT(error_of([&] { store.open("", spec()); }), HasSubstr("2: --session"));
+  EXPECT_THAT(error_of([&] { store.open("a\nb", spec()); }), HasSubstr("control characters"));
+  EXPECT_EQ(error_of([&] { store.open("Ünïcode, 'quotes' and spaces", spec()); }), "");
+}
+
+TEST_F(SessionStoreTest, OneRunnerAtATime) {
+  SessionStore store(path_);
+  SessionStore other(path_);
+  {
+    const Session held = store.open("s", spec());
+    const std::string expected = "being run by process " + std::to_string(getpid());
+    EXPECT_THAT(error_of([&] { store.open("s", spec()); }), HasSubstr(expected));
+    EXPECT_THAT(error_of([&] { other.open("s", spec()); }), HasSubstr(expected));
+    EXPECT_THAT(error_of([&] { other.remove("s"); }), HasSubstr(expected));
+    EXPECT_TRUE(other.find("s")->running);
+    EXPECT_EQ(error_of([&] { other.open("another", spec()); }), "");
+  }
+  EXPECT_FALSE(other.find("s")->running);
+  EXPECT_TRUE(other.remove("s"));
+}
+
+TEST_F(SessionStoreTest, KilledProcessesLeaveEveryCommitAndNoLock) {
+  // The child commits as fast as it can and says over a pipe what is committed; it is killed at
+  // some later instant. Everything it said must be there, in one piece.
+  std::int64_t before = 0;
+  for (int round = 0; round < 10; ++round) {
+    int pipe_ends[2];
+    ASSERT_EQ(pipe(pipe_ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      SessionStore store(path_);
+      Session session = store.open("s", spec());
+      for (std::int64_t i = session.info().conversations;; ++i) {
+        session.commit(0, std::to_string(i), std::to_string(i));
+        if (write(pipe_ends[1], &i, sizeof i) != sizeof i) _exit(1);
+      }
+    }
+    close(pipe_ends[1]);
+    std::int64_t said = -1;
+    for (int i = 0; i < 3 + round; ++i) {
+      ASSERT_EQ(read(pipe_ends[0], &said, sizeof said), static_cast<ssize_t>(sizeof said));
+    }
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    close(pipe_ends[0]);
+
+    SessionStore store(path_);
+    const Session session = store.open("s", spec());
+    const std::int64_t after = session.info().conversations;
+    EXPECT_GT(after, said);
+    EXPECT_GT(after, before);
+    EXPECT_EQ(session.info().states_json[0], std::to_string(after - 1));
+    std::int64_t sequence = 0;
+    store.visit_conversations("s", [&](std::size_t, std::string_view line) {
+      EXPECT_EQ(line, std::to_string(sequence++));
+    });
+    EXPECT_EQ(sequence, after);
+    before = after;
+  }
+}
+
+TEST_F(SessionStoreTest, FullDiskIsOneErrorAndKeepsTheRest) {
+  { const SessionStore store(path_); }
+  const int status = in_child([&] {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{200'000, 200'000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    SessionStore store(path_);
+    Session session = store.open("s", spec());
+    const std::string text(10'000, 'x');
+    for (int i = 0; i < 100; ++i) {
+      try {
+        session.commit(0, std::to_string(i), text);
+      } catch (const Error& error) {
+        const std::string what = error.what();
+        const bool good = error.kind() == ErrorKind::kStorage && i > 3 &&
+                          what.find(path_) != std::string::npos &&
+                          what.find('\n') == std::string::npos;
+        if (!good) std::fprintf(stderr, "commit %d: %s\n", i, what.c_str());
+        _exit(good ? i : 1);
+      }
+    }
+    _exit(2);  // never full
+  });
+  ASSERT_TRUE(WIFEXITED(status));
+  const int failed_at = WEXITSTATUS(status);
+  ASSERT_GT(failed_at, 3);
+  // With space again, it goes on where the last commit left it.
+  SessionStore store(path_);
+  Session session = store.open("s", spec());
+  EXPECT_EQ(session.info().conversations, failed_at);
+  EXPECT_EQ(session.info().states_json[0], std::to_string(failed_at - 1));
+  session.commit(0, "more", "more");
+}
+
+TEST_F(SessionStoreTest, UnwritableStore) {
+  fs::create_directories(fs::path(path_).parent_path());
+  { const SessionStore store(path_); }
+  fs::permissions(path_, fs::perms::owner_read);
+  fs::permissions(folder_, fs::perms(0755));
+  const int status = in_child([&] {
+    if (getuid() == 0 && setuid(65534) != 0) _exit(3);  // permissions do not bind the super-user
+    const std::string error = error_of([&] {
+      SessionStore store(path_, SessionStore::Mode::kExisting);
+      store.open("s", spec());
+    });
+    std::fprintf(stderr, "%s\n", error.c_str());
+    _exit(error.starts_with("3: session store: " + path_) ? 0 : 1);
+  });
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(SessionStoreTest, FilesThatAreNoStore) {
+  EXPECT_THAT(error_of([&] { SessionStore store(folder_); }), HasSubstr("is a directory"));
+  EXPECT_THAT(error_of([&] { SessionStore s(path_, SessionStore::Mode::kExisting); }),
+              HasSubstr("does not exist"));
+  EXPECT_FALSE(fs::exists(path_));
+  const std::string text_file = folder_ + "/notes.txt";
+  std::ofstream(text_file) << std::string(5000, 'n');
+  EXPECT_THAT(error_of([&] { SessionStore store(text_file); }),
+              HasSubstr("3: session store: " + text_file + ": is not a session store"));
+  const std::string file_as_folder = text_file + "/store";
+  EXPECT_THAT(error_of([&] { SessionStore store(file_as_folder); }),
+              HasSubstr("cannot be created"));
+
+  const std::string other = folder_ + "/other.sqlite";
+  sqlite3* handle = nullptr;
+  sqlite3_open(other.c_str(), &handle);
+  sqlite3_exec(handle, "CREATE TABLE music(title)", nullptr, nullptr, nullptr);
+  sqlite3_close(handle);
+  EXPECT_THAT(error_of([&] { SessionStore store(other); }),
+              HasSubstr("is a database of another program"));
+}
+
+TEST_F(SessionStoreTest, NewerSchema) {
+  { const SessionStore store(path_); }
+  sqlite3* handle = nullptr;
+  sqlite3_open(path_.c_str(), &handle);
+  sqlite3_exec(handle, "PRAGMA user_version = 2", nullptr, nullptr, nullptr);
+  sqlite3_close(handle);
+  EXPECT_THAT(error_of([&] { SessionStore store(path_); }), HasSubstr("has schema version 2"));
+}
+
+TEST_F(SessionStoreTest, DamagedStoresAreErrors) {
+  {
+    SessionStore store(path_);
+    Session session = store.open("s", spec());
+    for (int i = 0; i < 50; ++i) session.commit(0, "state", std::string(1000, 'l'));
+  }
+  const auto size = static_cast<std::int64_t>(fs::file_size(path_));
+  ASSERT_GT(size, 20'000);
+  const std::string copy = folder_ + "/damaged.sqlite";
+  int errors = 0;
+  for (std::int64_t at = 0; at < size; at += 4096) {
+    fs::copy_file(path_, copy, fs::copy_options::overwrite_existing);
+    std::fstream file(copy, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(at);
+    file << std::string(512, '\xAB');
+    file.close();
+    // Any outcome but an Error of the right kind or success is a failure of this test.
+    const std::string error = error_of([&] {
+      SessionStore store(copy);
+      store.list();
+      Session session = store.open("s", spec());
+      session.commit(0, "state", "line");
+      store.visit_conversations("s", [](std::size_t, std::string_view) {});
+    });
+    if (!error.empty()) {
+      ++errors;
+      EXPECT_THAT(error, AllOf(HasSubstr(copy), testing::StartsWith("3: "))) << "damaged at " << at;
+    }
+    fs::remove(copy + "-wal");
+    fs::remove(copy + "-shm");
+  }
+  EXPECT_GT(errors, 3);
+  // Cut short at any page.
+  for (std::int64_t at = 0; at < size; at += 4096) {
+    fs::copy_file(path_, copy, fs::copy_options::overwrite_existing);
+    fs::resize_file(copy, static_cast<std::uintmax_t>(at + 100));
+    const std::string error = error_of([&] {
+      SessionStore store(copy);
+      store.list();
+      store.visit_conversations("s", [](std::size_t, std::string_view) {});
+    });
+    EXPECT_THAT(error, testing::StartsWith("3: ")) << "cut at " << at;
+    fs::remove(copy + "-wal");
+    fs::remove(copy + "-shm");
+  }
+}
+
+}  // namespace
+}  // namespace memagent
