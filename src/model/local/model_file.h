@@ -7,11 +7,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "format/tensor_type.h"
+#include "format/tensor_view.h"
 #include "memagent/tokenizer.h"
 
 namespace memagent {
@@ -43,13 +42,6 @@ struct ModelConfig {
   bool qkv_bias = false;
   bool query_key_norm = false;
   bool tied_output = false;  // the output matrix is the token embedding
-};
-
-struct TensorView {
-  std::string name;
-  TensorType type = TensorType::kF32;
-  std::vector<std::int64_t> shape;  // outermost first: [rows, columns]; a row is contiguous
-  std::span<const std::byte> data;  // lives as long as the ModelFile
 };
 
 class ModelFile {

@@ -1,0 +1,43 @@
+// A file that appears whole or not at all.
+//
+// Bytes go to a temporary file beside the target, which is flushed to the disk and renamed over the
+// target by commit(). If anything fails before, or commit() is never called, the temporary file is
+// removed and whatever was at the target is untouched.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace memagent {
+
+class AtomicFile {
+ public:
+  // Every failure throws Error(kStorage) naming the target and the system's reason.
+  explicit AtomicFile(std::string path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view bytes);
+  void commit();
+
+  std::uint64_t bytes_written() const { return bytes_written_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  void flush();
+  [[noreturn]] void fail_with(int reason) const;
+
+  std::string path_;
+  std::string temporary_path_;
+  int descriptor_ = -1;
+  std::uint64_t bytes_written_ = 0;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace memagent
