@@ -1,7 +1,5 @@
 #include "text/gguf_vocabulary.h"
 
-#include <algorithm>
-
 #include "base/fail.h"
 #include "format/printable.h"
 
@@ -153,9 +151,9 @@ void write_gguf_vocabulary(const Vocabulary& vocabulary, GgufWriter& writer) {
   writer.set_string(kModel, sentence_piece ? "llama" : "gpt2");
   if (!vocabulary.pre_tokenizer.empty()) writer.set_string(kPre, vocabulary.pre_tokenizer);
   writer.set_strings(kTokens, vocabulary.tokens);
-  std::vector<std::int32_t> types(vocabulary.tokens.size(), 1);
-  std::transform(vocabulary.types.begin(), vocabulary.types.end(), types.begin(),
-                 [](TokenType type) { return static_cast<std::int32_t>(type); });
+  std::vector<std::int32_t> types;
+  for (const TokenType type : vocabulary.types) types.push_back(static_cast<std::int32_t>(type));
+  types.resize(vocabulary.tokens.size(), static_cast<std::int32_t>(TokenType::kNormal));
   writer.set_i32s(kTypes, types);
   if (sentence_piece) writer.set_f32s(kScores, vocabulary.scores);
   if (!sentence_piece) writer.set_strings(kMerges, vocabulary.merges);
