@@ -1,0 +1,27 @@
+// Everything of a model's GGUF file that comes before the weights.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "format/gguf_writer.h"
+#include "model/local/model_file.h"
+#include "text/vocabulary.h"
+
+namespace memagent {
+
+struct GgufModelHead {
+  ModelConfig config;
+  std::string name;
+  const Vocabulary* vocabulary = nullptr;  // null: none is written
+  std::string chat_template;
+  TensorType main_type = TensorType::kF32;  // what most matrices are; for general.file_type
+};
+
+// Writes the metadata, declares the tensors (types: one for each of model_tensors(config)) and
+// begins the data, of which the caller then writes those tensors in that order. Throws
+// Error(kBadInput) for a configuration that llama.cpp's keys cannot express.
+void begin_gguf_model(const GgufModelHead& head, std::span<const TensorType> types,
+                      GgufWriter& writer);
+
+}  // namespace memagent
