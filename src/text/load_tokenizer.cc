@@ -1,9 +1,11 @@
 // Finding out what a tokenizer file is, and reading it.
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
 #include "base/mapped_file.h"
+#include "text/gguf_vocabulary.h"
 #include "text/vocabulary.h"
 
 namespace memagent {
@@ -69,6 +71,13 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& path) {
   }
   const MappedFile file(path);
   const std::string_view text = text_of(file);
+  if (text.starts_with("GGUF")) {
+    const Gguf gguf = parse_gguf(file.bytes(), path);
+    if (!has_vocabulary(gguf)) {
+      fail(ErrorKind::kBadInput, "'{}' is a GGUF file without a vocabulary", path);
+    }
+    return make_tokenizer(read_gguf_vocabulary(gguf, path), path);
+  }
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string_view::npos && text[first] == '{') {
     Vocabulary vocabulary = parse_tokenizer_json(text, path);
