@@ -15,6 +15,8 @@ struct LocalModelOptions {
   std::int32_t max_running = 64;    // requests decoded together
   std::int64_t kv_cache_bytes =
       0;  // 0: enough for one full context per running request, at most 1 GiB
+  // Tokens of shared prompt beginnings kept for later requests; 0: one context.
+  std::int64_t retained_prefix_tokens = 0;
   std::int32_t prefill_chunk = 512;  // prompt tokens worked on between decode steps
 };
 

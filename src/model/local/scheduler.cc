@@ -1,0 +1,232 @@
+#include "model/local/scheduler.h"
+
+#include <algorithm>
+
+#include "base/fail.h"
+#include "model/local/sampler.h"
+
+namespace memagent {
+namespace {
+
+std::int32_t pages_for(std::int64_t tokens) {
+  return static_cast<std::int32_t>((tokens + kPageTokens - 1) / kPageTokens);
+}
+
+}  // namespace
+
+Scheduler::Scheduler(SchedulerOptions options, std::shared_ptr<const Weights> weights,
+                     std::shared_ptr<const Tokenizer> tokenizer, Transformer& transformer,
+                     KvCache& cache)
+    : options_(options),
+      weights_(std::move(weights)),
+      tokenizer_(std::move(tokenizer)),
+      transformer_(transformer),
+      cache_(cache) {}
+
+void Scheduler::submit(RequestId id, GenerationRequest request) {
+  const auto prompt = static_cast<std::int64_t>(request.prompt.tokens.size());
+  const std::int64_t total = prompt + request.max_tokens;
+  if (prompt == 0 || request.max_tokens < 1) {
+    fail(ErrorKind::kUsage,
+         "a request needs prompt tokens and room for a response: it has {} and {}", prompt,
+         request.max_tokens);
+  }
+  if (total > options_.context_tokens || pages_for(total) > cache_.capacity()) {
+    fail(ErrorKind::kUsage,
+         "a prompt of {} tokens and a response of {} do not fit: the context has {} tokens and the "
+         "KV cache {}",
+         prompt, request.max_tokens, options_.context_tokens,
+         std::int64_t{cache_.capacity()} * kPageTokens);
+  }
+  for (const TokenId token : request.prompt.tokens) {
+    if (token < 0 || token >= weights_->config.vocab_size) {
+      fail(ErrorKind::kUsage, "token {} is outside the vocabulary of {}", token,
+           weights_->config.vocab_size);
+    }
+  }
+  auto entry = std::make_unique<Request>();
+  entry->id = id;
+  entry->num_prompt = static_cast<std::int32_t>(prompt);
+  entry->tokens = request.prompt.tokens;
+  entry->tokens.reserve(static_cast<std::size_t>(total));
+  entry->request = std::move(request);
+  entry->result.id = id;
+  entry->result.prompt_tokens = prompt;
+  waiting_.push_back(std::move(entry));
+}
+
+void Scheduler::cancel(RequestId id) {
+  for (const auto& request : running_) {
+    if (request->id == id) request->cancelled = true;
+  }
+  for (const auto& request : waiting_) {
+    if (request->id == id) request->cancelled = true;
+  }
+}
+
+void Scheduler::step(std::vector<GenerationResult>& finished) {
+  sweep(finished);
+  admit();
+  if (running_.empty()) return;
+
+  // Every decoding request gets its token; prompts share what is left of the pass.
+  std::vector<TokenRun> runs;
+  std::vector<Request*> owners;
+  std::int32_t left = options_.prefill_chunk;
+  const auto add_run = [&](Request& request, std::int32_t count) {
+    const auto first = static_cast<std::size_t>(request.num_computed);
+    runs.push_back(
+        {.tokens = std::span(request.tokens).subspan(first, static_cast<std::size_t>(count)),
+         .first_position = request.num_computed,
+         .pages = request.pages,
+         .wants_logits = first + static_cast<std::size_t>(count) == request.tokens.size()});
+    owners.push_back(&request);
+    left -= count;
+  };
+  for (const auto& request : running_) {
+    if (!request->prefilling()) add_run(*request, 1);
+  }
+  for (const auto& request : running_) {
+    if (request->prefilling() && left > 0) {
+      add_run(*request, std::min(left, request->num_prompt - request->num_computed));
+    }
+  }
+
+  const std::span<const float> logits = transformer_.forward(runs, cache_);
+  const auto vocabulary = static_cast<std::size_t>(weights_->config.vocab_size);
+  std::size_t row = 0;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    Request& request = *owners[i];
+    const bool sampled = runs[i].wants_logits;
+    request.num_computed += static_cast<std::int32_t>(runs[i].tokens.size());
+    register_pages(request);
+    if (sampled) accept(request, logits.subspan(row++ * vocabulary, vocabulary));
+  }
+  sweep(finished);
+}
+
+void Scheduler::admit() {
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    if (static_cast<std::int32_t>(running_.size()) >= options_.max_running) return;
+    switch (try_admit(**at)) {
+      case Admission::kAdmitted:
+        running_.push_back(std::move(*at));
+        at = waiting_.erase(at);
+        break;
+      case Admission::kPrefixOnTheWay:
+        ++at;
+        break;
+      case Admission::kNoRoom:
+        return;  // nothing behind it may overtake
+    }
+  }
+}
+
+Scheduler::Admission Scheduler::try_admit(Request& request) {
+  // At least the last prompt token has to be computed, for its logits.
+  const auto shareable = static_cast<std::size_t>((request.num_prompt - 1) / kPageTokens);
+  std::vector<PageId> shared;
+  while (shared.size() < shareable) {
+    const PageId parent = shared.empty() ? kNoPage : shared.back();
+    const PageId page = cache_.find(
+        parent, std::span(request.tokens).subspan(shared.size() * kPageTokens, kPageTokens));
+    if (page == kNoPage) break;
+    shared.push_back(page);
+  }
+  if (shared.size() < shareable && being_prefilled(request, shared.size())) {
+    return Admission::kPrefixOnTheWay;
+  }
+
+  for (const PageId page : shared) cache_.hold(page);
+  const std::int32_t total =
+      pages_for(std::int64_t{request.num_prompt} + request.request.max_tokens);
+  if (total - static_cast<std::int32_t>(shared.size()) > cache_.available()) {
+    for (const PageId page : shared) cache_.release(page, true);
+    return Admission::kNoRoom;
+  }
+  request.num_computed = static_cast<std::int32_t>(shared.size()) * kPageTokens;
+  request.num_registered = static_cast<std::int32_t>(shared.size());
+  request.result.cached_prompt_tokens = request.num_computed;
+  request.pages = std::move(shared);
+  while (static_cast<std::int32_t>(request.pages.size()) < total) {
+    request.pages.push_back(cache_.allocate());
+  }
+  return Admission::kAdmitted;
+}
+
+// Whether a running request is about to fill page `page` of this request's prompt, after the same
+// beginning.
+bool Scheduler::being_prefilled(const Request& request, std::size_t page) const {
+  const std::size_t end = (page + 1) * kPageTokens;
+  return std::ranges::any_of(running_, [&](const auto& other) {
+    return other->prefilling() && static_cast<std::size_t>(other->num_prompt) >= end &&
+           static_cast<std::size_t>(other->num_computed) < end && !other->cancelled &&
+           std::equal(request.tokens.begin(),
+                      request.tokens.begin() + static_cast<std::ptrdiff_t>(end),
+                      other->tokens.begin());
+  });
+}
+
+void Scheduler::register_pages(Request& request) {
+  const std::int32_t full = std::min(request.num_computed, request.num_prompt) / kPageTokens;
+  for (; request.num_registered < full; ++request.num_registered) {
+    const auto page = static_cast<std::size_t>(request.num_registered);
+    cache_.register_page(request.pages[page], page == 0 ? kNoPage : request.pages[page - 1],
+                         std::span(request.tokens).subspan(page * kPageTokens, kPageTokens));
+  }
+}
+
+void Scheduler::accept(Request& request, std::span<const float> logits) {
+  GenerationResult& result = request.result;
+  const SampledToken sampled = sample(*weights_->kernels, logits, request.request.sampling,
+                                      result.generated_tokens, request.request.logprobs);
+  ++result.generated_tokens;
+  if (request.request.logprobs) result.logprobs.push_back(sampled.logprob);
+  if (std::ranges::find(tokenizer_->end_tokens(), sampled.token) !=
+      tokenizer_->end_tokens().end()) {
+    finish(request, StopReason::kEnd);
+    return;
+  }
+  request.tokens.push_back(sampled.token);
+  result.tokens.push_back(sampled.token);
+  result.text += tokenizer_->token_bytes(sampled.token);
+  const auto& complete = request.request.complete_responses;
+  if (std::ranges::find(complete, result.text) != complete.end()) {
+    finish(request, StopReason::kEnd);
+  } else if (result.generated_tokens >= request.request.max_tokens) {
+    finish(request, StopReason::kLength);
+  }
+}
+
+void Scheduler::finish(Request& request, StopReason reason) {
+  request.result.stop = reason;
+  const std::int32_t kept = request.request.shared_prefix_tokens / kPageTokens;
+  // Last pages first: a page must leave the cache after those that build on it.
+  for (std::size_t page = request.pages.size(); page-- > 0;) {
+    cache_.release(request.pages[page], static_cast<std::int32_t>(page) < kept);
+  }
+  request.pages.clear();
+  for (auto& entry : running_) {
+    if (entry.get() == &request) done_.push_back(std::move(entry));
+  }
+  std::erase(running_, nullptr);
+}
+
+// Ends what was cancelled and hands over what is done.
+void Scheduler::sweep(std::vector<GenerationResult>& finished) {
+  std::vector<Request*> cancelled;
+  for (const auto& request : running_) {
+    if (request->cancelled) cancelled.push_back(request.get());
+  }
+  for (Request* request : cancelled) finish(*request, StopReason::kCancelled);
+  for (auto& request : waiting_) {
+    if (!request->cancelled) continue;
+    request->result.stop = StopReason::kCancelled;
+    done_.push_back(std::move(request));
+  }
+  std::erase(waiting_, nullptr);
+  for (auto& request : done_) finished.push_back(std::move(request->result));
+  done_.clear();
+}
+
+}  // namespace memagent
