@@ -1,5 +1,5 @@
 // The CPU engine as a LanguageModel: file, weights, cache and scheduler put together.
-#include "memagent/local_model.h"
+#include "model/local/local_model.h"
 
 #include <algorithm>
 #include <atomic>
@@ -19,13 +19,13 @@ constexpr std::int64_t kMaxDefaultCacheBytes = std::int64_t{1} << 30;
 
 class LocalModel final : public LanguageModel {
  public:
-  LocalModel(const std::string& path, const LocalModelOptions& options)
-      : pool_(threads(options)), file_(open_model_file(path)), tokenizer_(file_->tokenizer()) {
+  LocalModel(std::shared_ptr<const ModelFile> file, const LocalModelOptions& options)
+      : pool_(threads(options)), file_(std::move(file)), tokenizer_(file_->tokenizer()) {
     if (tokenizer_ == nullptr) {
       fail(ErrorKind::kBadInput,
            "{}: no vocabulary: expected tokenizer metadata in a GGUF file or "
            "tokenizer.json beside the weights",
-           path);
+           file_->name());
     }
     weights_ = load_weights(file_, best_kernels(), pool_);
     const ModelConfig& config = weights_->config;
@@ -117,9 +117,14 @@ class LocalModel final : public LanguageModel {
 
 }  // namespace
 
+std::unique_ptr<LanguageModel> make_local_model(std::shared_ptr<const ModelFile> file,
+                                                const LocalModelOptions& options) {
+  return std::make_unique<LocalModel>(std::move(file), options);
+}
+
 std::unique_ptr<LanguageModel> open_local_model(const std::string& path,
                                                 const LocalModelOptions& options) {
-  return std::make_unique<LocalModel>(path, options);
+  return make_local_model(open_model_file(path), options);
 }
 
 }  // namespace memagent
