@@ -12,8 +12,10 @@
 namespace memagent {
 
 enum class EndpointApi {
-  kChat,         // POST {url}/chat/completions
-  kCompletions,  // POST {url}/completions, the messages rendered by a chat template here
+  kChat,  // POST {url}/chat/completions
+  // POST {url}/completions. The prompt is the messages' contents, each followed by an empty line;
+  // a conversation with an assistant's message in it gets "User: " and "Assistant: " before them.
+  kCompletions,
 };
 
 struct RemoteModelOptions {
@@ -27,15 +29,26 @@ struct RemoteModelOptions {
   std::int32_t context_tokens = 0;  // 0: ask the server (max_model_len, n_ctx), else unknown
   std::int32_t max_in_flight = 64;  // over all endpoints
   std::int32_t max_attempts = 6;    // per request, first one included
+  // Of each attempt. Those that pass first_byte_timeout or total_timeout, and replies that are no
+  // replies (HTML, half a JSON), are tried three times at most.
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds first_byte_timeout{300'000};
   std::chrono::milliseconds total_timeout{900'000};
-  std::chrono::milliseconds first_retry_wait{500};  // doubled each attempt, with jitter
+  std::chrono::milliseconds first_retry_wait{500};  // doubled each attempt up to 60 s, with jitter
   std::int64_t max_response_bytes = 8 << 20;
 };
 
 // Contacts the servers once to learn what they serve. Throws Error(kUsage) for bad options,
 // Error(kModel) if no endpoint answers.
+//
+// Requests go to the endpoint with the fewest outstanding ones. 408, 409, 429, 5xx and broken
+// connections are retried, on another endpoint where there is one; an endpoint that fails is put
+// aside and probed, and one that says 429 gets fewer requests at once. Other statuses are final and
+// carry the server's message. Requests with complete_responses are streamed, and the stream is
+// closed when the response goes on behind one of them; without a reply's usage, prompt and response
+// are counted here. Proxies are libcurl's: http_proxy, https_proxy, no_proxy.
+//
+// Control tokens written out in a message ("<|im_end|>") are the server's to treat as text or not.
 std::unique_ptr<LanguageModel> open_remote_model(const RemoteModelOptions& options);
 
 }  // namespace memagent

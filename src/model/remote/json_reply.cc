@@ -1,0 +1,70 @@
+#include "model/remote/json_reply.h"
+
+namespace memagent {
+namespace {
+
+constexpr int kMaxDepth = 64;
+const Json kNull;
+
+bool too_deep(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char byte = text[i];
+    if (in_string) {
+      if (byte == '\\') {
+        ++i;
+      } else if (byte == '"') {
+        in_string = false;
+      }
+    } else if (byte == '"') {
+      in_string = true;
+    } else if (byte == '{' || byte == '[') {
+      if (++depth > kMaxDepth) return true;
+    } else if (byte == '}' || byte == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<Json> parse_json(std::string_view text) {
+  if (too_deep(text)) return std::nullopt;
+  Json value = Json::parse(text, nullptr, false);
+  if (value.is_discarded()) return std::nullopt;
+  return value;
+}
+
+const Json& member(const Json& value, const char* key) {
+  if (!value.is_object()) return kNull;
+  const auto found = value.find(key);
+  return found == value.end() ? kNull : *found;
+}
+
+const Json& first(const Json& value) {
+  return value.is_array() && !value.empty() ? value.front() : kNull;
+}
+
+std::int64_t count_or(const Json& value, std::int64_t otherwise) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 53;
+  if (value.is_number_unsigned()) {
+    const auto number = value.get<std::uint64_t>();
+    return number <= static_cast<std::uint64_t>(kMost) ? static_cast<std::int64_t>(number)
+                                                       : otherwise;
+  }
+  if (value.is_number_float()) {
+    const auto number = value.get<double>();
+    if (number >= 0 && number <= static_cast<double>(kMost)) {
+      return static_cast<std::int64_t>(number);
+    }
+  }
+  return otherwise;
+}
+
+std::string string_or(const Json& value, std::string otherwise) {
+  return value.is_string() ? value.get<std::string>() : otherwise;
+}
+
+}  // namespace memagent
