@@ -11,7 +11,7 @@ set -eu
 
 [ "${MEMAGENT_SKIP_SETUP:-0}" = 1 ] && exit 0
 
-# "a|b": either will do, the first is installed. Reasons for each: docs/decisions/dependencies.md.
+# "a|b": either will do, the first is installed. Reasons for each: docs/decisions/.
 packages='
   make git ca-certificates
   cmake ninja-build g++ pkg-config|pkgconf

@@ -40,6 +40,7 @@ class GgufWriter {
   void begin();
   void write(std::span<const std::byte> bytes);
   void finish();
+  std::uint64_t file_bytes() const { return file_.bytes_written(); }  // so far
 
  private:
   struct Entry {

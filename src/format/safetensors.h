@@ -49,6 +49,7 @@ class SafetensorsWriter {
   void begin();
   void write(std::span<const std::byte> bytes);
   void finish();
+  std::uint64_t file_bytes() const { return file_.bytes_written(); }  // so far
 
  private:
   AtomicFile file_;

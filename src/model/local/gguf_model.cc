@@ -215,6 +215,7 @@ std::unique_ptr<ModelFile> open_gguf_model(const std::string& path) {
       fail(ErrorKind::kBadInput, "'{}': the vocabulary has {} tokens, the token embedding {} rows",
            path, vocabulary.tokens.size(), parts.config.vocab_size);
     }
+    parts.tokenizer = make_tokenizer(std::move(vocabulary), path);
   }
   for (const TensorView& tensor : gguf.tensors) {
     if (tensor.name != kRopeFactors) parts.tensors.emplace(tensor.name, tensor);

@@ -8,10 +8,7 @@
 #include "text/gguf_vocabulary.h"
 
 namespace memagent {
-namespace {
-
-// llama.cpp's number for "mostly this type".
-std::uint32_t file_type_number(TensorType type) {
+std::uint32_t gguf_file_type(TensorType type) {
   switch (type) {
     case TensorType::kF32:
       return 0;
@@ -39,16 +36,14 @@ std::uint32_t file_type_number(TensorType type) {
   return 0;
 }
 
-}  // namespace
-
 void begin_gguf_model(const GgufModelHead& head, std::span<const TensorType> types,
                       GgufWriter& writer) {
   const ModelConfig& config = head.config;
   const std::string architecture = to_string(config.architecture);
   writer.set_string("general.architecture", architecture);
   writer.set_string("general.name", head.name);
-  writer.set_u32("general.file_type", file_type_number(head.main_type));
-  writer.set_u32("general.quantization_version", 2);  // of the quantised types' layouts
+  writer.set_u32(kFileTypeKey, gguf_file_type(head.main_type));
+  writer.set_u32(kLayoutVersionKey, kGgufLayoutVersion);
   const auto set = [&](const char* key, std::int32_t value) {
     writer.set_u32(architecture + "." + key, static_cast<std::uint32_t>(value));
   };

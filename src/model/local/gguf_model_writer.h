@@ -10,6 +10,12 @@
 
 namespace memagent {
 
+inline constexpr const char* kFileTypeKey = "general.file_type";
+// llama.cpp's number for "mostly this type".
+std::uint32_t gguf_file_type(TensorType type);
+inline constexpr const char* kLayoutVersionKey = "general.quantization_version";
+inline constexpr std::uint32_t kGgufLayoutVersion = 2;  // of the quantised types' layouts
+
 struct GgufModelHead {
   ModelConfig config;
   std::string name;

@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "base/random.h"
+#include "text/byte_alphabet.h"
 
 namespace memagent {
 namespace {
@@ -62,25 +63,13 @@ std::string made_up_word(std::uint64_t index) {
   return word;
 }
 
-// GPT-2's alphabet: each byte as a printable character, in UTF-8.
-std::string printable_byte(int byte) {
-  const auto is_plain = [](int b) {
-    return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
-  };
-  int code = byte;
-  if (!is_plain(byte)) {
-    code = 256;
-    for (int b = 0; b < byte; ++b) code += is_plain(b) ? 0 : 1;
-  }
-  if (code < 128) return std::string(1, static_cast<char>(code));
-  return {static_cast<char>(0xC0 | (code >> 6)), static_cast<char>(0x80 | (code & 63))};
-}
-
 class MergeMaker {
  public:
   MergeMaker(Vocabulary& vocabulary, std::size_t num_tokens)
       : vocabulary_(vocabulary), num_tokens_(num_tokens) {
-    for (int byte = 0; byte < 256; ++byte) add_token(printable_byte(byte));
+    for (int byte = 0; byte < 256; ++byte) {
+      add_token(to_byte_alphabet(std::string(1, static_cast<char>(byte))));
+    }
   }
 
   bool full() const { return vocabulary_.tokens.size() >= num_tokens_; }
@@ -88,7 +77,7 @@ class MergeMaker {
   // Makes `word` (plain bytes) one token.
   void add_word(std::string_view word) {
     std::vector<std::string> pieces;
-    for (const char c : word) pieces.push_back(printable_byte(static_cast<unsigned char>(c)));
+    for (const char c : word) pieces.push_back(to_byte_alphabet(std::string(1, c)));
     apply_merges(pieces);
     while (pieces.size() > 1 && !full()) {
       const std::string merge = pieces[0] + " " + pieces[1];

@@ -4,16 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <numbers>
 #include <set>
 
 #include "base/fail.h"
 #include "format/printable.h"
 #include "format/safetensors.h"
 #include "model/local/model_file_layout.h"
+#include "model/local/safetensors_names.h"
 
 namespace memagent {
 namespace {
@@ -86,6 +85,16 @@ class Settings {
     if (!value->is_string()) wrong(key, "a string");
     return value->get<std::string>();
   }
+  std::vector<float> numbers(const char* key) const {
+    const Json* value = find(key);
+    if (value == nullptr) missing(key);
+    std::vector<float> out;
+    for (const Json& element : *value) {
+      if (!value->is_array() || !element.is_number()) wrong(key, "a list of numbers");
+      out.push_back(element.get<float>());
+    }
+    return out;
+  }
   const std::string& path() const { return path_; }
 
  private:
@@ -115,25 +124,18 @@ Architecture read_architecture(const Settings& settings) {
        settings.path(), printable(name));
 }
 
-// Llama 3's rule: wavelengths short against the original context stay, long ones are stretched by
-// `factor`, those between are blended (meta-llama's reference code, apply_scaling).
-std::vector<float> llama3_factors(const Settings& scaling, const ModelConfig& config) {
-  const double factor = scaling.number("factor");
-  const double low = scaling.number("low_freq_factor");
-  const double high = scaling.number("high_freq_factor");
-  const double context = scaling.number("original_max_position_embeddings");
-  if (!(factor >= 1 && low > 0 && high > low && context > 0)) {
+std::vector<float> read_llama3_factors(const Settings& scaling, const ModelConfig& config) {
+  Llama3Scaling numbers;
+  numbers.factor = scaling.number("factor");
+  numbers.low = scaling.number("low_freq_factor");
+  numbers.high = scaling.number("high_freq_factor");
+  numbers.context = scaling.number("original_max_position_embeddings");
+  if (!(numbers.factor >= 1 && numbers.low > 0 && numbers.high > numbers.low &&
+        numbers.context > 0)) {
     fail(ErrorKind::kBadInput, "'{}': rope scaling numbers {}, {}, {}, {} make no sense",
-         scaling.path(), factor, low, high, context);
+         scaling.path(), numbers.factor, numbers.low, numbers.high, numbers.context);
   }
-  std::vector<float> out;
-  for (std::int32_t i = 0; i < config.head_dim / 2; ++i) {
-    const double frequency = std::pow(double{config.rope_theta}, -2.0 * i / config.head_dim);
-    const double turns = context * frequency / (2 * std::numbers::pi);  // over the context
-    const double keep = std::clamp((turns - low) / (high - low), 0.0, 1.0);
-    out.push_back(static_cast<float>(1.0 / ((1 - keep) / factor + keep)));
-  }
-  return out;
+  return llama3_rope_factors(numbers, config);
 }
 
 void read_rope(const Settings& settings, ModelConfig& config) {
@@ -153,7 +155,9 @@ void read_rope(const Settings& settings, ModelConfig& config) {
     config.rope_factors.assign(static_cast<std::size_t>(config.head_dim / 2),
                                static_cast<float>(scaling.number("factor")));
   } else if (type == "llama3") {
-    config.rope_factors = llama3_factors(scaling, config);
+    config.rope_factors = read_llama3_factors(scaling, config);
+  } else if (type == "memagent_factors") {
+    config.rope_factors = scaling.numbers("factors");
   } else {
     fail(ErrorKind::kBadInput, "'{}': rope scaling '{}' is not supported, only linear and llama3",
          settings.path(), printable(type));
@@ -196,44 +200,6 @@ ModelConfig read_config(const std::string& path) {
   read_rope(settings, config);
   check_config(config, path);
   return config;
-}
-
-// "model.layers.3.mlp.up_proj.weight" -> "blk.3.ffn_up.weight"; empty for other names.
-std::string gguf_name(const std::string& name) {
-  struct Pair {
-    const char* hugging_face;
-    const char* gguf;
-  };
-  static constexpr Pair kWhole[] = {{"model.embed_tokens.weight", "token_embd.weight"},
-                                    {"model.norm.weight", "output_norm.weight"},
-                                    {"lm_head.weight", "output.weight"}};
-  static constexpr Pair kInLayer[] = {{"input_layernorm.weight", "attn_norm.weight"},
-                                      {"post_attention_layernorm.weight", "ffn_norm.weight"},
-                                      {"self_attn.q_proj.weight", "attn_q.weight"},
-                                      {"self_attn.k_proj.weight", "attn_k.weight"},
-                                      {"self_attn.v_proj.weight", "attn_v.weight"},
-                                      {"self_attn.q_proj.bias", "attn_q.bias"},
-                                      {"self_attn.k_proj.bias", "attn_k.bias"},
-                                      {"self_attn.v_proj.bias", "attn_v.bias"},
-                                      {"self_attn.q_norm.weight", "attn_q_norm.weight"},
-                                      {"self_attn.k_norm.weight", "attn_k_norm.weight"},
-                                      {"self_attn.o_proj.weight", "attn_output.weight"},
-                                      {"mlp.gate_proj.weight", "ffn_gate.weight"},
-                                      {"mlp.up_proj.weight", "ffn_up.weight"},
-                                      {"mlp.down_proj.weight", "ffn_down.weight"}};
-  for (const Pair& pair : kWhole) {
-    if (name == pair.hugging_face) return pair.gguf;
-  }
-  constexpr std::string_view kPrefix = "model.layers.";
-  if (!name.starts_with(kPrefix)) return {};
-  const std::size_t dot = name.find('.', kPrefix.size());
-  if (dot == std::string::npos) return {};
-  const std::string layer = name.substr(kPrefix.size(), dot - kPrefix.size());
-  for (const Pair& pair : kInLayer) {
-    if (name.substr(dot + 1) == pair.hugging_face)
-      return fmt::format("blk.{}.{}", layer, pair.gguf);
-  }
-  return {};
 }
 
 // The files of the folder that hold tensors.
@@ -316,6 +282,14 @@ void add_file(const std::string& path, ModelParts& parts) {
   }
 }
 
+std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& folder) {
+  std::error_code error;
+  for (const char* name : {"/tokenizer.json", "/tokenizer.model"}) {
+    if (fs::exists(folder + name, error)) return load_tokenizer(folder + name);
+  }
+  return nullptr;
+}
+
 std::string read_chat_template(const std::string& folder) {
   std::error_code error;
   const std::string jinja = folder + "/chat_template.jinja";
@@ -345,6 +319,7 @@ std::unique_ptr<ModelFile> open_safetensors_model(const std::string& given) {
   parts.name = fs::path(folder).filename().string();
   parts.config = read_config(folder + "/config.json");
   for (const std::string& path : weight_files(folder)) add_file(path, parts);
+  parts.tokenizer = read_tokenizer(folder);
   parts.chat_template = read_chat_template(folder);
   return make_model_file(std::move(parts));
 }

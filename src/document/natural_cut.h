@@ -1,0 +1,20 @@
+// Where a section may end without cutting a thought in two.
+//
+// Knows bytes and token ends, not tokenizers. Punctuation is looked at, not language: "Dr. Smith"
+// can be taken for a sentence end, which costs nothing but the cut's place.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace memagent {
+
+// `text` is a section and what is known of the text after it; `ends[i]` is the byte at which its
+// first i + 1 tokens end. Returns how many of the first `tokens` tokens to keep: up to the last
+// paragraph end within the last eighth, else the last line end, sentence end, word end there, else
+// the last whole character, else all.
+std::size_t natural_cut(std::string_view text, std::span<const std::size_t> ends,
+                        std::size_t tokens);
+
+}  // namespace memagent
