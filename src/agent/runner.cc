@@ -1,0 +1,406 @@
+// Runner: queues of Episode numbers, and one place for each thing an Episode can need.
+//
+//   ready_    may have something to accept, a section to ask for, or be finished
+//   asking_   wants a generation; served first come, first served, one request a turn
+//   reading_  documents that somebody waits for
+//
+// An Episode is in no queue while all it needs is under way. Nothing here loops over all Episodes.
+//
+// What comes first: results already there are accepted, then requests are sent while the model has
+// room, then one section is read, then the model is waited for. So no section is read while
+// requests wait to be sent, and the model is looked after every few milliseconds while many are
+// read.
+#include "memagent/runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <unordered_map>
+#include <utility>
+
+#include "agent/section_share.h"
+#include "base/check.h"
+#include "base/fail.h"
+
+namespace memagent {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How long sections may be read while requests are in flight before the model is looked after.
+constexpr std::chrono::milliseconds kReadingSlice{5};
+
+struct Entry {
+  Episode* episode = nullptr;  // null once finished or failed
+  std::size_t document = 0;
+  std::int32_t failures = 0;  // in a row
+  bool is_ready = false;      // in ready_
+  bool is_asking = false;     // in asking_
+  // Where a restored Episode goes on, until it has its first section.
+  std::optional<std::uint64_t> resume_hash;
+  std::vector<std::pair<std::uint64_t, RequestId>> out;  // turns and their requests
+};
+
+struct Document {
+  explicit Document(SectionReader& reader, std::size_t window) : share(reader, window) {}
+  SectionShare share;
+  bool is_reading = false;  // in reading_
+};
+
+struct InFlight {
+  std::size_t episode;
+  std::uint64_t turn_id;
+  bool discarded = false;
+};
+
+GenerationResult failure(const Error& error) {
+  GenerationResult result;
+  result.stop = StopReason::kFailed;
+  result.error = error.what();
+  return result;
+}
+
+}  // namespace
+
+struct Runner::State {
+  LanguageModel& model;
+  RunnerOptions options;
+  std::size_t most_in_flight;
+
+  std::deque<Entry> entries;
+  std::deque<Document> documents;
+  std::size_t unfinished = 0;
+  std::deque<std::size_t> ready;
+  std::deque<std::size_t> asking;
+  std::deque<std::size_t> reading;
+  std::unordered_map<RequestId, InFlight> in_flight;
+  std::size_t in_flight_wanted = 0;  // without the discarded
+  std::vector<GenerationResult> results;
+  Clock::time_point last_wait = Clock::now();
+  Clock::time_point last_tick = Clock::now();
+  RunObserver* observer = nullptr;
+
+  State(LanguageModel& model_in, RunnerOptions options_in)
+      : model(model_in), options(options_in), most_in_flight(0) {
+    if (options.max_in_flight < 0 || options.section_window < 1 || options.tick_ms < 1 ||
+        options.max_failures < 1) {
+      fail(ErrorKind::kUsage,
+           "runner options: max in flight {} must be 0 or more; section window {}, tick {} ms and "
+           "max failures {} must be at least 1",
+           options.max_in_flight, options.section_window, options.tick_ms, options.max_failures);
+    }
+    const std::int32_t most =
+        options.max_in_flight > 0 ? options.max_in_flight : model.capabilities().parallel;
+    most_in_flight = static_cast<std::size_t>(std::max(most, 1));
+  }
+
+  void run();
+  void check_stop() const;
+  void make_ready(std::size_t number);
+  void note_document(std::size_t number);
+  void step(std::size_t number);
+  bool take_section(std::size_t number);
+  void send_one(std::size_t number);
+  void read_one();
+  void wait_for_model(std::chrono::milliseconds timeout);
+  void take_result(GenerationResult&& result);
+  void cancel_discarded(std::size_t number);
+  AfterFailure ask_observer(std::size_t number, const Error& error);
+  void end_episode(std::size_t number);
+  void cancel_all();
+};
+
+void Runner::State::run() {
+  while (true) {
+    check_stop();
+    while (!ready.empty()) {
+      const std::size_t number = ready.front();
+      ready.pop_front();
+      entries[number].is_ready = false;
+      step(number);
+    }
+    if (!asking.empty() && in_flight_wanted < most_in_flight) {
+      const std::size_t number = asking.front();
+      asking.pop_front();
+      entries[number].is_asking = false;
+      send_one(number);
+      continue;
+    }
+    if (unfinished == 0) break;
+    const bool read = asking.empty() && !reading.empty();
+    if (read) read_one();
+    const Clock::time_point now = Clock::now();
+    if (!read) {
+      MEMAGENT_CHECK(!in_flight.empty(), "{} episodes wait for nothing", unfinished);
+      wait_for_model(std::chrono::milliseconds(options.tick_ms));
+    } else if (!in_flight.empty() && now - last_wait >= kReadingSlice) {
+      wait_for_model(std::chrono::milliseconds(0));
+    }
+    if (now - last_tick >= std::chrono::milliseconds(options.tick_ms)) {
+      last_tick = now;
+      observer->on_tick();
+    }
+  }
+  // Only requests nobody wants any more: they have been cancelled, and their results are due.
+  while (!in_flight.empty()) {
+    check_stop();
+    wait_for_model(std::chrono::milliseconds(options.tick_ms));
+  }
+}
+
+void Runner::State::check_stop() const {
+  if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed)) {
+    fail(ErrorKind::kInterrupted, "stopped before the end; what has been accepted is kept");
+  }
+}
+
+void Runner::State::make_ready(std::size_t number) {
+  Entry& entry = entries[number];
+  if (entry.episode == nullptr || entry.is_ready) return;
+  entry.is_ready = true;
+  ready.push_back(number);
+}
+
+void Runner::State::note_document(std::size_t number) {
+  Document& document = documents[number];
+  if (document.is_reading || !document.share.has_work()) return;
+  document.is_reading = true;
+  reading.push_back(number);
+}
+
+// Goes on with an Episode until all it needs is under way.
+void Runner::State::step(std::size_t number) {
+  Entry& entry = entries[number];
+  bool was_reading = true;
+  while (entry.episode != nullptr) {
+    Episode& episode = *entry.episode;
+    if (was_reading && !episode.reading()) {
+      was_reading = false;
+      documents[entry.document].share.leave(number);
+      note_document(entry.document);
+    }
+    switch (episode.need()) {
+      case Need::kAccept: {
+        const Conversation conversation = episode.accept();
+        observer->on_conversation(number, episode, conversation);
+        check_stop();
+        continue;
+      }
+      case Need::kGeneration:
+        if (!entry.is_asking) {
+          entry.is_asking = true;
+          asking.push_back(number);
+        }
+        return;
+      case Need::kSection:
+        if (!take_section(number)) return;
+        continue;
+      case Need::kWait:
+        return;
+      case Need::kFinished:
+        end_episode(number);
+        observer->on_finished(number, episode);
+        return;
+    }
+  }
+}
+
+// False if the section is not there yet, or the Episode has failed.
+bool Runner::State::take_section(std::size_t number) {
+  Entry& entry = entries[number];
+  try {
+    std::shared_ptr<const Section> section;
+    const SectionShare::Answer answer = documents[entry.document].share.ask(
+        number, entry.episode->wanted_section(), entry.resume_hash, section);
+    note_document(entry.document);
+    if (answer == SectionShare::Answer::kWait) return false;
+    entry.resume_hash.reset();
+    if (answer == SectionShare::Answer::kEnd) {
+      entry.episode->end_of_document();
+    } else {
+      entry.episode->give_section(std::move(section));
+    }
+    return true;
+  } catch (const Error& error) {
+    ask_observer(number, error);
+    end_episode(number);
+    return false;
+  }
+}
+
+void Runner::State::send_one(std::size_t number) {
+  Entry& entry = entries[number];
+  if (entry.episode == nullptr) return;
+  if (entry.episode->need() == Need::kGeneration) {
+    Turn turn = entry.episode->take_generation();
+    try {
+      const RequestId request = model.submit(std::move(turn.request));
+      entry.out.emplace_back(turn.id, request);
+      in_flight.emplace(request, InFlight{number, turn.id});
+      ++in_flight_wanted;
+    } catch (const Error& error) {
+      if (ask_observer(number, error) != AfterFailure::kSkipStep) return end_episode(number);
+      entry.episode->give_up(turn.id, failure(error));
+    }
+  }
+  make_ready(number);
+}
+
+void Runner::State::read_one() {
+  const std::size_t number = reading.front();
+  reading.pop_front();
+  Document& document = documents[number];
+  document.is_reading = false;
+  if (!document.share.has_work()) return;
+  try {
+    document.share.work();
+  } catch (const Error& error) {
+    for (const std::size_t episode : document.share.episodes()) {
+      ask_observer(episode, error);
+      end_episode(episode);
+    }
+    return;
+  }
+  for (const std::size_t episode : document.share.take_woken()) make_ready(episode);
+  note_document(number);
+}
+
+void Runner::State::wait_for_model(std::chrono::milliseconds timeout) {
+  results.clear();
+  model.wait(results, timeout);
+  last_wait = Clock::now();
+  for (GenerationResult& result : results) take_result(std::move(result));
+  if (results.empty() && timeout.count() > 0) {
+    last_tick = last_wait;
+    observer->on_tick();
+  }
+}
+
+void Runner::State::take_result(GenerationResult&& result) {
+  const auto found = in_flight.find(result.id);
+  if (found == in_flight.end()) return;  // of somebody else's run with the same model
+  const InFlight request = found->second;
+  in_flight.erase(found);
+  if (!request.discarded) --in_flight_wanted;
+  Entry& entry = entries[request.episode];
+  if (entry.episode == nullptr) return;
+  Episode& episode = *entry.episode;
+  std::erase_if(entry.out, [&](const auto& turn) { return turn.first == request.turn_id; });
+  const bool failed = result.stop == StopReason::kFailed || result.stop == StopReason::kCancelled;
+  if (request.discarded || !failed) {
+    if (!failed) entry.failures = 0;
+    episode.give_generation(request.turn_id, std::move(result));
+  } else if (++entry.failures < options.max_failures) {
+    episode.give_generation(request.turn_id, std::move(result));
+  } else {
+    const std::string reason = result.error.empty() ? to_string(result.stop) : result.error;
+    const Error error(ErrorKind::kModel,
+                      fmt::format("{} generations in a row failed: {}", entry.failures, reason));
+    if (ask_observer(request.episode, error) != AfterFailure::kSkipStep) {
+      return end_episode(request.episode);
+    }
+    entry.failures = 0;
+    episode.give_up(request.turn_id, std::move(result));
+  }
+  cancel_discarded(request.episode);
+  make_ready(request.episode);
+}
+
+void Runner::State::cancel_discarded(std::size_t number) {
+  Entry& entry = entries[number];
+  for (const std::uint64_t turn_id : entry.episode->take_discarded()) {
+    const auto turn = std::find_if(entry.out.begin(), entry.out.end(),
+                                   [&](const auto& out) { return out.first == turn_id; });
+    MEMAGENT_CHECK(turn != entry.out.end(), "turn {} was not out", turn_id);
+    in_flight.at(turn->second).discarded = true;
+    --in_flight_wanted;
+    model.cancel(turn->second);
+    entry.out.erase(turn);
+  }
+}
+
+AfterFailure Runner::State::ask_observer(std::size_t number, const Error& error) {
+  const AfterFailure after = observer->on_failed(number, *entries[number].episode, error);
+  if (after == AfterFailure::kEndRun) throw error;
+  return after;
+}
+
+// Lets go of a finished or failed Episode; what it has in flight is cancelled.
+void Runner::State::end_episode(std::size_t number) {
+  Entry& entry = entries[number];
+  for (const auto& [turn_id, request] : entry.out) {
+    in_flight.at(request).discarded = true;
+    --in_flight_wanted;
+    model.cancel(request);
+  }
+  entry.out.clear();
+  entry.episode = nullptr;
+  --unfinished;
+  documents[entry.document].share.leave(number);
+  note_document(entry.document);
+}
+
+void Runner::State::cancel_all() {
+  for (auto& [request, flight] : in_flight) {
+    if (!flight.discarded) model.cancel(request);
+  }
+  in_flight.clear();
+  in_flight_wanted = 0;
+}
+
+Runner::Runner(LanguageModel& model, RunnerOptions options)
+    : state_(std::make_unique<State>(model, options)) {}
+
+Runner::~Runner() { state_->cancel_all(); }
+
+std::size_t Runner::add_document(SectionReader& document) {
+  state_->documents.emplace_back(document,
+                                 static_cast<std::size_t>(state_->options.section_window));
+  return state_->documents.size() - 1;
+}
+
+std::size_t Runner::add_episode(Episode& episode, std::size_t document) {
+  State& s = *state_;
+  MEMAGENT_CHECK(document < s.documents.size(), "there is no document {}", document);
+  const DocumentSource& source = s.documents[document].share.reader().source();
+  const EpisodeState& at = episode.state();
+  if (at.pass + 1 < episode.config().passes && episode.reading() && !source.rewindable()) {
+    fail(ErrorKind::kUsage, "{}: cannot be read {} times: copy it to a file first", source.name(),
+         episode.config().passes);
+  }
+  Entry entry;
+  entry.episode = &episode;
+  entry.document = document;
+  if (at.next_section > 0) entry.resume_hash = at.prefix_hash;
+  s.entries.push_back(std::move(entry));
+  ++s.unfinished;
+  s.make_ready(s.entries.size() - 1);
+  return s.entries.size() - 1;
+}
+
+void Runner::run(RunObserver& observer) {
+  state_->observer = &observer;
+  try {
+    state_->run();
+  } catch (...) {
+    state_->cancel_all();
+    throw;
+  }
+}
+
+void run_episodes(LanguageModel& model, std::vector<Episode>& episodes, SectionReader& document,
+                  RunObserver& observer, const RunnerOptions& options) {
+  Runner runner(model, options);
+  const std::size_t number = runner.add_document(document);
+  for (Episode& episode : episodes) runner.add_episode(episode, number);
+  runner.run(observer);
+}
+
+void RunObserver::on_conversation(std::size_t, const Episode&, const Conversation&) {}
+void RunObserver::on_finished(std::size_t, const Episode&) {}
+AfterFailure RunObserver::on_failed(std::size_t, const Episode&, const Error&) {
+  return AfterFailure::kEndRun;
+}
+void RunObserver::on_tick() {}
+
+}  // namespace memagent

@@ -1,0 +1,178 @@
+#include "agent/update_response.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace memagent {
+namespace {
+
+constexpr std::string_view kSpace = " \t\r\n\v\f";
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(kSpace) == std::string_view::npos;
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+bool same_word(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
+
+// The next word of a line, without punctuation at its ends; empty at the line's end. What is
+// punctuation alone is no word.
+std::string_view next_word(std::string_view& line) {
+  constexpr std::string_view kPunctuation = "*_`#\"'.,:;!-()[]";
+  while (true) {
+    line.remove_prefix(std::min(line.find_first_not_of(kSpace), line.size()));
+    if (line.empty()) return {};
+    std::string_view word = line.substr(0, line.find_first_of(kSpace));
+    line.remove_prefix(word.size());
+    word.remove_prefix(std::min(word.find_first_not_of(kPunctuation), word.size()));
+    word = word.substr(0, word.find_last_not_of(kPunctuation) + 1);
+    if (!word.empty()) return word;
+  }
+}
+
+struct GateLine {
+  bool keep = false;
+  bool stop = false;
+  std::size_t end = 0;  // offset just after the line's newline
+};
+
+std::optional<GateLine> read_gate_line(std::string_view text, const PromptSet& prompts) {
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return std::nullopt;
+  const std::size_t newline = std::min(text.find('\n', begin), text.size());
+  std::string_view line = text.substr(begin, newline - begin);
+  GateLine gate;
+  gate.end = std::min(newline + 1, text.size());
+  const std::string_view verb = next_word(line);
+  gate.keep = same_word(verb, prompts.gate_keep);
+  if (!gate.keep && !same_word(verb, prompts.gate_update)) return std::nullopt;
+  const std::string_view second = next_word(line);
+  const bool alone = second.empty();
+  gate.stop = same_word(second, prompts.gate_stop) && next_word(line).empty();
+  if (alone || gate.stop || verb == prompts.gate_keep) return gate;
+  return std::nullopt;
+}
+
+// The tokens of `response` from number `first` on, whose bytes begin at `begin`.
+TokenText kept_tokens(const Tokenizer& tokenizer, const GenerationResult& response,
+                      std::size_t first, std::int32_t memory_tokens, bool& cut) {
+  const std::size_t most = static_cast<std::size_t>(memory_tokens);
+  const std::size_t count = std::min(response.tokens.size() - first, most);
+  cut = response.tokens.size() - first > most;
+  TokenText memory;
+  const auto begin = response.tokens.begin() + static_cast<std::ptrdiff_t>(first);
+  memory.tokens.assign(begin, begin + static_cast<std::ptrdiff_t>(count));
+  memory.text = tokenizer.decode(memory.tokens);
+  return memory;
+}
+
+// The longest start of `text`, in whole characters, that counts at most `memory_tokens` tokens.
+TokenText kept_text(const Tokenizer& tokenizer, std::string_view text, std::int32_t memory_tokens,
+                    bool& cut) {
+  const std::size_t most = static_cast<std::size_t>(memory_tokens);
+  cut = false;
+  std::vector<TokenId> ids;
+  // A token has at least one byte, so short texts need no counting; vocabularies that put a space
+  // of their own before a text may count one more.
+  while (text.size() >= most) {
+    ids.clear();
+    tokenizer.encode(text, ids);
+    if (ids.size() <= most) break;
+    cut = true;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < most; ++i) bytes += tokenizer.token_bytes(ids[i]).size();
+    // Encoding a part again may count more than it did within the whole: then cut further.
+    bytes = std::min(bytes, text.size() - 1);
+    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U) --bytes;
+    text = text.substr(0, bytes);
+  }
+  return {{}, std::string(text)};
+}
+
+UpdateReading blank_reading() {
+  UpdateReading reading;
+  reading.decision = Decision::kMalformed;
+  reading.keeps = true;
+  return reading;
+}
+
+}  // namespace
+
+std::string_view without_thinking(std::string_view text) {
+  constexpr std::string_view kOpen = "<think>";
+  constexpr std::string_view kClose = "</think>";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos || !text.substr(begin).starts_with(kOpen)) return text;
+  const std::size_t close = text.find(kClose, begin);
+  if (close == std::string_view::npos) return {};
+  text.remove_prefix(close + kClose.size());
+  text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
+  return text;
+}
+
+UpdateReading read_update(Policy policy, const PromptRenderer& renderer,
+                          const GenerationResult& response, std::int32_t memory_tokens) {
+  const bool tokens = renderer.as_tokens();
+  const Tokenizer& tokenizer = renderer.tokenizer();
+  const std::string_view text =
+      tokens ? std::string_view(response.text) : without_thinking(response.text);
+  if (is_blank(text)) return blank_reading();
+
+  UpdateReading reading;
+  std::size_t begin = 0;        // where the memory begins, in bytes of `text`
+  std::size_t first_token = 0;  // and in tokens
+  if (policy == Policy::kGated) {
+    const std::optional<GateLine> gate = read_gate_line(text, renderer.prompts());
+    if (gate && gate->keep) {
+      reading.decision = Decision::kKeep;
+      reading.keeps = true;
+      reading.stop_reading = gate->stop;
+      return reading;
+    }
+    bool readable = gate.has_value();
+    if (readable) {
+      begin = gate->end;
+      if (tokens) {
+        std::size_t bytes = 0;
+        while (first_token < response.tokens.size() && bytes < begin) {
+          bytes += tokenizer.token_bytes(response.tokens[first_token++]).size();
+        }
+        readable = bytes >= begin && is_blank(text.substr(begin, bytes - begin));
+        begin = bytes;
+      }
+    }
+    if (readable) {
+      reading.stop_reading = gate->stop;
+    } else {
+      reading.decision = Decision::kMalformed;
+      begin = 0;
+      first_token = 0;
+    }
+  }
+  reading.memory = tokens
+                       ? kept_tokens(tokenizer, response, first_token, memory_tokens, reading.cut)
+                       : kept_text(tokenizer, text.substr(begin), memory_tokens, reading.cut);
+  if (is_blank(reading.memory.text)) return blank_reading();
+  return reading;
+}
+
+std::string read_answer(const PromptRenderer& renderer, const GenerationResult& response) {
+  const std::string_view text =
+      renderer.as_tokens() ? std::string_view(response.text) : without_thinking(response.text);
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return "";
+  return std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
+}
+
+std::vector<std::string> complete_responses(Policy policy, const PromptSet& prompts) {
+  if (policy != Policy::kGated) return {};
+  // Not the keep word alone: a stop word may follow it.
+  return {prompts.gate_keep + "\n", prompts.gate_keep + "\n\n",
+          prompts.gate_keep + " " + prompts.gate_stop};
+}
+
+}  // namespace memagent

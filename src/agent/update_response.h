@@ -1,0 +1,52 @@
+// What an update response means: which memory follows from it. Pure functions of the response; they
+// know nothing of Episodes, sections or models.
+//
+// A gated response, after white space, is
+//
+//   KEEP            the memory stays
+//   KEEP STOP       the memory stays, and reading ends
+//   UPDATE          what follows the line is the new memory
+//   UPDATE STOP     the same, and reading ends
+//
+// on a line of its own, in the words of the PromptSet. Case does not matter, nor does punctuation
+// around a word (models like to write "**KEEP**." or "Update:"). Whatever follows a KEEP line is
+// ignored; so is what follows the word on its line where it is written exactly as in the PromptSet
+// ("KEEP: nothing new"), since taking that as the memory would lose the memory. Anything else is
+// malformed.
+#pragma once
+
+#include <string_view>
+
+#include "memagent/prompts.h"
+#include "memagent/trajectory.h"
+
+namespace memagent {
+
+struct UpdateReading {
+  Decision decision = Decision::kOverwrite;
+  bool stop_reading = false;
+  bool cut = false;    // the memory was longer than its budget
+  bool keeps = false;  // the memory stays; `memory` is then empty
+  TokenText memory;    // else the new one
+};
+
+// Token models: the memory is the sampled tokens, those of a gated response from the first token
+// that begins at or after the end of the gate line. A token that holds the line's newline and more
+// goes with the line if the rest of it is white space; otherwise the response is malformed, so that
+// nothing the model wrote is lost. Either way at most `memory_tokens` tokens.
+//
+// Text models: the same on text, after a leading <think>...</think>; cut between characters.
+UpdateReading read_update(Policy policy, const PromptRenderer& renderer,
+                          const GenerationResult& response, std::int32_t memory_tokens);
+
+// The answer in a response: for text models without a leading <think>...</think>; without white
+// space at its ends.
+std::string read_answer(const PromptRenderer& renderer, const GenerationResult& response);
+
+// Responses after which a gated generation has said all it can.
+std::vector<std::string> complete_responses(Policy policy, const PromptSet& prompts);
+
+// `text` without a leading think block. One that never ends leaves nothing.
+std::string_view without_thinking(std::string_view text);
+
+}  // namespace memagent
