@@ -7,7 +7,7 @@ namespace {
 
 // About 50 microseconds: longer than the gap between two regions of a layer, shorter than what a
 // scheduler would notice.
-constexpr int kSpins = 20'000;
+constexpr int kSpins = 4'000;
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)

@@ -15,6 +15,14 @@ bool is_integer(WeightFormat format) {
          format == WeightFormat::kInt8Halves;
 }
 
+// Multiply-adds that are worth handing to another thread: about a microsecond's.
+constexpr std::int64_t kWorthSharing = 1 << 16;
+
+// Items of `cost` multiply-adds each that make a part.
+std::int64_t grain_for(std::int64_t cost) {
+  return std::max<std::int64_t>(kWorthSharing / std::max<std::int64_t>(cost, 1), 1);
+}
+
 }  // namespace
 
 Transformer::Transformer(std::shared_ptr<const Weights> weights, ThreadPool& pool,
@@ -52,7 +60,9 @@ Transformer::Transformer(std::shared_ptr<const Weights> weights, ThreadPool& poo
 
 template <typename Body>
 void Transformer::for_rows(std::int64_t rows, const Body& body) {
-  pool_.parallel_for(rows, 8, [&](std::int64_t begin, std::int64_t end, int) {
+  // Around ten operations an element, on rows about as long as the model is wide.
+  const std::int64_t grain = grain_for(std::int64_t{10} * config_.model_dim);
+  pool_.parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) body(row);
   });
 }
@@ -214,7 +224,14 @@ void Transformer::place_heads(const LayerWeights& layer, std::int32_t index,
 }
 
 void Transformer::attend(std::int32_t layer, std::span<const TokenRun> runs, KvCache& cache) {
-  pool_.parallel_for(static_cast<std::int64_t>(jobs_.size()), 1,
+  std::int64_t longest = 0;
+  for (const TokenRun& run : runs) {
+    longest = std::max(longest, run.first_position + static_cast<std::int64_t>(run.tokens.size()));
+  }
+  // Jobs differ in size; where even the largest are small, all of them are one thread's.
+  const std::int64_t grain = grain_for(2 * longest * config_.head_dim * jobs_.front().num_tokens *
+                                       (config_.num_heads / config_.num_kv_heads));
+  pool_.parallel_for(static_cast<std::int64_t>(jobs_.size()), grain,
                      [&](std::int64_t begin, std::int64_t end, int thread) {
                        for (std::int64_t job = begin; job < end; ++job) {
                          run_job(jobs_[static_cast<std::size_t>(job)], layer, runs, cache, thread);
@@ -277,13 +294,14 @@ void Transformer::project(std::span<const Target> targets, const float* input, s
       targets, [](const Target& target) { return is_integer(target.matrix->view().format); });
   if (quantize) {
     quantized_.resize(rows, inputs);
-    pool_.parallel_for(rows, 8, [&](std::int64_t begin, std::int64_t end, int) {
+    pool_.parallel_for(rows, grain_for(4 * inputs), [&](std::int64_t begin, std::int64_t end, int) {
       kernels_.quantize_rows(input, inputs, begin, end, quantized_);
     });
   }
   std::int64_t panels = 0;
   for (const Target& target : targets) panels += target.matrix->view().panels();
-  const std::int64_t grain = std::max<std::int64_t>(panels / (pool_.size() * 6), 1);
+  const std::int64_t grain =
+      std::max(panels / (std::int64_t{6} * pool_.size()), grain_for(rows * inputs * kPanelColumns));
   pool_.parallel_for(panels, grain, [&](std::int64_t begin, std::int64_t end, int) {
     std::int64_t first = 0;  // of the target among all panels
     for (const Target& target : targets) {

@@ -164,7 +164,8 @@ TEST_P(KernelsTest, HalfConversionEqualsTheFormats) {
   EXPECT_EQ(half_to_float(out[0]), 65504.0F);
   EXPECT_EQ(half_to_float(out[3]), -65504.0F);
   // Targets without a conversion instruction truncate: one step below at most.
-  const bool exact = kernels().name != std::string("SSE4") && kernels().name != std::string("SCALAR");
+  const bool exact =
+      kernels().name != std::string("SSE4") && kernels().name != std::string("SCALAR");
   for (std::size_t i = 2; i < 64; ++i) {
     EXPECT_LE(float_to_half(x[i]) - out[i * 3], exact ? 0 : 1) << i;
     EXPECT_GE(float_to_half(x[i]) - out[i * 3], 0) << i;

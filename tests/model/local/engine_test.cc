@@ -1,0 +1,252 @@
+// The engine as a LanguageModel: right against the definition in double, and the same whatever is
+// in the batch, however prompts are cut, however many threads there are.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "base/random.h"
+#include "memagent/error.h"
+#include "model/local/local_model.h"
+#include "model/local/random_model.h"
+
+namespace memagent {
+namespace {
+
+using test::random_model;
+using test::RandomModelOptions;
+
+constexpr std::chrono::milliseconds kLong{600'000};
+
+std::vector<TokenId> random_tokens(std::size_t count, std::uint64_t seed) {
+  RandomStream random(seed);
+  std::vector<TokenId> tokens(count);
+  for (TokenId& token : tokens) token = static_cast<TokenId>(random.below(256));
+  return tokens;
+}
+
+GenerationRequest request(std::vector<TokenId> prompt, std::int32_t max_tokens,
+                          Sampling sampling = {}) {
+  GenerationRequest out;
+  out.prompt.tokens = std::move(prompt);
+  out.max_tokens = max_tokens;
+  out.sampling = sampling;
+  out.logprobs = true;
+  return out;
+}
+
+std::vector<GenerationResult> run(LanguageModel& model, std::vector<GenerationRequest> requests) {
+  std::map<RequestId, std::size_t> index;
+  for (std::size_t i = 0; i < requests.size(); ++i) index[model.submit(std::move(requests[i]))] = i;
+  std::vector<GenerationResult> out(index.size());
+  std::size_t done = 0;
+  while (done < out.size()) {
+    std::vector<GenerationResult> results;
+    model.wait(results, kLong);
+    done += results.size();
+    for (GenerationResult& result : results) out[index.at(result.id)] = std::move(result);
+  }
+  return out;
+}
+
+bool same(const GenerationResult& a, const GenerationResult& b) {
+  return a.tokens == b.tokens && a.logprobs == b.logprobs && a.stop == b.stop && a.text == b.text;
+}
+
+struct Family {
+  Architecture architecture;
+  bool tied_output;
+};
+
+class FamilyTest : public ::testing::TestWithParam<Family> {};
+
+TEST_P(FamilyTest, LogProbabilitiesEqualTheDefinition) {
+  RandomModelOptions options;
+  options.architecture = GetParam().architecture;
+  options.tied_output = GetParam().tied_output;
+  const auto file = random_model(options);
+  const auto model = make_local_model(file, {.threads = 2});
+  // Past one page, so that keys of an earlier page are attended to.
+  const auto prompt = random_tokens(70, 5);
+  const GenerationResult result = run(*model, {request(prompt, 8)})[0];
+  std::vector<TokenId> all = prompt;
+  all.insert(all.end(), result.tokens.begin(), result.tokens.end());
+  const auto expected = test::reference_logprobs(*file, all);
+  ASSERT_GE(result.tokens.size(), 1U);
+  for (std::size_t i = 0; i < result.tokens.size(); ++i) {
+    const auto& row = expected[prompt.size() - 1 + i];
+    // Two layers of float sums over at most 96 terms, and f16 rounding that can fall to the other
+    // side (2^-11) for a few of the 70 keys.
+    EXPECT_NEAR(result.logprobs[i], row[static_cast<std::size_t>(result.tokens[i])], 2e-3) << i;
+    EXPECT_NEAR(result.logprobs[i], *std::ranges::max_element(row), 2e-3) << "greedy " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, FamilyTest,
+                         ::testing::Values(Family{Architecture::kLlama, false},
+                                           Family{Architecture::kQwen2, true},
+                                           Family{Architecture::kQwen3, true}),
+                         [](const auto& family) {
+                           return std::string(to_string(family.param.architecture));
+                         });
+
+std::vector<GenerationRequest> mixed_requests() {
+  std::vector<GenerationRequest> requests;
+  for (std::uint64_t i = 0; i < 64; ++i) {
+    Sampling sampling;
+    if (i % 2 == 1) sampling = {.temperature = 1.0F, .seed = i};
+    if (i % 4 == 3) sampling.top_p = 0.8F;
+    requests.push_back(request(random_tokens(1 + i * 3, i), 12, sampling));
+  }
+  return requests;
+}
+
+TEST(Engine, BatchOf64Equals64BatchesOfOne) {
+  for (const TensorType type : {TensorType::kF32, TensorType::kQ8_0, TensorType::kQ4_0}) {
+    const auto file = random_model({.type = type});
+    const auto together =
+        run(*make_local_model(file, {.threads = 2, .max_running = 64}), mixed_requests());
+    const auto model = make_local_model(file, {.threads = 1, .max_running = 1});
+    auto requests = mixed_requests();
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const auto alone = run(*model, {requests[i]})[0];
+      ASSERT_TRUE(same(alone, together[i])) << to_string(type) << " request " << i;
+    }
+  }
+}
+
+TEST(Engine, ThreadsAndChunksDoNotChangeAnything) {
+  const auto file = random_model({.type = TensorType::kQ8_0});
+  const auto expected = run(*make_local_model(file, {.threads = 1}), mixed_requests());
+  for (const std::int32_t chunk : {1, 7, 64, 100}) {
+    const auto actual =
+        run(*make_local_model(file, {.threads = 3, .max_running = 5, .prefill_chunk = chunk}),
+            mixed_requests());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_TRUE(same(actual[i], expected[i])) << "chunk " << chunk << " request " << i;
+    }
+  }
+}
+
+TEST(Engine, SharedPrefixEqualsUnshared) {
+  const auto file = random_model({});
+  const auto prefix = random_tokens(200, 1);
+  std::vector<GenerationRequest> requests;
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    auto prompt = prefix;
+    const auto tail = random_tokens(10 + i, 100 + i);
+    prompt.insert(prompt.end(), tail.begin(), tail.end());
+    requests.push_back(request(std::move(prompt), 8));
+    requests.back().shared_prefix_tokens = 200;
+  }
+  const auto shared = run(*make_local_model(file, {.threads = 2}), requests);
+  EXPECT_EQ(shared[0].cached_prompt_tokens, 0);
+  for (std::size_t i = 1; i < shared.size(); ++i) {
+    EXPECT_EQ(shared[i].cached_prompt_tokens, 192) << "three whole pages of " << i;
+    const auto alone = run(*make_local_model(file, {.threads = 2}), {requests[i]})[0];
+    EXPECT_EQ(alone.cached_prompt_tokens, 0);
+    EXPECT_TRUE(same(alone, shared[i])) << i;
+  }
+}
+
+TEST(Engine, RetainedPrefixIsFoundByLaterRequests) {
+  const auto model = make_local_model(random_model({}), {.threads = 1});
+  auto kept = request(random_tokens(150, 1), 4);
+  kept.shared_prefix_tokens = 128;
+  const auto first = run(*model, {kept})[0];
+  const auto second = run(*model, {kept})[0];
+  EXPECT_EQ(second.cached_prompt_tokens, 128);
+  EXPECT_TRUE(same(first, second));
+  // Without the hint nothing is kept.
+  const auto other = request(random_tokens(150, 2), 4);
+  run(*model, {other});
+  EXPECT_EQ(run(*model, {other})[0].cached_prompt_tokens, 0);
+}
+
+TEST(Engine, CacheSmallerThanTheRequestsStillServesAll) {
+  const auto file = random_model({.context_tokens = 256});
+  // Room for one context only: requests take turns.
+  const auto model =
+      make_local_model(file, {.threads = 2, .kv_cache_bytes = 4 * 2 * 2 * 2 * 16 * 64 * 2});
+  std::vector<GenerationRequest> requests;
+  for (std::uint64_t i = 0; i < 9; ++i) {
+    requests.push_back(request(random_tokens(100 + i, i), 20));
+    requests.back().shared_prefix_tokens = 64;
+  }
+  const auto results = run(*model, requests);
+  const auto large = make_local_model(file, {.threads = 2});
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    EXPECT_TRUE(same(results[i], run(*large, {requests[i]})[0])) << i;
+  }
+}
+
+TEST(Engine, CompleteResponseEndsGeneration) {
+  const auto model = make_local_model(random_model({}), {.threads = 1});
+  const auto free = run(*model, {request(random_tokens(20, 3), 6)})[0];
+  ASSERT_GE(free.tokens.size(), 3U);
+  auto stopped = request(random_tokens(20, 3), 6);
+  stopped.complete_responses = {"never this", free.text.substr(0, 2)};
+  const auto result = run(*model, {stopped})[0];
+  EXPECT_EQ(result.text, free.text.substr(0, 2));
+  EXPECT_EQ(result.stop, StopReason::kEnd);
+  EXPECT_EQ(result.generated_tokens, 2);
+}
+
+TEST(Engine, EndTokenIsCountedButNotPartOfTheResponse) {
+  // Sampling hot enough to meet one of the two end tokens among 260 soon.
+  const auto model = make_local_model(random_model({}), {.threads = 1});
+  bool met = false;
+  for (std::uint64_t seed = 0; seed < 20 && !met; ++seed) {
+    const auto result =
+        run(*model, {request(random_tokens(5, 1), 500, {.temperature = 3.0F, .seed = seed})})[0];
+    if (result.stop != StopReason::kEnd) continue;
+    met = true;
+    EXPECT_EQ(result.generated_tokens, static_cast<std::int64_t>(result.tokens.size()) + 1);
+    EXPECT_EQ(result.logprobs.size(), result.tokens.size() + 1);
+  }
+  // Each of 10,000 draws ends with probability near 1/130.
+  EXPECT_TRUE(met);
+}
+
+TEST(Engine, CancelledRequestsComeBackAndLeaveRoom) {
+  const auto model = make_local_model(random_model({}), {.threads = 1, .max_running = 1});
+  const RequestId running = model->submit(request(random_tokens(50, 1), 900));
+  const RequestId waiting = model->submit(request(random_tokens(50, 2), 900));
+  std::vector<GenerationResult> results;
+  model->wait(results, std::chrono::milliseconds(0));
+  model->cancel(running);
+  model->cancel(waiting);
+  model->cancel(12345);
+  while (results.size() < 2) model->wait(results, kLong);
+  EXPECT_EQ(results[0].stop, StopReason::kCancelled);
+  EXPECT_EQ(results[1].stop, StopReason::kCancelled);
+  EXPECT_EQ(run(*model, {request(random_tokens(50, 3), 3)})[0].tokens.size(), 3U);
+}
+
+TEST(Engine, RefusesWhatCanNeverBeDone) {
+  const auto model = make_local_model(random_model({}), {.threads = 1});
+  EXPECT_THROW(model->submit(request(random_tokens(1000, 1), 100)), Error);
+  EXPECT_THROW(model->submit(request({}, 5)), Error);
+  EXPECT_THROW(model->submit(request({1}, 0)), Error);
+  EXPECT_THROW(model->submit(request({-1}, 5)), Error);
+  EXPECT_THROW(model->submit(request({100'000}, 5)), Error);
+  EXPECT_THROW(make_local_model(random_model({}), {.threads = -1}), Error);
+  EXPECT_THROW(make_local_model(random_model({}), {.kv_cache_bytes = 100}), Error);
+}
+
+TEST(Engine, WaitReturnsAtOnceWhenIdleOrWoken) {
+  const auto model = make_local_model(random_model({}), {.threads = 1});
+  std::vector<GenerationResult> results;
+  model->wait(results, kLong);
+  EXPECT_TRUE(results.empty());
+  model->submit(request(random_tokens(5, 1), 2));
+  model->wake();
+  model->wait(results, kLong);
+  EXPECT_TRUE(results.empty());
+  model->wait(results, kLong);
+  EXPECT_EQ(results.size(), 1U);
+}
+
+}  // namespace
+}  // namespace memagent

@@ -1,0 +1,104 @@
+// Pages: counted, found by their tokens, kept and evicted.
+#include "model/local/kv_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+namespace memagent {
+namespace {
+
+ModelConfig tiny() {
+  ModelConfig config;
+  config.num_layers = 2;
+  config.num_kv_heads = 3;
+  config.head_dim = 16;
+  return config;
+}
+
+std::vector<TokenId> run_from(TokenId first) {
+  std::vector<TokenId> tokens(kPageTokens);
+  std::iota(tokens.begin(), tokens.end(), first);
+  return tokens;
+}
+
+TEST(KvCache, HeadsOfAPageDoNotOverlap) {
+  KvCache cache(tiny(), 4, 0);
+  EXPECT_EQ(KvCache::page_bytes(tiny()), 2 * 2 * 3 * 16 * 64 * 2);
+  const PageId a = cache.allocate();
+  const PageId b = cache.allocate();
+  EXPECT_EQ(cache.values(a, 0, 0) - cache.keys(a, 0, 0), 16 * 64);
+  EXPECT_EQ(cache.keys(a, 0, 1) - cache.keys(a, 0, 0), 2 * 16 * 64);
+  EXPECT_EQ(cache.keys(a, 1, 0) - cache.keys(a, 0, 0), 3 * 2 * 16 * 64);
+  EXPECT_EQ((cache.keys(b, 0, 0) - cache.keys(a, 0, 0)) * 2, KvCache::page_bytes(tiny()));
+}
+
+TEST(KvCache, FindsAPageByItsTokensAndItsPredecessor) {
+  KvCache cache(tiny(), 8, 8);
+  const PageId first = cache.allocate();
+  const PageId second = cache.allocate();
+  cache.register_page(first, kNoPage, run_from(0));
+  cache.register_page(second, first, run_from(5));
+  EXPECT_EQ(cache.find(kNoPage, run_from(0)), first);
+  EXPECT_EQ(cache.find(first, run_from(5)), second);
+  EXPECT_EQ(cache.find(kNoPage, run_from(5)), kNoPage);
+  EXPECT_EQ(cache.find(first, run_from(6)), kNoPage);
+}
+
+TEST(KvCache, ReleasedPagesAreKeptOnlyWhenAskedFor) {
+  KvCache cache(tiny(), 8, 8);
+  const PageId page = cache.allocate();
+  cache.register_page(page, kNoPage, run_from(0));
+  cache.hold(page);
+  cache.release(page, true);
+  EXPECT_EQ(cache.available(), 7);
+  cache.release(page, true);
+  EXPECT_EQ(cache.available(), 8);
+  EXPECT_EQ(cache.find(kNoPage, run_from(0)), page);
+  cache.hold(page);
+  cache.release(page, false);
+  EXPECT_EQ(cache.find(kNoPage, run_from(0)), kNoPage);
+}
+
+TEST(KvCache, TheLeastRecentlyKeptPageGoesFirst) {
+  KvCache cache(tiny(), 8, 2);
+  for (const TokenId first : {0, 100, 200}) {
+    const PageId page = cache.allocate();
+    cache.register_page(page, kNoPage, run_from(first));
+    cache.release(page, true);
+  }
+  EXPECT_EQ(cache.find(kNoPage, run_from(0)), kNoPage);
+  EXPECT_NE(cache.find(kNoPage, run_from(100)), kNoPage);
+  EXPECT_NE(cache.find(kNoPage, run_from(200)), kNoPage);
+}
+
+TEST(KvCache, KeptPagesGiveWayToHeldOnes) {
+  KvCache cache(tiny(), 2, 2);
+  for (const TokenId first : {0, 100}) {
+    const PageId page = cache.allocate();
+    cache.register_page(page, kNoPage, run_from(first));
+    cache.release(page, true);
+  }
+  cache.allocate();
+  cache.allocate();
+  EXPECT_EQ(cache.available(), 0);
+  EXPECT_EQ(cache.find(kNoPage, run_from(100)), kNoPage);
+  EXPECT_THROW(cache.allocate(), std::logic_error);
+}
+
+TEST(KvCache, APageIsNotFoundAfterItsPredecessorWasReused) {
+  KvCache cache(tiny(), 2, 2);
+  const PageId parent = cache.allocate();
+  const PageId child = cache.allocate();
+  cache.register_page(parent, kNoPage, run_from(0));
+  cache.register_page(child, parent, run_from(64));
+  cache.release(parent, false);
+  const PageId reused = cache.allocate();
+  ASSERT_EQ(reused, parent);
+  // Even under the same tokens it is another page: its keys are not yet written.
+  cache.register_page(reused, kNoPage, run_from(0));
+  EXPECT_EQ(cache.find(reused, run_from(64)), kNoPage);
+}
+
+}  // namespace
+}  // namespace memagent
