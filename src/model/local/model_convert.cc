@@ -232,10 +232,18 @@ QuantizedModel quantize_model(const std::string& from, const std::string& to, Te
   QuantizedModel out;
   GgufWriter writer(to);
   for (const GgufEntry& entry : gguf.metadata) {
-    if (entry.key != kFileTypeKey && entry.key != kLayoutVersionKey) writer.copy(entry);
+    if (entry.key == kFileTypeKey) {
+      writer.set_u32(kFileTypeKey, gguf_file_type(type));
+    } else if (entry.key == kLayoutVersionKey) {
+      writer.set_u32(kLayoutVersionKey, kGgufLayoutVersion);
+    } else {
+      writer.copy(entry);
+    }
   }
-  writer.set_u32(kFileTypeKey, gguf_file_type(type));
-  writer.set_u32(kLayoutVersionKey, kGgufLayoutVersion);
+  for (const char* key : {kFileTypeKey, kLayoutVersionKey}) {
+    if (gguf.find(key) != nullptr) continue;
+    writer.set_u32(key, key == kFileTypeKey ? gguf_file_type(type) : kGgufLayoutVersion);
+  }
   std::vector<TensorType> types;
   for (const TensorView& tensor : gguf.tensors) {
     types.push_back(is_matrix(tensor) ? retyped(tensor, type, out.kept) : tensor.type);
