@@ -51,7 +51,9 @@ void ScriptedModel::cancel(RequestId id) {
   cancelled_.push_back(id);
 }
 
-void ScriptedModel::wait(std::vector<GenerationResult>& results, std::chrono::milliseconds) {
+void ScriptedModel::wait(std::vector<GenerationResult>& results,
+                         std::chrono::milliseconds timeout) {
+  last_timeout_ = timeout;
   if (on_wait) on_wait();
   ++waits_;
   std::int32_t given = 0;

@@ -74,6 +74,7 @@ class ScriptedModel : public LanguageModel {
   std::size_t in_flight() const { return running_.size(); }
   std::size_t most_in_flight() const { return most_in_flight_; }
   std::size_t waits() const { return waits_; }
+  std::chrono::milliseconds last_timeout() const { return last_timeout_; }  // of wait()
   // Called at the start of every wait(), e.g. to interrupt at a known moment.
   std::function<void()> on_wait;
 
@@ -95,6 +96,7 @@ class ScriptedModel : public LanguageModel {
   std::size_t submissions_ = 0;
   std::size_t most_in_flight_ = 0;
   std::size_t waits_ = 0;
+  std::chrono::milliseconds last_timeout_{0};
 };
 
 // A reply made up from the whole prompt and the seed: a stand-in for sampling. It is up to
