@@ -203,7 +203,7 @@ class ServerTokenStream final : public TokenStream {
     }
     for (std::size_t i = 0; i < keep; ++i) out.push_back(pieces[i].id);
     pending_.erase(0, keep_bytes);
-    next_size_ = pending_.size() + kPartBytes;
+    next_size_ = keep > 0 || any_place ? pending_.size() + kPartBytes : 2 * pending_.size();
   }
 
   const ServerTokenizer& tokenizer_;
