@@ -19,7 +19,7 @@ struct ByteTokenizerOptions {
   bool adds_bos = false;
   // Texts that are one token each, with ids after the special ones: for tests of tokens that hold
   // several characters. encode() takes the longest that fits.
-  std::vector<std::string> merged;
+  std::vector<std::string> merged = {};
 };
 
 class ByteTokenizer : public Tokenizer {
