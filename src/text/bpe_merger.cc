@@ -57,6 +57,7 @@ std::span<TokenId> BpeMerger::merge_short(const MergeTable& table, std::span<Tok
 std::span<TokenId> BpeMerger::merge_long(const MergeTable& table, std::span<TokenId> symbols) {
   const auto count = static_cast<std::int32_t>(symbols.size());
   nodes_.resize(symbols.size());
+  first_.clear();
   heap_.clear();
   const auto entry = [](MergeTable::Merge merge, std::int32_t position) {
     return (std::uint64_t{merge.rank} << 32) | static_cast<std::uint32_t>(position);
@@ -65,9 +66,9 @@ std::span<TokenId> BpeMerger::merge_long(const MergeTable& table, std::span<Toke
     Node& node = nodes_[i];
     node = {{}, i - 1, i + 1 < count ? i + 1 : -1};
     if (node.next >= 0) node.merge = table.find(symbols[i], symbols[i + 1]);
-    if (node.merge.rank != MergeTable::kNoRank) heap_.push_back(entry(node.merge, i));
+    if (node.merge.rank != MergeTable::kNoRank) first_.push_back(entry(node.merge, i));
   }
-  std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
+  std::sort(first_.begin(), first_.end());
   const auto renew = [&](std::int32_t position) {
     Node& node = nodes_[position];
     node.merge =
@@ -76,10 +77,16 @@ std::span<TokenId> BpeMerger::merge_long(const MergeTable& table, std::span<Toke
     heap_.push_back(entry(node.merge, position));
     std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
   };
-  while (!heap_.empty()) {
-    const std::uint64_t top = heap_.front();
-    std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
-    heap_.pop_back();
+  std::size_t first = 0;
+  while (first < first_.size() || !heap_.empty()) {
+    std::uint64_t top = 0;
+    if (heap_.empty() || (first < first_.size() && first_[first] < heap_.front())) {
+      top = first_[first++];
+    } else {
+      top = heap_.front();
+      std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+      heap_.pop_back();
+    }
     const auto position = static_cast<std::int32_t>(top & 0xFFFFFFFF);
     Node& node = nodes_[position];
     if (node.merge.rank != static_cast<std::uint32_t>(top >> 32)) continue;  // stale

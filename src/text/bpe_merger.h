@@ -1,8 +1,8 @@
 // Byte-pair merging of one pre-token: the adjacent pair with the lowest rank, the leftmost of
 // equals, is replaced by its result until no pair has a rank.
 //
-// Short pre-tokens are searched pair by pair; long ones use a heap, so that the time stays
-// n log n on any input.
+// Short pre-tokens are searched pair by pair; long ones keep their candidates in order, so that the
+// time stays n log n on any input.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +70,10 @@ class BpeMerger {
     std::int32_t next;
   };
   std::vector<Node> nodes_;
-  std::vector<std::uint64_t> heap_;  // rank << 32 | position, smallest first; may be stale
+  // Candidates, rank << 32 | position, perhaps out of date: those of the first look at the text in
+  // order, those that merging brings in a heap with the smallest on top.
+  std::vector<std::uint64_t> first_;
+  std::vector<std::uint64_t> heap_;
 };
 
 }  // namespace memagent

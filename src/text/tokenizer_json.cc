@@ -59,7 +59,7 @@ class Reader {
       }
     }
     if (const json* post = find(root_, "post_processor")) read_post_processor(*post, 0);
-    guess_end();
+    set_well_known_ids(vocabulary_);
     return std::move(vocabulary_);
   }
 
@@ -270,19 +270,6 @@ class Reader {
       if (id < 0) return;
       vocabulary_.bos = id;
       vocabulary_.add_bos = true;
-    }
-  }
-
-  void guess_end() {
-    for (const char* name :
-         {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>"}) {
-      const TokenId id = id_of(name);
-      if (id < 0) continue;
-      vocabulary_.eos = id;
-      break;
-    }
-    for (const char* name : {"<|begin_of_text|>", "<s>"}) {
-      if (vocabulary_.bos < 0) vocabulary_.bos = id_of(name);
     }
   }
 

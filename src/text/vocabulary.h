@@ -71,6 +71,9 @@ std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(
 std::shared_ptr<const Tokenizer> make_tokenizer(Vocabulary vocabulary,
                                                 const std::string& name = "vocabulary");
 
+// Sets bos and eos, where they are -1, to special tokens of well-known names, if there are any.
+void set_well_known_ids(Vocabulary& vocabulary);
+
 // What a tokenizer was made from, for writing it into another container; null for a tokenizer that
 // was not made from a Vocabulary. Lives as long as the tokenizer.
 const Vocabulary* vocabulary_of(const Tokenizer& tokenizer);

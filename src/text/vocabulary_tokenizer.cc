@@ -127,6 +127,22 @@ std::shared_ptr<const Tokenizer> make_tokenizer(Vocabulary vocabulary, const std
              : make_sentencepiece_tokenizer(std::move(vocabulary), name);
 }
 
+void set_well_known_ids(Vocabulary& vocabulary) {
+  const auto find = [&](std::string_view text) {
+    const auto place = std::ranges::find(vocabulary.tokens, text);
+    return place == vocabulary.tokens.end()
+               ? TokenId{-1}
+               : static_cast<TokenId>(place - vocabulary.tokens.begin());
+  };
+  for (const std::string_view text :
+       {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>"}) {
+    if (vocabulary.eos < 0) vocabulary.eos = find(text);
+  }
+  for (const std::string_view text : {"<|begin_of_text|>", "<s>"}) {
+    if (vocabulary.bos < 0) vocabulary.bos = find(text);
+  }
+}
+
 const Vocabulary* vocabulary_of(const Tokenizer& tokenizer) {
   const auto* made = dynamic_cast<const VocabularyTokenizer*>(&tokenizer);
   return made == nullptr ? nullptr : &made->vocabulary();
