@@ -9,7 +9,8 @@ if(MEMAGENT_SANITIZE)
     -fsanitize=${MEMAGENT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(memagent_options INTERFACE -fsanitize=${MEMAGENT_SANITIZE})
   # GCC 12 reports uninitialised reads inside its own headers once sanitizers change inlining.
-  target_compile_options(memagent_options INTERFACE -Wno-maybe-uninitialized)
+  target_compile_options(memagent_options INTERFACE
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 endif()
 if(MEMAGENT_FUZZ)
   target_compile_options(memagent_options INTERFACE -fsanitize=fuzzer-no-link)
