@@ -22,6 +22,12 @@
 //                the largest of which is about 2.8 standard deviations: steps of 2.8/127,
 //                e = 2.8 / 127 / sqrt(12)
 // The root mean square over all tokens must stay below that; a single token may be 5 times as far.
+//
+// For quantised types llama.cpp is also run on the same weights unpacked to F32 by our reader,
+// which it computes without rounding activations. That nearly exact reference judges both: our
+// error must be within what one program's rounding explains, and so must llama.cpp's own on the
+// packed file, or else the reader has unpacked something other than what llama.cpp sees in the
+// file.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -117,10 +123,10 @@ double activation_rounding(TensorType type) {
   }
 }
 
+// Of one program, against exact arithmetic.
 double logit_error(TensorType type, const ModelConfig& config) {
   const double contributions = 4.0 * config.num_layers + 1;
-  return 4.0 * activation_rounding(type) * std::sqrt(contributions) * std::sqrt(2.0) *
-         std::sqrt(2.0);
+  return 4.0 * activation_rounding(type) * std::sqrt(contributions) * std::sqrt(2.0);
 }
 
 struct Case {
@@ -131,7 +137,7 @@ struct Case {
 };
 
 void compare(const Case& item, const Json& reply) {
-  const double sigma = logit_error(item.type, item.config);
+  const double sigma = std::sqrt(2.0) * logit_error(item.type, item.config);
   double squares = 0;
   int count = 0;
   int equal_prompts = 0;
@@ -172,35 +178,80 @@ void compare(const Case& item, const Json& reply) {
               sigma, equal_prompts, item.ours.size());
 }
 
-TEST(LlamaCpp, EveryFamilyAndTypeAgrees) {
+double root_mean_square(const std::vector<double>& a, const std::vector<double>& b) {
+  double squares = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(squares / static_cast<double>(a.size()));
+}
+
+std::vector<double> forced_logprobs(const Json& reply) {
+  std::vector<double> out;
+  for (const Json& prompt : reply.at("prompts")) {
+    for (const Json& token : prompt.at("score")) out.push_back(token.at("logprob"));
+  }
+  return out;
+}
+
+// `packed` and `exact` are llama.cpp on the file and on the same weights in F32.
+void compare_with_exact(const Case& item, const Json& packed, const Json& exact) {
+  std::vector<double> ours;
+  for (const Continuation& continuation : item.ours) {
+    ours.insert(ours.end(), continuation.logprobs.begin(), continuation.logprobs.end());
+  }
+  const std::vector<double> reference = forced_logprobs(exact);
+  ASSERT_EQ(reference.size(), ours.size());
+  const double our_error = root_mean_square(ours, reference);
+  const double their_error = root_mean_square(forced_logprobs(packed), reference);
+  const double sigma = logit_error(item.type, item.config);
+  EXPECT_LE(our_error, sigma) << item.label;
+  EXPECT_LE(their_error, 2 * sigma) << item.label;  // looks for misread weights, not for noise
+  std::printf("%-18s error %.6f of %.6f, llama.cpp's own %.6f\n", item.label.c_str(), our_error,
+              sigma, their_error);
+}
+
+Json asked(const Case& item, const std::string& path, std::int32_t greedy) {
+  Json list = Json::array();
+  for (const Continuation& ours : item.ours) {
+    list.push_back({{"tokens", ours.prompt}, {"greedy", greedy}, {"score", ours.tokens}});
+  }
+  return {{"model", path}, {"prompts", list}};
+}
+
+class EveryType : public testing::TestWithParam<const char*> {};
+
+TEST_P(EveryType, AgreesWithLlamaCpp) {
   if (!packages_are_installed()) GTEST_SKIP() << "node-llama-cpp is not installed in tests/npm";
   const TemporaryFolder folder;
   std::vector<Case> cases;
   Json request = Json::array();
-  for (const char* shape : {"llama-tiny", "qwen2-tiny", "qwen3-tiny"}) {
-    for (const TensorType type : kTensorTypes) {
-      Case item{std::string(shape) + " " + to_string(type), named_shape(shape).config, type, {}};
-      if (item.config.architecture == Architecture::kLlama) {  // as Llama 3 scales them
-        for (int i = 0; i < item.config.head_dim / 2; ++i) {
-          item.config.rope_factors.push_back(i < 8 ? 1.0F : 1.0F + 0.25F * static_cast<float>(i));
-        }
+  for (const TensorType type : kTensorTypes) {
+    const NamedShape& shape = named_shape(GetParam());
+    Case item{shape.name + " " + to_string(type), shape.config, type, {}};
+    if (item.config.architecture == Architecture::kLlama) {  // as Llama 3 scales them
+      for (int i = 0; i < item.config.head_dim / 2; ++i) {
+        item.config.rope_factors.push_back(i < 8 ? 1.0F : 1.0F + 0.25F * static_cast<float>(i));
       }
-      const std::string path = folder.path(item.label + ".gguf");
-      init_model(item.config, {type, 7, item.label}, path);
-      item.ours = continue_prompts(path, item.config.vocab_size);
-      Json asked = Json::array();
-      for (const Continuation& ours : item.ours) {
-        asked.push_back(
-            {{"tokens", ours.prompt}, {"greedy", kContinuation}, {"score", ours.tokens}});
-      }
-      request.push_back({{"model", path}, {"prompts", asked}});
-      cases.push_back(std::move(item));
     }
+    const std::string path = folder.path(item.label + ".gguf");
+    const std::string exact_path = folder.path(item.label + " exact.gguf");
+    init_model(item.config, {type, 7, item.label}, path);
+    quantize_model(path, exact_path, TensorType::kF32);
+    item.ours = continue_prompts(path, item.config.vocab_size);
+    request.push_back(asked(item, path, kContinuation));
+    request.push_back(asked(item, exact_path, 0));
+    cases.push_back(std::move(item));
   }
   const Json reply = ask_llama_cpp(folder, request);
-  ASSERT_EQ(reply.at("cases").size(), cases.size());
-  for (std::size_t i = 0; i < cases.size(); ++i) compare(cases[i], reply["cases"][i]);
+  ASSERT_EQ(reply.at("cases").size(), 2 * cases.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const Json& packed = reply["cases"][2 * i];
+    compare(cases[i], packed);
+    compare_with_exact(cases[i], packed, reply["cases"][2 * i + 1]);
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(LlamaCpp, EveryType,
+                         testing::Values("llama-tiny", "qwen2-tiny", "qwen3-tiny"));
 
 // A one-layer model around a vocabulary, for llama.cpp to load.
 void write_around(const Vocabulary& vocabulary, const std::string& path) {

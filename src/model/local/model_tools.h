@@ -39,6 +39,8 @@ struct WrittenModel {
   std::int64_t tensors = 0;
   std::int64_t parameters = 0;
   std::int64_t file_bytes = 0;  // of all files of a folder
+  // False if there was none, or a SentencePiece one for a folder, which is not written.
+  bool has_vocabulary = false;
 };
 
 // A GGUF file into a safetensors folder (config.json, model.safetensors, tokenizer.json,
