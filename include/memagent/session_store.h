@@ -37,6 +37,9 @@ struct SessionSpec {
   // One flat JSON object: every setting that the outcome depends on. Keys present in both old and
   // new must have equal values; `settings_json` may leave out keys that it does not want compared.
   std::string settings_json = "{}";
+  // One JSON object: where document and model were found. Kept as they were when the session
+  // started, never compared: files move.
+  std::string sources_json = "{}";
   std::vector<std::string> questions;
   DocumentFingerprint document;
 };

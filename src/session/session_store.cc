@@ -1,7 +1,7 @@
 // Sessions in one SQLite file. Schema version 1:
 //
-//   session(id, name, settings, document_name, document_bytes, document_hash, status, runner_pid,
-//           created_ms, updated_ms)
+//   session(id, name, settings, sources, document_name, document_bytes, document_hash, status,
+//           runner_pid, created_ms, updated_ms)
 //   episode(session_id, question_index, question, state)          one row per question
 //   conversation(session_id, sequence, question_index, line)      in order of acceptance
 //
@@ -39,6 +39,7 @@ constexpr const char* kSchema = R"sql(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
     settings TEXT NOT NULL,
+    sources TEXT NOT NULL,
     document_name TEXT NOT NULL,
     document_bytes INTEGER NOT NULL,
     document_hash INTEGER NOT NULL,
@@ -178,7 +179,7 @@ void check_name(const std::string& name) {
 
 constexpr std::string_view kSelectSession =
     "SELECT id, name, settings, document_name, document_bytes, document_hash, status, created_ms, "
-    "updated_ms, runner_pid FROM session";
+    "updated_ms, sources FROM session";
 
 }  // namespace
 
@@ -211,6 +212,7 @@ struct SessionStore::State {
     info.status = row.integer(6) == 0 ? SessionStatus::kReading : SessionStatus::kFinished;
     info.created = from_ms(row.integer(7));
     info.updated = from_ms(row.integer(8));
+    info.spec.sources_json = row.text(9);
     info.running = locks.held_elsewhere(id);
     Statement episodes(
         database,
@@ -350,15 +352,17 @@ Session SessionStore::open(const std::string& name, const SessionSpec& spec) {
   if (!continued) {
     const std::int64_t now = now_ms();
     Statement(database,
-              "INSERT INTO session(name, settings, document_name, document_bytes, document_hash, "
-              "status, runner_pid, created_ms, updated_ms) VALUES(?, ?, ?, ?, ?, 0, 0, ?, ?)")
+              "INSERT INTO session(name, settings, sources, document_name, document_bytes, "
+              "document_hash, status, runner_pid, created_ms, updated_ms) "
+              "VALUES(?, ?, ?, ?, ?, ?, 0, 0, ?, ?)")
         .bind(1, name)
         .bind(2, spec.settings_json)
-        .bind(3, spec.document.name)
-        .bind(4, spec.document.bytes)
-        .bind(5, static_cast<std::int64_t>(spec.document.hash))
-        .bind(6, now)
+        .bind(3, spec.sources_json)
+        .bind(4, spec.document.name)
+        .bind(5, spec.document.bytes)
+        .bind(6, static_cast<std::int64_t>(spec.document.hash))
         .bind(7, now)
+        .bind(8, now)
         .run();
     id = database.last_insert_rowid();
     Statement add(database,

@@ -39,6 +39,7 @@ class SessionStoreTest : public testing::Test {
   SessionSpec spec() const {
     SessionSpec spec;
     spec.settings_json = R"({"policy":"gated","section_tokens":5000})";
+    spec.sources_json = R"({"documents":["book.txt"]})";
     spec.questions = {"Who?", "Where?"};
     spec.document = {"book.txt", 1000, 0xFEDCBA9876543210ULL};
     return spec;
@@ -107,6 +108,7 @@ TEST_F(SessionStoreTest, KeepsWhatWasCommitted) {
   EXPECT_EQ(info.spec.questions, spec().questions);
   EXPECT_EQ(info.spec.document.hash, spec().document.hash);
   EXPECT_EQ(info.spec.settings_json, spec().settings_json);
+  EXPECT_EQ(info.spec.sources_json, spec().sources_json);
   EXPECT_LE(info.created, info.updated);
 }
 
@@ -154,6 +156,7 @@ TEST_F(SessionStoreTest, RefusesToContinueSomethingElse) {
   // What is not compared, or merely moved, is no difference; a refusal leaves no lock.
   EXPECT_EQ(refused([](SessionSpec& s) {
               s.settings_json = "{}";
+              s.sources_json = R"({"documents":["moved.txt"]})";
               s.document.name = "moved.txt";
             }),
             "");
