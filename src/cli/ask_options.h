@@ -1,0 +1,34 @@
+// What the command line of `ask` says, as one struct.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/ask_document.h"
+#include "cli/ask_settings.h"
+#include "cli/model_choice.h"
+
+namespace memagent {
+
+struct AskOptions {
+  std::vector<std::string> questions;
+  std::string questions_file;  // one question a line
+  DocumentChoice document;
+  ModelChoice model;
+  AskSettings settings;
+  std::string prompts;  // a prompt file; empty: the built-in wording
+  std::optional<std::int32_t> lookahead;
+  std::string session;
+  std::string store;
+  std::string trace;  // file for one JSON line per conversation
+  bool trace_prompts = false;
+  bool json = false;
+  bool watch = false;
+  bool quiet = false;
+};
+
+// Reads, answers, prints. Returns the exit code 0; everything else is thrown as Error.
+int run_ask(AskOptions options);
+
+}  // namespace memagent

@@ -1,0 +1,329 @@
+// Runs `memagent ask`: settles what is asked (flags, a session that is continued, defaults), opens
+// the pieces, lets the runner drive one Episode per question over one reading, reports.
+//
+// Cheap checks come before costly ones, so that a wrong flag is told before a model is loaded.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "agent/chat_format.h"
+#include "agent/state_json.h"
+#include "base/fail.h"
+#include "base/hash.h"
+#include "cli/ask_observer.h"
+#include "cli/ask_options.h"
+#include "cli/ask_report.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "memagent/runner.h"
+#include "memagent/session_store.h"
+
+namespace memagent {
+namespace {
+
+using nlohmann::json;
+
+std::vector<std::string> read_questions(const std::string& path) {
+  std::error_code error;
+  std::ifstream file(path);
+  if (!file || std::filesystem::is_directory(path, error)) {
+    fail(ErrorKind::kBadInput, "--questions: {}: cannot be read: check the name", path);
+  }
+  std::vector<std::string> questions;
+  for (std::string line; std::getline(file, line);) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (!line.empty()) questions.push_back(line);
+  }
+  if (questions.empty()) {
+    fail(ErrorKind::kBadInput, "--questions: {}: has no question: write one on each line", path);
+  }
+  return questions;
+}
+
+std::string absolute(const std::string& path) {
+  if (path.empty() || path == "-") return path;
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::absolute(path, error);
+  return error ? path : whole.lexically_normal().string();
+}
+
+std::vector<std::string> absolute(const std::vector<std::string>& paths) {
+  std::vector<std::string> whole;
+  for (const std::string& path : paths) whole.push_back(absolute(path));
+  return whole;
+}
+
+// Where things were found, for a session that is continued by its name alone.
+json sources_of(const AskOptions& options) {
+  return {{"files", absolute(options.document.files)},
+          {"documents", absolute(options.document.lists)},
+          {"model", absolute(options.model.model)},
+          {"endpoints", options.model.endpoints},
+          {"model_name", options.model.model_name},
+          {"api", options.model.api},
+          {"tokenizer", absolute(options.model.tokenizer)},
+          {"prompts", absolute(options.prompts)}};
+}
+
+// Takes from the session what the command line leaves out.
+void continue_from(AskOptions& options, const SessionInfo& info) {
+  const json sources = json::parse(info.spec.sources_json);
+  const auto take = [&](const char* key, auto& value) {
+    if (value.empty() && sources.contains(key)) sources[key].get_to(value);
+  };
+  if (options.questions.empty()) options.questions = info.spec.questions;
+  if (!options.document.chosen()) {
+    take("files", options.document.files);
+    take("documents", options.document.lists);
+  }
+  if (!options.model.chosen()) {
+    take("model", options.model.model);
+    take("endpoints", options.model.endpoints);
+  }
+  if (!options.model.local()) {
+    take("model_name", options.model.model_name);
+    take("api", options.model.api);
+    take("tokenizer", options.model.tokenizer);
+  }
+  take("prompts", options.prompts);
+  fill_unset(options.settings, info.spec.settings_json);
+}
+
+std::string file_identity(const std::string& path, const char* if_empty) {
+  if (path.empty()) return if_empty;
+  std::ifstream file(path, std::ios::binary);
+  Hash64 hash;
+  std::vector<char> buffer(std::size_t{1} << 16);
+  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0) {
+    hash.update({buffer.data(), static_cast<std::size_t>(file.gcount())});
+  }
+  return fmt::format("file {:016x}", hash.value());
+}
+
+class AskRun {
+ public:
+  explicit AskRun(AskOptions options) : options_(std::move(options)) {}
+
+  int run() {
+    settle_questions();
+    if (!options_.session.empty()) look_up_session();
+    if (options_.questions.empty()) {
+      fail(ErrorKind::kUsage, "ask: no question: add -q \"...\" or --questions FILE");
+    }
+    prompts_ = options_.prompts.empty() ? default_prompts() : load_prompts(options_.prompts);
+    source_ = open_document(options_.document,
+                            !options_.session.empty() || options_.settings.passes.value_or(1) > 1);
+    report_.document = source_->name();
+    if (!options_.trace.empty()) trace_.emplace(options_.trace);
+
+    if (stored_) open_session();
+    if (session_ && session_->info().status == SessionStatus::kFinished) {
+      for (const std::string& state : session_->info().states_json) {
+        report_.states.push_back(episode_state_from_json(state));
+      }
+    } else {
+      read();
+    }
+    return report();
+  }
+
+ private:
+  void settle_questions() {
+    if (options_.questions_file.empty()) return;
+    for (std::string& question : read_questions(options_.questions_file)) {
+      options_.questions.push_back(std::move(question));
+    }
+  }
+
+  void look_up_session() {
+    store_.emplace(options_.store.empty() ? default_store_path() : options_.store);
+    stored_ = store_->find(options_.session);
+    if (!stored_) return;
+    continue_from(options_, *stored_);
+    report_.model = json::parse(stored_->spec.sources_json).value("opened_as", "");
+  }
+
+  // Starts the session, or continues it if all is the same.
+  void open_session() {
+    SessionSpec spec;
+    json settings = json::parse(to_json(options_.settings));
+    settings["prompts"] = file_identity(options_.prompts, "built in");
+    // The name of a served model is known once it is open.
+    if (options_.model.local() || model_ || !options_.model.model_name.empty()) {
+      settings["model"] = model_identity(options_.model, model_.get());
+    }
+    if (!options_.model.local()) {
+      settings["api"] = options_.model.api.empty() ? "chat" : options_.model.api;
+      settings["tokenizer"] = file_identity(options_.model.tokenizer, "the server's");
+    }
+    spec.settings_json = settings.dump();
+    json sources = sources_of(options_);
+    sources["opened_as"] = report_.model;
+    spec.sources_json = sources.dump();
+    spec.questions = options_.questions;
+    spec.document = fingerprint(*source_);
+    session_.emplace(store_->open(options_.session, spec));
+    if (trace_) {
+      store_->visit_conversations(options_.session,
+                                  [&](std::size_t, std::string_view line) { trace_->write(line); });
+    }
+  }
+
+  void read() {
+    Interrupt interrupt;
+    model_ = open_model(options_.model, options_.settings.window_tokens.value_or(0));
+    const Capabilities& can = model_->capabilities();
+    std::shared_ptr<const PromptRenderer> renderer;
+    if (options_.settings.chat_format) {
+      const bool thinks = template_knows_thinking(model_->chat_template());
+      renderer = std::make_shared<PromptRenderer>(prompts_, *options_.settings.chat_format,
+                                                  model_->tokenizer(), can.tokens, thinks);
+    } else {
+      renderer = std::make_shared<PromptRenderer>(prompts_, *model_);
+      options_.settings.chat_format = detect_chat_format(*model_);
+    }
+    EpisodeConfig config = resolve(options_.settings, can.context_tokens, *renderer);
+    config.lookahead =
+        options_.lookahead.value_or(!can.tokens && config.policy == Policy::kGated ? 8 : 1);
+    config.keep_prompts = options_.trace_prompts;
+
+    report_.model = can.name;
+    if (!options_.session.empty()) {
+      if (!session_) {
+        open_session();
+      } else {
+        check_served_model();
+      }
+    }
+
+    std::vector<Episode> episodes;
+    for (std::size_t i = 0; i < options_.questions.size(); ++i) {
+      const std::string state = session_ ? session_->info().states_json[i] : std::string();
+      if (state.empty()) {
+        episodes.emplace_back(config, renderer, options_.questions[i]);
+      } else {
+        episodes.emplace_back(config, renderer, options_.questions[i],
+                              episode_state_from_json(state));
+      }
+    }
+    drive(episodes, interrupt);
+  }
+
+  void check_served_model() const {
+    const json settings = json::parse(session_->info().spec.settings_json);
+    const std::string now = model_identity(options_.model, model_.get());
+    if (settings.value("model", now) != now) {
+      fail(ErrorKind::kUsage,
+           "session '{}': model was \"{}\", now \"{}\": continue it as it was started, or choose "
+           "another name with --session",
+           options_.session, settings.value("model", ""), now);
+    }
+  }
+
+  void drive(std::vector<Episode>& episodes, Interrupt& interrupt) {
+    const auto started = std::chrono::steady_clock::now();
+    AskObserverOptions show;
+    const bool terminal = ::isatty(STDERR_FILENO) != 0;
+    show.progress = terminal && !options_.quiet;
+    show.watch = options_.watch;
+    show.trace_prompts = options_.trace_prompts;
+    show.colour = terminal;
+    show.total_bytes = source_->total_bytes();
+    show.passes = *options_.settings.passes;
+    show.seconds = [started] {
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    };
+    std::int64_t resumed = 0;
+    for (const Episode& episode : episodes) {
+      resumed = std::max(resumed, episode.state().document_tokens);
+    }
+    SectionReader reader(std::move(source_), model_->tokenizer(),
+                         {*options_.settings.section_tokens, *options_.settings.cut});
+    AskObserver observer(episodes, session_ ? &*session_ : nullptr, trace_ ? &*trace_ : nullptr,
+                         std::move(show));
+    RunnerOptions runner;
+    runner.max_in_flight = options_.model.max_in_flight;
+    runner.stop = interrupt.flag();
+    interrupt.set_model(model_.get());
+    try {
+      run_episodes(*model_, episodes, reader, observer, runner);
+    } catch (const Error& error) {
+      interrupt.set_model(nullptr);
+      observer.clear();
+      throw with_advice(error, episodes);
+    }
+    interrupt.set_model(nullptr);
+    if (session_) session_->finish();
+    std::int64_t tokens = 0;
+    for (const Episode& episode : episodes) {
+      report_.states.push_back(episode.state());
+      tokens = std::max(tokens, episode.state().document_tokens);
+    }
+    report_.tokens_this_run = tokens - resumed;
+    report_.repaired_sequences = reader.repaired_sequences();
+  }
+
+  // What has been kept, and how to go on.
+  Error with_advice(const Error& error, const std::vector<Episode>& episodes) const {
+    std::int64_t sections = 0;
+    for (const Episode& episode : episodes) {
+      sections = std::max(sections, episode.state().sections_read);
+    }
+    const std::string kept = fmt::format("{} section{}", sections, sections == 1 ? "" : "s");
+    if (error.kind() == ErrorKind::kInterrupted) {
+      return {error.kind(),
+              session_ ? fmt::format("interrupted: session '{}' keeps {}: to go on, run the same "
+                                     "command again or: memagent ask --session '{}'",
+                                     options_.session, kept, options_.session)
+                       : fmt::format("interrupted after {}: nothing is kept: use --session NAME to "
+                                     "be able to go on",
+                                     kept)};
+    }
+    if (session_ && error.kind() != ErrorKind::kUsage) {
+      return {error.kind(),
+              fmt::format("{} (session '{}' keeps {})", error.what(), options_.session, kept)};
+    }
+    return error;
+  }
+
+  int report() {
+    report_.questions = options_.questions;
+    report_.session = options_.session;
+    report_.settings_json = to_json(options_.settings);
+    report_.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+    if (options_.json) {
+      write_output(report_json(report_));
+    } else {
+      write_output(report_text(report_, ::isatty(STDOUT_FILENO) != 0));
+    }
+    if (!options_.quiet && !options_.json) {
+      fmt::print(stderr, "memagent: {}\n", closing_line(report_));
+    }
+    return 0;
+  }
+
+  AskOptions options_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::optional<SessionStore> store_;
+  std::optional<SessionInfo> stored_;
+  std::optional<Session> session_;
+  PromptSet prompts_;
+  std::unique_ptr<DocumentSource> source_;
+  std::optional<TraceFile> trace_;
+  std::unique_ptr<LanguageModel> model_;
+  AskReport report_;
+};
+
+}  // namespace
+
+int run_ask(AskOptions options) { return AskRun(std::move(options)).run(); }
+
+}  // namespace memagent

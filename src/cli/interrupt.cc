@@ -1,0 +1,46 @@
+#include "cli/interrupt.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+namespace memagent {
+namespace {
+
+std::atomic<bool> g_stopped{false};
+std::atomic<LanguageModel*> g_model{nullptr};
+static_assert(std::atomic<bool>::is_always_lock_free);
+static_assert(std::atomic<LanguageModel*>::is_always_lock_free);
+
+extern "C" void on_signal(int) {
+  if (g_stopped.exchange(true)) _exit(130);
+  if (LanguageModel* model = g_model.load(); model != nullptr) model->wake();
+}
+
+void set_handler(void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    MEMAGENT_CHECK(sigaction(signal, &action, nullptr) == 0, "signal {}", signal);
+  }
+}
+
+}  // namespace
+
+Interrupt::Interrupt() {
+  g_stopped = false;
+  set_handler(on_signal);
+}
+
+Interrupt::~Interrupt() {
+  set_handler(SIG_DFL);
+  g_model = nullptr;
+}
+
+void Interrupt::set_model(LanguageModel* model) { g_model = model; }
+
+const std::atomic<bool>* Interrupt::flag() const { return &g_stopped; }
+
+}  // namespace memagent

@@ -1,0 +1,27 @@
+// Ctrl-C and SIGTERM as a flag that a run looks at, and a woken model.
+//
+// A signal handler can only reach globals, so this file has the program's only mutable ones. At
+// most one Interrupt exists at a time.
+#pragma once
+
+#include <atomic>
+
+#include "memagent/language_model.h"
+
+namespace memagent {
+
+class Interrupt {
+ public:
+  // From now on the first signal sets the flag; the second ends the process at once (exit 130).
+  Interrupt();
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+
+  // The model to wake when the signal comes; null: none. Must be taken back before it is destroyed.
+  void set_model(LanguageModel* model);
+  const std::atomic<bool>* flag() const;
+  bool stopped() const { return flag()->load(); }
+};
+
+}  // namespace memagent

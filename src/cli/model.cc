@@ -1,0 +1,168 @@
+// `memagent model init|info|convert|quantize`: flags for the functions of model_tools.h.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/fail.h"
+#include "cli/command.h"
+#include "cli/lengths.h"
+#include "cli/terminal.h"
+#include "model/local/model_tools.h"
+
+namespace memagent {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct ModelOptions {
+  std::string from;
+  std::string to;
+  std::string type;
+  std::string name;
+  std::uint64_t seed = 0;
+  std::string context;
+  bool json = false;
+};
+
+std::optional<TensorType> chosen_type(const ModelOptions& options) {
+  if (options.type.empty()) return std::nullopt;
+  const std::optional<TensorType> type = parse_tensor_type(options.type);
+  if (!type) {
+    fail(ErrorKind::kUsage, "model: unknown tensor type '{}': choose F32, F16, BF16, Q8_0 or Q4_0",
+         options.type);
+  }
+  return type;
+}
+
+int run_init(const ModelOptions& options) {
+  ModelConfig config = named_shape(options.from).config;
+  if (!options.context.empty()) {
+    const std::int64_t tokens = parse_length("--context-tokens", options.context);
+    if (tokens < 16 || tokens > (1 << 24)) {
+      fail(ErrorKind::kUsage, "--context-tokens: {}: choose 16 to 16M", options.context);
+    }
+    config.context_tokens = static_cast<std::int32_t>(tokens);
+  }
+  InitOptions init;
+  init.seed = options.seed;
+  if (const auto type = chosen_type(options)) init.type = *type;
+  init.name = options.name.empty() ? "random-" + options.from : options.name;
+  init_model(config, init, options.to);
+  fmt::print(stderr, "memagent: wrote {}: random weights, shape {}: its answers mean nothing\n",
+             options.to, options.from);
+  return 0;
+}
+
+int run_info(const ModelOptions& options) {
+  const ModelInfo info = model_info(options.from);
+  if (!options.json) {
+    write_output(harmless(model_info_text(info)));
+    return 0;
+  }
+  const ModelConfig& c = info.config;
+  ordered_json types = ordered_json::object();
+  for (const auto& [type, count] : info.types) types[to_string(type)] = count;
+  const ordered_json object = {{"path", info.path},
+                               {"name", info.name},
+                               {"format", info.format},
+                               {"architecture", to_string(c.architecture)},
+                               {"num_layers", c.num_layers},
+                               {"model_dim", c.model_dim},
+                               {"num_heads", c.num_heads},
+                               {"num_kv_heads", c.num_kv_heads},
+                               {"head_dim", c.head_dim},
+                               {"ffn_dim", c.ffn_dim},
+                               {"vocab_size", c.vocab_size},
+                               {"context_tokens", c.context_tokens},
+                               {"parameters", info.parameters},
+                               {"tensor_bytes", info.tensor_bytes},
+                               {"file_bytes", info.file_bytes},
+                               {"kv_bytes_per_token", info.kv_bytes_per_token},
+                               {"tensor_types", types},
+                               {"has_vocabulary", info.has_vocabulary},
+                               {"has_chat_template", info.has_chat_template}};
+  write_output(object.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
+  return 0;
+}
+
+void say_written(const std::string& path, const WrittenModel& written, std::int64_t kept) {
+  fmt::print(stderr, "memagent: wrote {}: {} parameters in {} tensors, {} bytes{}\n", path,
+             grouped(written.parameters), grouped(written.tensors), grouped(written.file_bytes),
+             kept == 0 ? ""
+                       : fmt::format("; {} tensors became F16, their rows are no whole blocks",
+                                     grouped(kept)));
+}
+
+int run_convert(const ModelOptions& options) {
+  say_written(options.to, convert_model(options.from, options.to, chosen_type(options)), 0);
+  return 0;
+}
+
+int run_quantize(const ModelOptions& options) {
+  const QuantizedModel result = quantize_model(options.from, options.to, *chosen_type(options));
+  say_written(options.to, result.written, result.kept);
+  return 0;
+}
+
+}  // namespace
+
+std::vector<Command> add_model_commands(CLI::App& program) {
+  CLI::App* group = program.add_subcommand("model", "Make, look at and change model files");
+  group->require_subcommand(1);
+  std::vector<Command> commands;
+  const auto add = [&](const char* name, const char* help, const auto& flags,
+                       int (*run)(const ModelOptions&)) {
+    CLI::App* app = group->add_subcommand(name, help);
+    const auto options = std::make_shared<ModelOptions>();
+    flags(*app, *options);
+    commands.push_back({app, [options, run] { return run(*options); }});
+  };
+  add(
+      "init", "Write a GGUF file with random weights, to try things out or to train from",
+      [](CLI::App& app, ModelOptions& o) {
+        std::string shapes = "The shape:";
+        for (const NamedShape& shape : named_shapes()) {
+          shapes += "\n" + shape.name + ": " + shape.meaning;
+        }
+        app.add_option("shape", o.from, shapes)->required()->type_name("SHAPE");
+        app.add_option("file", o.to, "The file to write")->required()->type_name("FILE");
+        app.add_option("--type", o.type, "F32, F16, BF16, Q8_0 or Q4_0 (F32)")->type_name("TYPE");
+        app.add_option("--seed", o.seed, "Of the weights (0)")->type_name("N");
+        app.add_option("--name", o.name, "The model's name in the file")->type_name("NAME");
+        app.add_option("--context-tokens", o.context, "Context length (the shape's own)")
+            ->type_name("N");
+      },
+      run_init);
+  add(
+      "info", "What a GGUF file or a Hugging Face folder holds",
+      [](CLI::App& app, ModelOptions& o) {
+        app.add_option("path", o.from, "The file or folder")->required()->type_name("PATH");
+        app.add_flag("--json", o.json, "Write JSON");
+      },
+      run_info);
+  add(
+      "convert", "A safetensors folder to a GGUF file, or the other way",
+      [](CLI::App& app, ModelOptions& o) {
+        app.add_option("from", o.from, "The file or folder to read")->required()->type_name("FROM");
+        app.add_option("to", o.to, "The folder or file to write")->required()->type_name("TO");
+        app.add_option("--type", o.type, "F32, F16, BF16, Q8_0 or Q4_0 (as it is)")
+            ->type_name("TYPE");
+      },
+      run_convert);
+  add(
+      "quantize", "A GGUF file with its matrices in another type",
+      [](CLI::App& app, ModelOptions& o) {
+        app.add_option("from", o.from, "The file to read")->required()->type_name("FROM");
+        app.add_option("to", o.to, "The file to write")->required()->type_name("TO");
+        app.add_option("type", o.type, "F32, F16, BF16, Q8_0 or Q4_0")
+            ->required()
+            ->type_name("TYPE");
+      },
+      run_quantize);
+  return commands;
+}
+
+}  // namespace memagent

@@ -1,0 +1,138 @@
+#include "cli/model_choice.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/fail.h"
+#include "base/hash.h"
+#include "base/mapped_file.h"
+#include "memagent/local_model.h"
+#include "memagent/remote_model.h"
+
+namespace memagent {
+namespace {
+
+// 64 pages spread evenly over the file, its size, and its first and last page.
+void sample_file(const std::string& path, Hash64& hash) {
+  const MappedFile file(path);
+  const std::size_t size = file.bytes().size();
+  const auto* data = reinterpret_cast<const char*>(file.bytes().data());
+  constexpr std::size_t kPage = 4096;
+  constexpr std::size_t kSamples = 64;
+  hash.update(std::to_string(size));
+  for (std::size_t i = 0; i <= kSamples; ++i) {
+    const std::size_t length = std::min(kPage, size);
+    const auto begin =
+        static_cast<std::size_t>(static_cast<unsigned __int128>(size - length) * i / kSamples);
+    hash.update({data + begin, length});
+  }
+}
+
+}  // namespace
+
+void add_model_options(CLI::App& app, ModelChoice& choice) {
+  const char* group = "Model";
+  app.add_option("--model", choice.model, "GGUF file, or Hugging Face folder with safetensors")
+      ->type_name("PATH")
+      ->group(group);
+  app.add_option("--endpoint", choice.endpoints,
+                 "Base URL of an OpenAI-compatible server, such as http://localhost:8000/v1; "
+                 "repeat it for a fleet. The key is taken from MEMAGENT_API_KEY")
+      ->type_name("URL")
+      ->allow_extra_args(false)
+      ->group(group);
+  app.add_option("--model-name", choice.model_name,
+                 "The model to ask the server for (default: its first)")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--api", choice.api, "chat, or completions (chat)")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--tokenizer", choice.tokenizer,
+                 "tokenizer.json, SentencePiece or GGUF file to count a server's tokens with "
+                 "(default: ask the server, else estimate)")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--threads", choice.threads, "Threads of the CPU engine (default: one per core)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096).description(""))
+      ->group(group);
+  app.add_option("--max-in-flight", choice.max_in_flight,
+                 "Most requests under way at once (default: what suits the model)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1'000'000).description(""))
+      ->group(group);
+  app.add_option("--attempts", choice.attempts, "Tries per request to a server (6)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000).description(""))
+      ->group(group);
+  app.add_option("--timeout", choice.timeout_seconds,
+                 "Seconds a request to a server may take (900)")
+      ->type_name("S")
+      ->check(CLI::Range(1, 1'000'000).description(""))
+      ->group(group);
+}
+
+std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, std::int32_t context_tokens) {
+  if (choice.local() && !choice.endpoints.empty()) {
+    fail(ErrorKind::kUsage, "--model and --endpoint: both given: choose one");
+  }
+  if (!choice.chosen()) {
+    fail(ErrorKind::kUsage,
+         "no model: name one with --model FILE or --endpoint URL, or make a random-weight one to "
+         "try things out: memagent model init nano nano.gguf");
+  }
+  if (choice.local()) {
+    LocalModelOptions options;
+    options.threads = choice.threads;
+    options.context_tokens = context_tokens;
+    if (choice.max_in_flight > 0) options.max_running = choice.max_in_flight;
+    return open_local_model(choice.model, options);
+  }
+  RemoteModelOptions options;
+  options.urls = choice.endpoints;
+  options.model = choice.model_name;
+  if (const char* key = std::getenv("MEMAGENT_API_KEY"); key != nullptr) options.api_key = key;
+  if (choice.api.empty() || choice.api == "chat") {
+    options.api = EndpointApi::kChat;
+  } else if (choice.api == "completions") {
+    options.api = EndpointApi::kCompletions;
+  } else {
+    fail(ErrorKind::kUsage, "--api: unknown '{}': choose chat or completions", choice.api);
+  }
+  options.tokenizer_path = choice.tokenizer;
+  options.context_tokens = context_tokens;
+  if (choice.max_in_flight > 0) options.max_in_flight = choice.max_in_flight;
+  options.max_attempts = choice.attempts;
+  options.total_timeout = std::chrono::seconds(choice.timeout_seconds);
+  options.first_byte_timeout = std::min(options.first_byte_timeout, options.total_timeout);
+  options.connect_timeout = std::min(options.connect_timeout, options.total_timeout);
+  return open_remote_model(options);
+}
+
+std::string model_identity(const ModelChoice& choice, const LanguageModel* model) {
+  namespace fs = std::filesystem;
+  if (!choice.local()) {
+    return "served as " + (model != nullptr ? model->capabilities().name : choice.model_name);
+  }
+  std::vector<std::string> files;
+  std::error_code error;
+  if (fs::is_directory(choice.model, error)) {
+    for (const auto& entry : fs::directory_iterator(choice.model, error)) {
+      const std::string extension = entry.path().extension();
+      if (extension == ".safetensors" || extension == ".json") files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+  } else {
+    files.push_back(choice.model);
+  }
+  Hash64 hash;
+  for (const std::string& file : files) sample_file(file, hash);
+  return fmt::format("local {:016x}", hash.value());
+}
+
+}  // namespace memagent

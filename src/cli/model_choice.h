@@ -1,0 +1,42 @@
+// Which model a command works with, as flags, and opening it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "memagent/language_model.h"
+
+namespace CLI {
+class App;
+}
+
+namespace memagent {
+
+struct ModelChoice {
+  std::string model;                   // GGUF file or Hugging Face folder
+  std::vector<std::string> endpoints;  // or base URLs of OpenAI-compatible servers
+  std::string model_name;
+  std::string api;        // "chat" (also if empty) or "completions"
+  std::string tokenizer;  // a file, for budgets over endpoints
+  std::int32_t threads = 0;
+  std::int32_t max_in_flight = 0;
+  std::int32_t attempts = 6;
+  std::int32_t timeout_seconds = 900;
+
+  bool local() const { return !model.empty(); }
+  bool chosen() const { return local() || !endpoints.empty(); }
+};
+
+void add_model_options(CLI::App& app, ModelChoice& choice);
+
+// Throws Error(kUsage) if none or both kinds are chosen, and what opening throws.
+// `context_tokens`: 0 for what the model says.
+std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, std::int32_t context_tokens);
+
+// Tells whether a session goes on with the model it was started with: the contents of a local one
+// (size and samples throughout), the name of a served one. `model` may be null for a local one.
+std::string model_identity(const ModelChoice& choice, const LanguageModel* model);
+
+}  // namespace memagent

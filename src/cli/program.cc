@@ -1,0 +1,186 @@
+// The program: subcommands, errors as one line, exit codes. Knows nothing of what commands do.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <sstream>
+
+#include "base/check.h"
+#include "base/fail.h"
+#include "cli/command.h"
+#include "cli/version.h"
+
+namespace memagent {
+namespace {
+
+constexpr int kFaultOfOurs = 70;
+
+constexpr const char* kFooter = R"(
+Start with a model of your own (GGUF or a Hugging Face folder), or a server:
+  memagent ask --model qwen3-4b.gguf -q "Who is the narrator?" book.txt
+  memagent ask --endpoint http://localhost:8000/v1 -q "..." *.txt
+
+Exit codes: 0 done, 2 usage, 3 bad input, 4 model or endpoint failure, 130 interrupted.
+`memagent COMMAND --help` tells a command's flags.)";
+
+// One line, whatever was put into the message.
+int report(const std::string& message, int code) {
+  std::string line = message;
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  fmt::print(stderr, "memagent: {}\n", line);
+  return code;
+}
+
+const CLI::App* chosen_app(const CLI::App& program) {
+  const CLI::App* app = &program;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return app;
+}
+
+std::string full_name(const CLI::App* app) {
+  std::string name;
+  for (; app != nullptr && app->get_parent() != nullptr; app = app->get_parent()) {
+    name = app->get_name() + (name.empty() ? "" : " " + name);
+  }
+  return name;
+}
+
+// Help of at most 90 columns: an option, and what it does under it or beside it.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    const std::string path = full_name(app);
+    return CLI::Formatter::make_usage(app, path.empty() ? name : "memagent " + path);
+  }
+  std::string make_option(const CLI::Option* option, bool is_positional) const override {
+    return entry("  " + make_option_name(option, is_positional) + make_option_opts(option),
+                 option->get_description());
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
+  }
+  std::string make_subcommand(const CLI::App* app) const override {
+    return entry("  " + app->get_name(), app->get_description());
+  }
+
+ private:
+  static constexpr std::size_t kColumn = 26;
+  static constexpr std::size_t kWidth = 90;
+
+  static std::string entry(std::string line, const std::string& description) {
+    std::string out;
+    std::istringstream paragraphs(description);
+    for (std::string paragraph; std::getline(paragraphs, paragraph);) {
+      if (line.size() + 2 > kColumn) {
+        out += line + "\n";
+        line.clear();
+      }
+      line.resize(kColumn, ' ');
+      std::istringstream words(paragraph);
+      for (std::string word; words >> word;) {
+        if (line.size() > kColumn && line.size() + 1 + word.size() > kWidth) {
+          out += line + "\n";
+          line.assign(kColumn, ' ');
+        }
+        if (line.size() > kColumn) line += ' ';
+        line += word;
+      }
+      out += line + "\n";
+      line.clear();
+    }
+    return out;
+  }
+};
+
+int usage_error(const CLI::App& program, const CLI::ParseError& error) {
+  const std::string command = full_name(chosen_app(program));
+  const std::string prefix = command.empty() ? "" : command + ": ";
+  const std::string help = "see memagent " + (command.empty() ? "" : command + " ") + "--help";
+  const std::vector<std::string> extras = program.remaining(true);
+  if (!extras.empty()) {
+    const std::string& first = extras.front();
+    const bool group = !chosen_app(program)->get_subcommands({}).empty();
+    const char* kind = first.starts_with("-") ? "option" : group ? "command" : "argument";
+    return report(fmt::format("{}unknown {} '{}': {}", prefix, kind, first, help), 2);
+  }
+  std::string what = error.what();
+  if (what == "A subcommand is required") what = "a command is needed";
+  return report(fmt::format("{}{}: {}", prefix, what, help), 2);
+}
+
+// Parses and runs; throws what goes wrong.
+int dispatch(CLI::App& program, const std::vector<std::string>& arguments,
+             const std::vector<Command>& commands) {
+  try {
+    // The parser takes its arguments from the back.
+    program.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    write_output(chosen_app(program)->help("", CLI::AppFormatMode::Normal));
+    return 0;
+  } catch (const CLI::CallForVersion& version) {
+    write_output(std::string(version.what()) + "\n");
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(program, error);
+  }
+  const auto chosen = std::find_if(commands.begin(), commands.end(),
+                                   [](const Command& command) { return command.app->parsed(); });
+  MEMAGENT_CHECK(chosen != commands.end(), "{} arguments", arguments.size());
+  return chosen->run();
+}
+
+}  // namespace
+
+void write_output(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    fail(ErrorKind::kStorage, "standard output: cannot be written: {}: check where it goes",
+         std::strerror(errno));
+  }
+}
+
+int run_program(const std::vector<std::string>& arguments) {
+  // A closed pipe and a file at its size limit are errors of write(), not deaths.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+
+  CLI::App program(
+      "memagent answers questions over documents of any length. It reads the document section by "
+      "section, keeps a memory of fixed size that the model rewrites as it reads, and answers from "
+      "the memory alone.",
+      "memagent");
+  program.set_version_flag("--version", fmt::format("memagent {} ({})", kVersion, kCommit),
+                           "Say which version this is");
+  program.set_help_flag("-h,--help", "Say how this is used");
+  program.formatter(std::make_shared<HelpFormatter>());
+  program.require_subcommand(1);
+  std::vector<Command> commands;
+  const auto add = [&](std::vector<Command> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(commands));
+  };
+  commands.push_back(add_ask_command(program));
+  add(add_sessions_commands(program));
+  add(add_model_commands(program));
+  add(add_tokenizer_commands(program));
+  commands.push_back(add_bench_command(program));
+  program.footer(kFooter);  // last: commands made before it do not inherit it
+
+  try {
+    return dispatch(program, arguments, commands);
+  } catch (const Error& error) {
+    return report(error.what(), exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return report("out of memory: choose a smaller model, window or --max-in-flight", 3);
+  } catch (const std::exception& error) {
+    return report(fmt::format("a fault of memagent's own, please report it: {}", error.what()),
+                  kFaultOfOurs);
+  }
+}
+
+}  // namespace memagent
