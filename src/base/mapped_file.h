@@ -19,6 +19,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  // Gives the memory of pages touched so far back to the system; they are read again when touched.
+  void drop_pages() const;
 
  private:
   std::string path_;

@@ -31,6 +31,9 @@ class CheckedModelFile : public ModelFile {
   std::shared_ptr<const Tokenizer> tokenizer() const override { return parts_.tokenizer; }
   const std::string& chat_template() const override { return parts_.chat_template; }
   const std::string& name() const override { return parts_.name; }
+  void drop_pages() const override {
+    for (const auto& file : parts_.files) file->drop_pages();
+  }
 
  private:
   ModelParts parts_;

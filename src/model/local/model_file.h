@@ -59,6 +59,8 @@ class ModelFile {
   virtual std::shared_ptr<const Tokenizer> tokenizer() const = 0;  // null if the file has none
   virtual const std::string& chat_template() const = 0;            // empty if none
   virtual const std::string& name() const = 0;
+  // Tensor data touched so far need not stay in memory: it has been copied, or will be read again.
+  virtual void drop_pages() const {}
 };
 
 // A GGUF file or a Hugging Face folder. Throws Error(kBadInput): file, key, expected, found.

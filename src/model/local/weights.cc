@@ -74,6 +74,8 @@ std::shared_ptr<const Weights> load_weights(std::shared_ptr<const ModelFile> fil
   }
   weights->output_norm = loader.vector("output_norm.weight");
   weights->output = loader.matrix(config.tied_output ? "token_embd.weight" : "output.weight");
+  // The packed copies are all that is needed from here on, but for rows of the embedding.
+  file->drop_pages();
   return weights;
 }
 
