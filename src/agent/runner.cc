@@ -95,6 +95,7 @@ struct Runner::State {
   }
 
   void run();
+  bool stopped() const;
   void check_stop() const;
   void make_ready(std::size_t number);
   void note_document(std::size_t number);
@@ -111,7 +112,7 @@ struct Runner::State {
 };
 
 void Runner::State::run() {
-  while (true) {
+  while (unfinished > 0) {
     check_stop();
     while (!ready.empty()) {
       const std::size_t number = ready.front();
@@ -126,7 +127,7 @@ void Runner::State::run() {
       send_one(number);
       continue;
     }
-    if (unfinished == 0) break;
+    if (unfinished == 0) continue;
     const bool read = asking.empty() && !reading.empty();
     if (read) read_one();
     const Clock::time_point now = Clock::now();
@@ -141,15 +142,19 @@ void Runner::State::run() {
       observer->on_tick();
     }
   }
-  // Only requests nobody wants any more: they have been cancelled, and their results are due.
-  while (!in_flight.empty()) {
-    check_stop();
+  // Only requests nobody wants any more: they have been cancelled, and their results are due. There
+  // is nothing left to stop, only something not worth waiting for.
+  while (!in_flight.empty() && !stopped()) {
     wait_for_model(std::chrono::milliseconds(options.tick_ms));
   }
 }
 
+bool Runner::State::stopped() const {
+  return options.stop != nullptr && options.stop->load(std::memory_order_relaxed);
+}
+
 void Runner::State::check_stop() const {
-  if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed)) {
+  if (stopped()) {
     fail(ErrorKind::kInterrupted, "stopped before the end; what has been accepted is kept");
   }
 }

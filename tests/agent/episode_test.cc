@@ -151,6 +151,37 @@ TEST(EpisodeProperty, PromptAndResponseNeverExceedTheWindow) {
   EXPECT_EQ(closest, 0);  // the budgets are exact, not merely safe
 }
 
+// The same for text models, whose prompts are counted as budgets count them: by the tokenizer, with
+// an allowance for the server's template, which the prompt's own text leaves unused.
+TEST(EpisodeProperty, MessagesAndResponseNeverExceedTheWindow) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    RandomStream random(derive(78, seed));
+    Case c = draw_case(seed);
+    c.model.record = true;
+    c.model.tokens = false;
+    EpisodeConfig config = c.config;
+    const auto renderer = plain_renderer(false);
+    config.question_tokens = 1 + static_cast<std::int32_t>(random.below(50));
+    config.memory_tokens = 4 + static_cast<std::int32_t>(random.below(50));
+    config.window_tokens = 300 + static_cast<std::int32_t>(random.below(200));
+    config.section_tokens = largest_section_tokens(config, *renderer);
+    // A server that does not keep to max_tokens.
+    ScriptedModel model(c.model, [&](const GenerationRequest&) {
+      std::string said = "x";
+      for (std::uint64_t i = random.below(200); i > 0; --i) said += "\xD0\xB6";
+      return Reply{.text = said};
+    });
+    const std::string question(static_cast<std::size_t>(config.question_tokens), 'q');
+    drive(Episode(config, renderer, question), renderer,
+          numbered_sections(5, config.section_tokens), model);
+    for (const GenerationRequest& request : model.submitted()) {
+      ASSERT_LE(renderer->count_tokens(model.prompt_text(request)) + request.max_tokens,
+                config.window_tokens)
+          << "seed " << seed;
+    }
+  }
+}
+
 class EpisodeTest : public testing::Test {
  protected:
   Reading read(const Script& script, const std::string& document) {
@@ -196,6 +227,11 @@ TEST_F(EpisodeTest, AnEmptyDocumentIsAnsweredFromTheEmptyMemory) {
   EXPECT_THAT(prompts, testing::ElementsAre("Q:who? M:none A:\n"));
   EXPECT_EQ(reading.answer, "unknown");
   EXPECT_EQ(reading.state.sections_read, 0);
+  // There is no second pass over nothing.
+  Episode episode(config, renderer, question);
+  episode.end_of_document();
+  EXPECT_FALSE(episode.reading());
+  EXPECT_EQ(episode.need(), Need::kGeneration);
 }
 
 TEST_F(EpisodeTest, SeveralPassesReadEverythingAgain) {

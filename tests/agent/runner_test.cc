@@ -375,6 +375,30 @@ TEST_F(RunnerTest, AFailureThatStaysEndsTheRunAndCanBeResumed) {
   EXPECT_EQ(recorder.readings[0].trace.size(), 31U);
 }
 
+TEST_F(RunnerTest, OnlyFailuresInARowCount) {
+  add(1);
+  // Two fail, then one succeeds, over and over.
+  for (std::size_t i = 0; i < 90; ++i) {
+    if (i % 3 != 2) options.failing.push_back(i);
+  }
+  ScriptedModel model(options, echo);
+  SectionReader reader = reader_of(document, config.section_tokens);
+  run_episodes(model, episodes, reader, recorder);
+  EXPECT_THAT(recorder.finished, ElementsAre(0));
+  EXPECT_EQ(episodes[0].state().retried_generations, 60);
+  EXPECT_EQ(episodes[0].state().failed, 0);
+}
+
+TEST_F(RunnerTest, AStopAfterTheLastAnswerIsNoInterruption) {
+  add(1);
+  std::atomic<bool> stop = false;
+  run_options.stop = &stop;
+  recorder.on_end = [&](std::size_t) { stop = true; };
+  ScriptedModel model(options, echo);
+  SectionReader reader = reader_of(document, config.section_tokens);
+  EXPECT_NO_THROW(run_episodes(model, episodes, reader, recorder, run_options));
+}
+
 TEST_F(RunnerTest, AnObserverMayLetTheOthersGoOn) {
   add(3);
   ScriptedModel model(options, [&](const GenerationRequest& request) {
