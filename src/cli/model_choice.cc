@@ -12,6 +12,7 @@
 #include "base/mapped_file.h"
 #include "memagent/local_model.h"
 #include "memagent/remote_model.h"
+#include "model/local/model_file.h"
 
 namespace memagent {
 namespace {
@@ -87,6 +88,14 @@ std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, std::int32_
          "try things out: memagent model init nano nano.gguf");
   }
   if (choice.local()) {
+    if (context_tokens > 0) {
+      const std::int32_t most = open_model_file(choice.model)->config().context_tokens;
+      if (context_tokens > most) {
+        fail(ErrorKind::kUsage,
+             "--window-tokens: {} is more than the {} tokens that {} was made for: choose less",
+             context_tokens, most, choice.model);
+      }
+    }
     LocalModelOptions options;
     options.threads = choice.threads;
     options.context_tokens = context_tokens;

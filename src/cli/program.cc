@@ -151,9 +151,9 @@ int run_program(const std::vector<std::string>& arguments) {
   std::signal(SIGXFSZ, SIG_IGN);
 
   CLI::App program(
-      "memagent answers questions over documents of any length. It reads the document section by "
-      "section, keeps a memory of fixed size that the model rewrites as it reads, and answers from "
-      "the memory alone.",
+      "memagent answers questions over documents of any length. It reads the document section\n"
+      "by section, keeps a memory of fixed size that the model rewrites as it reads, and answers\n"
+      "from the memory alone.",
       "memagent");
   program.set_version_flag("--version", fmt::format("memagent {} ({})", kVersion, kCommit),
                            "Say which version this is");

@@ -1,0 +1,172 @@
+// Everything a user can get wrong: each is one line on standard error and an exit code.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "cli/ask_support.h"
+
+namespace memagent {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class ErrorsTest : public testing::Test {
+ protected:
+  ErrorsTest() { write_file(document_, english(500)); }
+
+  static void expect_failed(const RunResult& result, int exit_code, const std::string& part) {
+    EXPECT_EQ(result.exit_code, exit_code) << result.errors << "signal " << result.signal;
+    EXPECT_EQ(result.output, "");
+    EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
+    EXPECT_EQ(result.errors.rfind("memagent: ", 0), 0U) << result.errors;
+    EXPECT_THAT(result.errors, HasSubstr(part));
+  }
+  static void expect_error(const std::vector<std::string>& arguments, int exit_code,
+                           const std::string& part) {
+    SCOPED_TRACE(testing::PrintToString(arguments));
+    expect_failed(run_memagent(arguments), exit_code, part);
+  }
+
+  ScratchFolder folder_;
+  std::string document_ = folder_ / "document.txt";
+};
+
+TEST_F(ErrorsTest, Usage) {
+  expect_error({}, 2, "a command is needed: see memagent --help");
+  expect_error({"frobnicate"}, 2, "unknown command 'frobnicate': see memagent --help");
+  expect_error({"--frobnicate"}, 2, "unknown option '--frobnicate'");
+  expect_error({"ask", "--frobnicate"}, 2, "ask: unknown option '--frobnicate'");
+  expect_error({"sessions"}, 2, "sessions: a command is needed");
+  expect_error({"sessions", "frob"}, 2, "sessions: unknown command 'frob'");
+  expect_error({"sessions", "show"}, 2, "sessions show: name is required");
+  expect_error({"model", "init", "nano"}, 2, "model init: file is required");
+  expect_error({"model", "init", "enormous", folder_ / "m"}, 2, "enormous");
+  expect_error({"model", "quantize", tiny_model(), folder_ / "m", "Q9_Z"}, 2, "Q9_Z");
+  expect_error({"bench"}, 2, "bench: --model is required");
+  expect_error({"ask", "-q", "Who?", document_}, 2, "no model: name one with --model");
+  expect_error(tiny_ask({document_}), 2, "no question");
+  expect_error(tiny_ask({"-q"}), 2, "ask: ");
+  expect_error({"ask", "-q", "Who?", "--threads", "many", document_}, 2, "--threads");
+  expect_error(
+      {"ask", "-q", "Who?", "--endpoint", "http://127.0.0.1:1/v1", "--model", "x", document_}, 2,
+      "choose one");
+  expect_error(
+      {"ask", "-q", "Who?", "--endpoint", "http://127.0.0.1:1/v1", "--api", "smoke", document_}, 2,
+      "--api: unknown 'smoke'");
+}
+
+TEST_F(ErrorsTest, Settings) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"--section-tokens", "8X"}, "--section-tokens: '8X' is not a length"},
+      {{"--section-tokens", "0"}, "section tokens"},
+      {{"--memory-tokens", "0"}, "memory tokens"},
+      {{"--section-tokens", "3G"}, "--section-tokens: 3G is too large"},
+      {{"--section-tokens", "1M"}, "section tokens"},
+      {{"--window-tokens", "1M"}, "--window-tokens"},
+      {{"--window-tokens", "300"}, "window"},
+      {{"--policy", "guess"}, "guess"},
+      {{"--layout", "random"}, "random"},
+      {{"--cut", "deep"}, "--cut: unknown 'deep': choose natural or exact"},
+      {{"--chat-format", "morse"}, "morse"},
+      {{"--chat-format", "llama3"}, "llama3"},  // the vocabulary lacks its control tokens
+      {{"--temperature", "hot"}, "--temperature: 'hot' is not a number"},
+      {{"--temperature", "nan"}, "--temperature"},
+      {{"--top-p", "-1"}, "--top-p"},
+      {{"--seed", "-1"}, "--seed: '-1' is not a whole number"},
+      {{"--passes", "0"}, "passes"},
+      {{"--lookahead", "0"}, "--lookahead"},
+      {{"--prompts", folder_ / "none.toml"}, "none.toml"},
+  };
+  for (const auto& [flags, part] : cases) {
+    // No flag may be repeated, so the base has none of these.
+    std::vector<std::string> arguments = {"ask", "--model", tiny_model(), "-q", "Who?", document_};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    SCOPED_TRACE(testing::PrintToString(flags));
+    const RunResult result = run_memagent(arguments);
+    EXPECT_TRUE(result.exit_code == 2 || (flags[0] == "--prompts" && result.exit_code == 3));
+    EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
+    EXPECT_THAT(result.errors, HasSubstr(part));
+  }
+  // A question longer than its budget says so.
+  expect_error(tiny_ask({"-q", english(3000), document_}), 2, "question");
+}
+
+TEST_F(ErrorsTest, Documents) {
+  expect_error(tiny_ask({"-q", "Who?", folder_ / "none.txt"}), 3, "none.txt");
+  expect_error(tiny_ask({"-q", "Who?", folder_.path()}), 3, folder_.path());
+  const std::string binary = folder_ / "picture.png";
+  write_file(binary, std::string("\x89PNG\r\n\x1A\n\0\0\0\rIHDR", 16) + std::string(5000, '\0'));
+  expect_error(tiny_ask({"-q", "Who?", binary}), 3, "picture.png");
+  expect_failed(run_memagent(tiny_ask({"-q", "Who?"}), {.input = std::string(5000, '\0')}), 3,
+                "standard input");
+  expect_error(tiny_ask({"-q", "Who?", "--questions", folder_ / "none", document_}), 3,
+               "--questions");
+  write_file(folder_ / "empty", "\n");
+  expect_error(tiny_ask({"--questions", folder_ / "empty", document_}), 3, "has no question");
+  expect_error(tiny_ask({"-q", "Who?", "--documents", folder_ / "none.jsonl"}), 3, "none.jsonl");
+  expect_error(tiny_ask({"-q", "Who?", "--documents", document_, document_}), 2, "--documents");
+  expect_error(tiny_ask({"-q", "Who?", document_, "--trace", folder_ / "no/such/trace"}), 3,
+               "--trace: " + (folder_ / "no/such/trace"));
+}
+
+TEST_F(ErrorsTest, UnreadableDocument) {
+  fs::permissions(document_, fs::perms::none);
+  fs::permissions(folder_.path(), fs::perms(0755));
+  fs::permissions(fs::path(tiny_model()).parent_path(), fs::perms(0755));
+  expect_failed(run_memagent(tiny_ask({"-q", "Who?", document_}), {.drop_privileges = true}), 3,
+                document_);
+}
+
+TEST_F(ErrorsTest, Models) {
+  const auto ask_with = [&](const std::string& model) {
+    return std::vector<std::string>{"ask", "--model", model, "-q", "Who?", document_};
+  };
+  expect_error(ask_with(folder_ / "none.gguf"), 3, "none.gguf");
+  expect_error(ask_with(folder_.path()), 3, folder_.path());
+  expect_error(ask_with(document_), 3, document_);
+  const std::string good = read_file(tiny_model());
+  const std::string cut = folder_ / "cut.gguf";
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{3}, std::size_t{20}, std::size_t{500},
+                                  good.size() / 2, good.size() - 1}) {
+    write_file(cut, good.substr(0, bytes));
+    expect_error(ask_with(cut), 3, "cut.gguf");
+    expect_error({"model", "info", cut}, 3, "cut.gguf");
+  }
+}
+
+TEST_F(ErrorsTest, DeadEndpoint) {
+  expect_error(
+      {"ask", "--endpoint", "http://127.0.0.1:1/v1", "--attempts", "1", "-q", "Who?", document_}, 4,
+      "127.0.0.1:1");
+  expect_error({"ask", "--endpoint", "nonsense", "-q", "Who?", document_}, 2, "nonsense");
+}
+
+TEST_F(ErrorsTest, FullOutput) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  const RunResult trace = run_memagent(tiny_ask({"-q", "Who?", document_, "--trace", "/dev/full"}));
+  expect_failed(trace, 3, "--trace: /dev/full: cannot be written");
+}
+
+TEST_F(ErrorsTest, HelpAndVersion) {
+  for (const char* command : {"", "ask", "sessions", "model", "tokenizer", "bench"}) {
+    std::vector<std::string> arguments;
+    if (*command != '\0') arguments.emplace_back(command);
+    arguments.emplace_back("--help");
+    const RunResult help = run_memagent(arguments);
+    EXPECT_EQ(help.exit_code, 0);
+    EXPECT_EQ(help.errors, "");
+    EXPECT_THAT(help.output, HasSubstr("Usage: memagent"));
+    std::istringstream lines(help.output);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+  }
+  const RunResult version = run_memagent({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_EQ(version.output.rfind("memagent 0.", 0), 0U);
+}
+
+}  // namespace
+}  // namespace memagent
