@@ -351,6 +351,44 @@ TEST_F(RunnerTest, DiscardedTurnsAreCancelledAndCounted) {
   EXPECT_LE(static_cast<std::int64_t>(model.cancelled().size()), state.discarded_generations);
 }
 
+// 400 sections, 5 of them with evidence, over a model whose every answer takes 10 calls of wait():
+// reading one by one waits 4,010 times; reading 32 ahead is the same reading in a sixteenth.
+TEST_F(RunnerTest, ReadingAheadShortensTheChainOfWaits) {
+  const std::set<std::size_t> evidence = {37, 120, 201, 288, 377};
+  config.policy = Policy::kGated;
+  config.memory_tokens = 40;
+  document = text_of(numbered_sections(400, 20));
+  options.min_waits = options.max_waits = 9;
+  options.parallel = 64;
+  options.record = false;
+  const auto read = [&](std::int32_t lookahead) {
+    config.lookahead = lookahead;
+    std::vector<Episode> one;
+    one.emplace_back(config, renderer, "what are the clues?");
+    ScriptedModel model(options, [&](const GenerationRequest& request) {
+      const std::string prompt = model.prompt_text(request);
+      const std::size_t section = prompt.find("S:section ");
+      if (section == std::string::npos) return Reply{.text = "answer"};
+      const std::size_t number = std::stoul(prompt.substr(section + 10));
+      if (!evidence.contains(number)) return Reply{.text = "KEEP"};
+      const std::size_t memory = prompt.find(" M:") + 3;
+      return Reply{.text = "UPDATE\n" + prompt.substr(memory, section - 1 - memory) + "," +
+                           std::to_string(number)};
+    });
+    SectionReader reader = reader_of(document, config.section_tokens);
+    Recorder traces;
+    run_episodes(model, one, reader, traces);
+    EXPECT_EQ(one[0].memory().text, "none,37,120,201,288,377");
+    EXPECT_LE(one[0].state().discarded_generations, 5 * (lookahead - 1));
+    return std::pair(model.waits(), traces.readings[0].trace);
+  };
+  const auto [waits, trace] = read(1);
+  const auto [waits_ahead, trace_ahead] = read(32);
+  EXPECT_EQ(waits, 4010U);
+  EXPECT_LE(waits_ahead, waits / 16);
+  EXPECT_EQ(trace_ahead, trace);
+}
+
 TEST_F(RunnerTest, AFailureThatStaysEndsTheRunAndCanBeResumed) {
   add(1);
   bool broken = true;
