@@ -57,16 +57,21 @@ std::optional<GateLine> read_gate_line(std::string_view text, const PromptSet& p
   return std::nullopt;
 }
 
-// The tokens of `response` from number `first` on, whose bytes begin at `begin`.
+// The tokens of `response` from number `first` on that are text, up to the budget. Control tokens
+// that were sampled on the way have no bytes; in a prompt they would not be memory but structure.
 TokenText kept_tokens(const Tokenizer& tokenizer, const GenerationResult& response,
                       std::size_t first, std::int32_t memory_tokens, bool& cut) {
-  const std::size_t most = static_cast<std::size_t>(memory_tokens);
-  const std::size_t count = std::min(response.tokens.size() - first, most);
-  cut = response.tokens.size() - first > most;
   TokenText memory;
-  const auto begin = response.tokens.begin() + static_cast<std::ptrdiff_t>(first);
-  memory.tokens.assign(begin, begin + static_cast<std::ptrdiff_t>(count));
-  memory.text = tokenizer.decode(memory.tokens);
+  cut = false;
+  for (std::size_t i = first; i < response.tokens.size(); ++i) {
+    const TokenId id = response.tokens[i];
+    const std::string_view bytes = tokenizer.token_bytes(id);
+    if (bytes.empty()) continue;
+    cut = memory.tokens.size() == static_cast<std::size_t>(memory_tokens);
+    if (cut) return memory;
+    memory.tokens.push_back(id);
+    memory.text += bytes;
+  }
   return memory;
 }
 

@@ -33,7 +33,8 @@ struct UpdateReading {
 // Token models: the memory is the sampled tokens, those of a gated response from the first token
 // that begins at or after the end of the gate line. A token that holds the line's newline and more
 // goes with the line if the rest of it is white space; otherwise the response is malformed, so that
-// nothing the model wrote is lost. Either way at most `memory_tokens` tokens.
+// nothing the model wrote is lost. Either way at most `memory_tokens` tokens, and only those that
+// have bytes: a control token in a memory would be structure in the next prompt, not text.
 //
 // Text models: the same on text, after a leading <think>...</think>; cut between characters.
 UpdateReading read_update(Policy policy, const PromptRenderer& renderer,

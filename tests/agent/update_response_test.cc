@@ -132,6 +132,22 @@ TEST_F(BoundaryTest, ATokenThatHoldsNewlineAndMemoryMakesTheResponseMalformed) {
   EXPECT_EQ(reading.memory.tokens.size(), 3U);
 }
 
+TEST(TokenResponses, ControlTokensSampledOnTheWayAreNotMemory) {
+  const auto renderer = plain_renderer();
+  const TokenId control = *renderer->tokenizer().special_token("<|im_start|>");
+  GenerationResult response;
+  response.tokens = {control, 'A', control, 'n', 'n', control, '!'};
+  response.text = "Ann!";
+  const UpdateReading reading = read_update(Policy::kOverwrite, *renderer, response, 3);
+  EXPECT_THAT(reading.memory.tokens, testing::ElementsAre('A', 'n', 'n'));
+  EXPECT_EQ(reading.memory.text, "Ann");
+  EXPECT_TRUE(reading.cut);
+  EXPECT_FALSE(read_update(Policy::kOverwrite, *renderer, response, 4).cut);
+  response.tokens = {control};
+  response.text = "";
+  EXPECT_TRUE(read_update(Policy::kOverwrite, *renderer, response, 3).keeps);
+}
+
 TEST(TextResponses, ThinkingIsNotPartOfTheResponse) {
   EXPECT_EQ(without_thinking("<think>\n\n</think>\n\nAnn"), "Ann");
   EXPECT_EQ(without_thinking("\n<think>who?</think>Ann"), "Ann");
