@@ -143,6 +143,9 @@ Vocabulary read_gguf_vocabulary(const Gguf& gguf, const std::string& path) {
 
 void write_gguf_vocabulary(const Vocabulary& vocabulary, GgufWriter& writer) {
   const bool sentence_piece = vocabulary.kind == VocabularyKind::kSentencePiece;
+  if (vocabulary.kind == VocabularyKind::kUnigram) {
+    fail(ErrorKind::kBadInput, "a unigram vocabulary cannot be written to a GGUF file");
+  }
   if (!vocabulary.patterns.empty()) {
     fail(ErrorKind::kBadInput,
          "the vocabulary cuts text by a pattern that GGUF has no name for, so it cannot be written "

@@ -6,64 +6,16 @@
 // each run of spaces, which changes nothing as long as no token has a space after something else;
 // where one has, pre-tokens are whole windows.
 #include <algorithm>
-#include <charconv>
 
 #include "base/fail.h"
 #include "text/merging_tokenizer.h"
+#include "text/sentencepiece_pieces.h"
 #include "text/utf8.h"
 
 namespace memagent {
 namespace {
 
-constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581
-constexpr std::size_t kMaxSplitBytes = 512;              // longer tokens are never merged
-
-std::string with_spaces(std::string_view token) {
-  std::string bytes;
-  while (!token.empty()) {
-    if (token.starts_with(kSpaceMark)) {
-      bytes += ' ';
-      token.remove_prefix(kSpaceMark.size());
-    } else {
-      bytes += token.front();
-      token.remove_prefix(1);
-    }
-  }
-  return bytes;
-}
-
-// "<0x0A>" to 10; -1 for anything else.
-int byte_token(std::string_view token) {
-  if (token.size() != 6 || !token.starts_with("<0x") || token.back() != '>') return -1;
-  int value = 0;
-  const auto [end, error] = std::from_chars(token.data() + 3, token.data() + 5, value, 16);
-  return error == std::errc() && end == token.data() + 5 ? value : -1;
-}
-
-// Runs of spaces with what follows up to the next space, or whole windows.
-class SpacePreTokenizer final : public PreTokenizer {
- public:
-  explicit SpacePreTokenizer(bool at_spaces) : at_spaces_(at_spaces) {}
-
-  void split(std::string_view text, bool last, Scratch*,
-             std::vector<std::uint32_t>& ends) const override {
-    std::size_t begin = 0;
-    for (int count = 0; count < 256 && begin < text.size(); ++count) {
-      const PreTokenWindow window = pre_token_window(text.substr(begin), last);
-      std::size_t end = window.text.size();
-      if (at_spaces_) {
-        const std::size_t word = window.text.find_first_not_of(' ');
-        end = std::min(end, window.text.find(' ', std::min(word, end)));
-      }
-      if (end == window.text.size() && !window.last) return;
-      begin += end;
-      ends.push_back(static_cast<std::uint32_t>(begin));
-    }
-  }
-
- private:
-  bool at_spaces_;
-};
+constexpr std::size_t kMaxSplitBytes = 512;  // longer tokens are never merged
 
 class SentencePieceTokenizer final : public MergingTokenizer {
  public:
@@ -71,7 +23,7 @@ class SentencePieceTokenizer final : public MergingTokenizer {
 
  private:
   void first_symbols(std::string_view piece, std::vector<TokenId>& symbols) const override;
-  void read_tokens(const std::string& name);
+  void read_tokens();
   void read_merges();
   // Symbol of a part of a token: a token, or a single character, which then needs a virtual symbol.
   TokenId part_symbol(std::string_view part);
@@ -85,42 +37,35 @@ SentencePieceTokenizer::SentencePieceTokenizer(Vocabulary given, const std::stri
   if (vocabulary().scores.empty()) {
     fail(ErrorKind::kBadInput, "{}: a SentencePiece vocabulary without scores", name);
   }
-  read_tokens(name);
+  read_tokens();
   read_merges();
   settle_missing_bytes(name);
 }
 
-void SentencePieceTokenizer::read_tokens(const std::string& name) {
-  TokenId id = 0;
+void SentencePieceTokenizer::read_tokens() {
+  const auto count = static_cast<TokenId>(vocabulary().tokens.size());
   bool space_inside = false;
-  for (const std::string& token : vocabulary().tokens) {
-    const int byte = byte_token(token);
-    if (type(id) == TokenType::kByte) {
-      if (byte < 0) {
-        fail(ErrorKind::kBadInput, "{}: token {} is typed as a byte but reads '{}'", name, id,
-             token);
-      }
-      add_token_bytes(std::string(1, static_cast<char>(byte)));
-      byte_symbols_[static_cast<std::size_t>(byte)] = id;
-    } else if (is_text(id)) {
-      const std::string bytes = with_spaces(token);
-      add_token_bytes(bytes);
-      for (std::size_t i = 1; i < bytes.size(); ++i) {
-        space_inside = space_inside || (bytes[i] == ' ' && bytes[i - 1] != ' ');
-      }
-    } else {
+  for (TokenId id = 0; id < count; ++id) {
+    if (!is_text(id)) {
       add_token_bytes("");
+      continue;
     }
-    ++id;
+    const std::string bytes = sentencepiece_bytes(vocabulary(), id);
+    add_token_bytes(bytes);
+    if (type(id) == TokenType::kByte) {
+      byte_symbols_[static_cast<std::uint8_t>(bytes.front())] = id;
+    } else {
+      space_inside = space_inside || has_space_inside(bytes);
+    }
   }
   // Only now are the bytes where they stay.
   by_bytes_.reserve(vocabulary().tokens.size());
-  for (id = 0; id < vocab_size(); ++id) {
+  for (TokenId id = 0; id < count; ++id) {
     if (type(id) == TokenType::kNormal && !token_bytes(id).empty()) {
       by_bytes_.emplace(token_bytes(id), id);
     }
   }
-  pre_tokenizer_ = std::make_unique<SpacePreTokenizer>(!space_inside);
+  pre_tokenizer_ = space_pre_tokenizer(!space_inside);
 }
 
 TokenId SentencePieceTokenizer::part_symbol(std::string_view part) {

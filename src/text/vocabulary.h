@@ -27,6 +27,7 @@ enum class TokenType : std::int32_t {
 enum class VocabularyKind {
   kByteLevelBpe,   // tokenizer.ggml.model "gpt2": ranked merges over bytes
   kSentencePiece,  // tokenizer.ggml.model "llama": merges by score over characters
+  kUnigram,        // SentencePiece unigram: encoded by the library, made from .model files only
 };
 
 struct Vocabulary {

@@ -122,9 +122,16 @@ std::optional<TokenId> VocabularyTokenizer::bos() const {
 }
 
 std::shared_ptr<const Tokenizer> make_tokenizer(Vocabulary vocabulary, const std::string& name) {
-  return vocabulary.kind == VocabularyKind::kByteLevelBpe
-             ? make_bpe_tokenizer(std::move(vocabulary), name)
-             : make_sentencepiece_tokenizer(std::move(vocabulary), name);
+  switch (vocabulary.kind) {
+    case VocabularyKind::kByteLevelBpe:
+      return make_bpe_tokenizer(std::move(vocabulary), name);
+    case VocabularyKind::kSentencePiece:
+      return make_sentencepiece_tokenizer(std::move(vocabulary), name);
+    case VocabularyKind::kUnigram:
+      break;
+  }
+  fail(ErrorKind::kBadInput, "{}: a unigram vocabulary can only be used from its .model file",
+       name);
 }
 
 void set_well_known_ids(Vocabulary& vocabulary) {

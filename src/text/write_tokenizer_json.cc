@@ -96,6 +96,9 @@ json merges_of_scores(const Vocabulary& vocabulary, const json& vocab) {
 }  // namespace
 
 std::string write_tokenizer_json(const Vocabulary& vocabulary) {
+  if (vocabulary.kind == VocabularyKind::kUnigram) {
+    fail(ErrorKind::kBadInput, "a unigram vocabulary cannot be written as tokenizer.json");
+  }
   const bool byte_bpe = vocabulary.kind == VocabularyKind::kByteLevelBpe;
   json vocab = json::object();
   ordered_json added = ordered_json::array();
