@@ -127,7 +127,7 @@ RemoteModel::RemoteModel(const RemoteModelOptions& options)
       pool_(servers_->servers.size(), back_off_, options_.max_in_flight, [this] { return draw(); }),
       quirks_(servers_->servers.size()) {
   capabilities_.context_tokens = options_.context_tokens;
-  std::string counted_by = "the file " + options_.tokenizer_path;
+  const char* counted_by = "a tokenizer file";
   if (!options_.tokenizer_path.empty()) {
     tokenizer_ = load_tokenizer(options_.tokenizer_path);
   } else if ((tokenizer_ = server_tokenizer(servers_, options_))) {
@@ -145,10 +145,10 @@ RemoteModel::RemoteModel(const RemoteModelOptions& options)
             : std::min(capabilities_.context_tokens, server.context_tokens);
   }
   capabilities_.parallel = options_.max_in_flight;
-  const std::size_t others = servers_->servers.size() - 1;
+  // Not where the model is served: a session may go on over other endpoints of the same model. How
+  // tokens are counted decides where sections are cut.
   capabilities_.name = servers_->scrub(
-      fmt::format("{} at {}{}, tokens counted by {}", one_line(servers_->servers[0].model),
-                  shown(0), others > 0 ? fmt::format(" and {} more", others) : "", counted_by));
+      fmt::format("{}, tokens counted by {}", one_line(servers_->servers[0].model), counted_by));
 }
 
 RequestId RemoteModel::submit(GenerationRequest request) {

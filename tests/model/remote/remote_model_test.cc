@@ -109,8 +109,7 @@ TEST(RemoteModel, SendsARequestAndReadsTheReply) {
   EXPECT_EQ(body.at("messages").at(0).at("content"), "a question");
   EXPECT_FALSE(model->capabilities().tokens);
   EXPECT_EQ(model->capabilities().parallel, 64);
-  EXPECT_THAT(model->capabilities().name, AllOf(StartsWith("test-model at http://127.0.0.1:"),
-                                                HasSubstr("estimate"), Not(HasSubstr("sk-"))));
+  EXPECT_EQ(model->capabilities().name, "test-model, tokens counted by an estimate");
 }
 
 TEST(RemoteModel, ConnectionsAreUsedAgain) {
