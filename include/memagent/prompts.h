@@ -7,6 +7,7 @@
 // as they were given.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -44,7 +45,7 @@ struct PromptSet {
   std::string gate_update;
   std::string gate_stop;
   // Templates with {question}, {memory}, {section}; index by Policy, then Layout.
-  std::string update[2][2];
+  std::array<std::array<std::string, 2>, 2> update;
   std::string answer;     // {question}, {memory}
   std::string system;     // empty: no system message
   std::string plain_cue;  // ends a prompt in ChatFormat::kPlain, so that a base model goes on there

@@ -130,7 +130,7 @@ struct PromptRenderer::State {
   }
 
   Prompt render(const Compiled& compiled, const TokenTextView& question,
-                const TokenTextView& memory, const TokenTextView* section) const {
+                const TokenTextView& memory, const TokenTextView& section) const {
     const auto value = [&](PromptSlot slot) -> const TokenTextView& {
       switch (slot) {
         case PromptSlot::kQuestion:
@@ -140,7 +140,7 @@ struct PromptRenderer::State {
         case PromptSlot::kSection:
           break;
       }
-      return *section;
+      return section;
     };
     Prompt prompt;
     if (as_tokens) {
@@ -203,11 +203,11 @@ PromptRenderer::~PromptRenderer() = default;
 Prompt PromptRenderer::update(Policy policy, Layout layout, const TokenTextView& question,
                               const TokenTextView& memory, const TokenTextView& section) const {
   return state_->render(state_->update[index_of(policy)][index_of(layout)], question, memory,
-                        &section);
+                        section);
 }
 
 Prompt PromptRenderer::answer(const TokenTextView& question, const TokenTextView& memory) const {
-  return state_->render(state_->answer, question, memory, nullptr);
+  return state_->render(state_->answer, question, memory, TokenTextView({}, {}));  // no section
 }
 
 std::int32_t PromptRenderer::shared_prefix_tokens(Layout layout, Policy policy,
