@@ -56,9 +56,9 @@ class Tokenizer {
 };
 
 // A tokenizer that needs no vocabulary: tokens are made up from the text itself, at most three
-// bytes of it each, digits, punctuation and non-ASCII characters one each. It counts more tokens
-// than real vocabularies of 32,000 ids and up do on ordinary text, so that budgets measured with it
-// hold.
+// bytes of it each; digits, punctuation and characters of two bytes one each, longer characters two
+// or four. It counts more tokens than real vocabularies of 32,000 ids and up do on ordinary text,
+// so that budgets measured with it hold.
 std::shared_ptr<const Tokenizer> estimating_tokenizer();
 
 // Reads a Hugging Face tokenizer.json (byte-level BPE), a SentencePiece .model file, or the

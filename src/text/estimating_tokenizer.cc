@@ -1,7 +1,9 @@
 // Tokens made up from the text itself, for counting when no vocabulary is at hand.
 //
 // An id holds its own bytes: the count (1 to 3) in bits 24 and 25, the bytes below, first lowest.
-// Characters of 4 bytes become two tokens of 2 bytes; that still counts more than one a character.
+// Characters of three bytes become two tokens and those of four become four, because vocabularies
+// of 32,000 ids fall back to bytes for most of them.
+#include <algorithm>
 #include <array>
 
 #include "text/consuming_tokenizer.h"
@@ -25,16 +27,16 @@ TokenId pack(std::string_view bytes) {
   return static_cast<TokenId>(id);
 }
 
-// Bytes of the first token; 0 if text that is not there yet could change it. A white-space
-// character goes with up to two letters after it; runs of one white-space character go by threes.
+// Bytes of the first token, or of the first character if it is not ASCII; 0 if text that is not
+// there yet could change it. A white-space character goes with up to two letters after it; runs of
+// one white-space character go by threes.
 std::size_t first_token(std::string_view text, bool last) {
   const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(text[at]); };
   const std::uint8_t first = byte(0);
   if (first >= 0x80) {
     const Utf8Char next = decode_utf8(text);
     if (next.incomplete && !last) return 0;
-    if (!next.valid) return 1;
-    return next.bytes == 4 ? 2 : next.bytes;
+    return next.valid ? next.bytes : 1;
   }
   const bool space = first == ' ' || first == '\t' || first == '\n' || first == '\r';
   if (!space && !is_ascii_letter(first)) return 1;
@@ -58,14 +60,11 @@ class EstimatingTokenizer final : public ConsumingTokenizer {
       const std::string_view rest = text.substr(done);
       const std::size_t bytes = first_token(rest, last);
       if (bytes == 0) break;
-      // The tail of a character of 4 bytes is itself not valid: take its two bytes together.
-      if (bytes == 2 && static_cast<std::uint8_t>(rest[0]) >= 0xF0) {
-        out.push_back(pack(rest.substr(0, 2)));
-        out.push_back(pack(rest.substr(2, 2)));
-        done += 4;
-        continue;
+      const bool wide = static_cast<std::uint8_t>(rest[0]) >= 0x80;
+      const std::size_t step = !wide ? bytes : bytes == 4 ? 1 : 2;
+      for (std::size_t at = 0; at < bytes; at += step) {
+        out.push_back(pack(rest.substr(at, std::min(step, bytes - at))));
       }
-      out.push_back(pack(rest.substr(0, bytes)));
       done += bytes;
     }
     return done;

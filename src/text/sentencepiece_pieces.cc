@@ -20,26 +20,29 @@ int byte_value(std::string_view token) {
 
 class SpacePreTokenizer final : public PreTokenizer {
  public:
-  explicit SpacePreTokenizer(bool at_spaces) : at_spaces_(at_spaces) {}
+  explicit SpacePreTokenizer(const SpaceJoins& joins) : joins_(joins) {}
 
   void split(std::string_view text, bool last, Scratch*,
              std::vector<std::uint32_t>& ends) const override {
     std::size_t begin = 0;
     for (int count = 0; count < 256 && begin < text.size(); ++count) {
       const PreTokenWindow window = pre_token_window(text.substr(begin), last);
-      std::size_t end = window.text.size();
-      if (at_spaces_) {
-        const std::size_t word = window.text.find_first_not_of(' ');
-        end = std::min(end, window.text.find(' ', std::min(word, end)));
+      std::size_t end = window.text.find(' ', 1);
+      while (end != std::string_view::npos &&
+             joins_[static_cast<std::uint8_t>(window.text[end - 1])]) {
+        end = window.text.find(' ', end + 1);
       }
-      if (end == window.text.size() && !window.last) return;
+      if (end == std::string_view::npos) {
+        if (!window.last) return;
+        end = window.text.size();
+      }
       begin += end;
       ends.push_back(static_cast<std::uint32_t>(begin));
     }
   }
 
  private:
-  bool at_spaces_;
+  SpaceJoins joins_;
 };
 
 }  // namespace
@@ -63,15 +66,15 @@ std::string sentencepiece_bytes(const Vocabulary& vocabulary, TokenId id) {
   return bytes;
 }
 
-bool has_space_inside(std::string_view bytes) {
+void add_space_joins(std::string_view bytes, SpaceJoins& joins) {
   for (std::size_t i = 1; i < bytes.size(); ++i) {
-    if (bytes[i] == ' ' && bytes[i - 1] != ' ') return true;
+    if (bytes[i] == ' ') joins.set(static_cast<std::uint8_t>(bytes[i - 1]));
   }
-  return false;
 }
 
-std::unique_ptr<PreTokenizer> space_pre_tokenizer(bool at_spaces) {
-  return std::make_unique<SpacePreTokenizer>(at_spaces);
+std::unique_ptr<PreTokenizer> space_pre_tokenizer(SpaceJoins joins) {
+  joins.set(' ');
+  return std::make_unique<SpacePreTokenizer>(joins);
 }
 
 }  // namespace memagent

@@ -2,6 +2,7 @@
 // cut without changing its encoding.
 #pragma once
 
+#include <bitset>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,10 +15,11 @@ namespace memagent {
 // The bytes a piece stands for: U+2581 is a space, "<0x0A>" typed as a byte is that byte. Throws
 // Error(kBadInput) for a byte piece that does not read so.
 std::string sentencepiece_bytes(const Vocabulary& vocabulary, TokenId id);
-// True if a space follows something else in it: then words cannot be encoded apart.
-bool has_space_inside(std::string_view bytes);
-// Pre-tokens that are runs of spaces with what follows up to the next space or, without
-// `at_spaces`, whole windows.
-std::unique_ptr<PreTokenizer> space_pre_tokenizer(bool at_spaces);
+// The bytes that some token has before a space; text can be cut between any other byte and a space
+// without changing its encoding, since no token, and so no merge, reaches over that place.
+using SpaceJoins = std::bitset<256>;
+void add_space_joins(std::string_view bytes, SpaceJoins& joins);
+// Pre-tokens that begin at such spaces.
+std::unique_ptr<PreTokenizer> space_pre_tokenizer(SpaceJoins joins);
 
 }  // namespace memagent

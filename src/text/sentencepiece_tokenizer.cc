@@ -2,9 +2,7 @@
 // merged first, and what is not in the vocabulary falls back to byte tokens.
 //
 // Departures, for the sake of exact decoding: no space is put before the text, text is not
-// normalised, and a U+2581 in the text is taken as its bytes, not as a space. Pre-tokens begin at
-// each run of spaces, which changes nothing as long as no token has a space after something else;
-// where one has, pre-tokens are whole windows.
+// normalised, and a U+2581 in the text is taken as its bytes, not as a space.
 #include <algorithm>
 
 #include "base/fail.h"
@@ -44,7 +42,7 @@ SentencePieceTokenizer::SentencePieceTokenizer(Vocabulary given, const std::stri
 
 void SentencePieceTokenizer::read_tokens() {
   const auto count = static_cast<TokenId>(vocabulary().tokens.size());
-  bool space_inside = false;
+  SpaceJoins joins;
   for (TokenId id = 0; id < count; ++id) {
     if (!is_text(id)) {
       add_token_bytes("");
@@ -55,7 +53,7 @@ void SentencePieceTokenizer::read_tokens() {
     if (type(id) == TokenType::kByte) {
       byte_symbols_[static_cast<std::uint8_t>(bytes.front())] = id;
     } else {
-      space_inside = space_inside || has_space_inside(bytes);
+      add_space_joins(bytes, joins);
     }
   }
   // Only now are the bytes where they stay.
@@ -65,7 +63,7 @@ void SentencePieceTokenizer::read_tokens() {
       by_bytes_.emplace(token_bytes(id), id);
     }
   }
-  pre_tokenizer_ = space_pre_tokenizer(!space_inside);
+  pre_tokenizer_ = space_pre_tokenizer(joins);
 }
 
 TokenId SentencePieceTokenizer::part_symbol(std::string_view part) {

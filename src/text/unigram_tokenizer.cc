@@ -1,9 +1,8 @@
 // SentencePiece unigram models, through the library.
 //
-// The text is handed over in pre-tokens that begin at each run of spaces, since the best
-// segmentation of a text does not reach over the start of a word as long as no piece does. The
-// library is told not to change the text; characters it does not know become the unknown token,
-// which is the one case in which decoding is not exact.
+// The text is handed over in pre-tokens that begin at spaces no piece reaches over. The library is
+// told not to change the text; characters it does not know become the unknown token, which is the
+// one case in which decoding is not exact.
 #include <sentencepiece_processor.h>
 
 #include "base/check.h"
@@ -32,13 +31,13 @@ class UnigramTokenizer final : public VocabularyTokenizer {
       fail(ErrorKind::kBadInput, "'{}' is not a usable SentencePiece model: {}", name,
            status.ToString());
     }
-    bool space_inside = false;
+    SpaceJoins joins;
     for (TokenId id = 0; id < static_cast<TokenId>(vocabulary().tokens.size()); ++id) {
       const std::string text = is_text(id) ? sentencepiece_bytes(vocabulary(), id) : std::string();
-      space_inside = space_inside || has_space_inside(text);
+      add_space_joins(text, joins);
       add_token_bytes(text);
     }
-    pre_tokenizer_ = space_pre_tokenizer(!space_inside);
+    pre_tokenizer_ = space_pre_tokenizer(joins);
   }
 
   std::size_t consume(std::string_view text, bool last, std::vector<TokenId>& out) const override {
