@@ -64,7 +64,9 @@ struct Section {
   std::int64_t byte_end = 0;
   std::int64_t token_begin = 0;  // tokens of the document before this section
   std::vector<TokenId> tokens;
-  std::string text;  // the bytes of `tokens`
+  // The bytes of `tokens`. A cut of Cut::kExact, or of a section of a few tokens, may fall inside a
+  // character.
+  std::string text;
   // 64-bit hash of all repaired text up to byte_end; tells on resuming whether it is the same
   // document.
   std::uint64_t prefix_hash = 0;
