@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <fstream>
+#include <thread>
 
 #include "base/random.h"
 #include "memagent/tokenizer.h"
@@ -116,6 +117,25 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"sentencepiece", [] { return make_tokenizer(by_scores()); }},
                     Case{"estimate", [] { return estimating_tokenizer(); }}),
     [](const auto& test) { return std::string(test.param.name); });
+
+TEST(Threads, EncodeAtOnceAsAlone) {
+  const auto tokenizer = make_tokenizer(trained("default"));
+  const std::string text = mixed_sample(4, 100'000);
+  const std::vector<TokenId> expected = tokenizer->encode(text);
+  std::vector<std::vector<TokenId>> actual(4);
+  std::vector<std::thread> threads;
+  for (std::vector<TokenId>& ids : actual) {
+    threads.emplace_back([&] {
+      const auto stream = tokenizer->stream();
+      for (std::size_t at = 0; at < text.size(); at += 777) {
+        stream->feed(std::string_view(text).substr(at, 777), ids);
+      }
+      stream->finish(ids);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::vector<TokenId>& ids : actual) EXPECT_TRUE(ids == expected);
+}
 
 // Of this process, now; in KiB.
 std::int64_t resident_kib() {
