@@ -31,7 +31,10 @@ struct Word {
 struct PairKey {
   std::int32_t left;
   std::int32_t right;
-  auto operator<=>(const PairKey&) const = default;
+  bool operator==(const PairKey&) const = default;
+  bool operator<(const PairKey& other) const {
+    return left != other.left ? left < other.left : right < other.right;
+  }
 };
 
 struct PairHash {

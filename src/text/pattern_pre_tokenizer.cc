@@ -35,7 +35,7 @@ struct PatternScratch final : PreTokenizer::Scratch {
   std::unique_ptr<pcre2_match_context, MatchContextFree> context{
       pcre2_match_context_create(nullptr)};
   std::unique_ptr<pcre2_jit_stack, JitStackFree> jit_stack{
-      pcre2_jit_stack_create(32 * 1024, kJitStackBytes, nullptr)};
+      pcre2_jit_stack_create(std::size_t{32} * 1024, kJitStackBytes, nullptr)};
   std::vector<std::uint32_t> pieces;  // of the outer pattern
 };
 
