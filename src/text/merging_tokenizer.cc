@@ -9,7 +9,7 @@
 namespace memagent {
 namespace {
 
-constexpr std::size_t kCacheSlots = std::size_t{1} << 14;
+constexpr std::size_t kCacheSlots = std::size_t{1} << 16;
 
 // The bytes of a pre-token of at most 16 bytes as two words; with the length they determine it.
 struct ShortKey {
@@ -37,7 +37,8 @@ ShortKey short_key(std::string_view piece) {
           0};
 }
 
-// One cache line: direct-mapped, the newer of two pre-tokens that meet stays.
+// One cache line, direct-mapped: the newer of two pre-tokens that meet stays. All take 4 MiB; with
+// a quarter of the slots, names-heavy English goes at 39 MB/s instead of 61 (cl100k).
 struct alignas(64) CacheEntry {
   static constexpr std::size_t kMaxIds = 11;
   ShortKey key;
