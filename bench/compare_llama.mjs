@@ -25,8 +25,7 @@ const {values: options} = parseArgs({
 const cases = [
     {name: "nano", shape: "nano", type: "Q8_0", prompt: 5000, decode: 64},
     {name: "qwen3-6x256", shape: "qwen3-6x256", type: "Q8_0", prompt: 5000, decode: 64},
-    {name: "qwen2-0.5b", shape: "qwen2-0.5b", type: "Q8_0", prompt: 2048, decode: 32},
-    {name: "qwen2-0.5b at 5,000", shape: "qwen2-0.5b", type: "Q8_0", prompt: 5000, decode: 32}
+    {name: "qwen2-0.5b", shape: "qwen2-0.5b", type: "Q8_0", prompt: 2048, decode: 32}
 ].filter((item) => options.only == null || item.name === options.only);
 
 const threads = 2;
@@ -63,6 +62,7 @@ function theirs(path, item) {
     return {prefill: result.prefill_tokens_per_second, decode: result.decode_tokens_per_second};
 }
 
+console.log("tokens per second      prompt |  prefill  llama.cpp  ratio |   decode  llama.cpp  ratio");
 const rows = [];
 let commit = "";
 for (const item of cases) {
@@ -85,10 +85,6 @@ for (const item of cases) {
         row[`${kind}_ratio_spread`] = [Math.min(...ratios), Math.max(...ratios)].map((x) => Number(x.toFixed(2)));
     }
     rows.push(row);
-}
-
-console.log("tokens per second      prompt |  prefill  llama.cpp  ratio |   decode  llama.cpp  ratio");
-for (const row of rows) {
     console.log([
         row.name.padEnd(22), String(row.prompt_tokens).padStart(6), " |",
         row.memagent_prefill.toFixed(0).padStart(9), row.llama_cpp_prefill.toFixed(0).padStart(11),
@@ -96,6 +92,7 @@ for (const row of rows) {
         row.llama_cpp_decode.toFixed(1).padStart(11), row.decode_ratio.toFixed(2).padStart(7)
     ].join(""));
 }
+
 console.log(JSON.stringify({
     machine: cpus()[0]?.model ?? "unknown", cores: cpus().length, threads, commit,
     date: new Date().toISOString().slice(0, 10), rounds: Number(options.rounds), rows
