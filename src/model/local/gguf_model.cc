@@ -200,9 +200,8 @@ std::string text_of(const Gguf& gguf, const char* key) {
 
 }  // namespace
 
-std::unique_ptr<ModelFile> open_gguf_model(const std::string& path) {
-  auto file = std::make_shared<const MappedFile>(path);
-  const Gguf gguf = parse_gguf(file->bytes(), path);
+ModelParts read_gguf_model(std::span<const std::byte> bytes, const std::string& path) {
+  const Gguf gguf = parse_gguf(bytes, path);
   ModelParts parts;
   parts.path = path;
   parts.config = read_config(gguf, path);
@@ -220,6 +219,12 @@ std::unique_ptr<ModelFile> open_gguf_model(const std::string& path) {
   for (const TensorView& tensor : gguf.tensors) {
     if (tensor.name != kRopeFactors) parts.tensors.emplace(tensor.name, tensor);
   }
+  return parts;
+}
+
+std::unique_ptr<ModelFile> open_gguf_model(const std::string& path) {
+  auto file = std::make_shared<const MappedFile>(path);
+  ModelParts parts = read_gguf_model(file->bytes(), path);
   parts.files.push_back(std::move(file));
   return make_model_file(std::move(parts));
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ struct ModelParts {
 // Checks the tensors against the configuration: all there, none too many, every shape right.
 std::unique_ptr<ModelFile> make_model_file(ModelParts parts);
 
+// `bytes` is a whole GGUF file and outlives the result; `path` is for messages.
+ModelParts read_gguf_model(std::span<const std::byte> bytes, const std::string& path);
 std::unique_ptr<ModelFile> open_gguf_model(const std::string& path);
 std::unique_ptr<ModelFile> open_safetensors_model(const std::string& folder);
 
