@@ -22,6 +22,10 @@ const {values: options} = parseArgs({
         gigabyte: {type: "boolean", default: false}
     }
 });
+if (!existsSync("/usr/bin/time")) {
+    console.error("scaling: GNU time is needed: apt-get install time");
+    process.exit(2);
+}
 const folder = `${root}build/bench`;
 mkdirSync(folder, {recursive: true});
 
