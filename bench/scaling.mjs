@@ -1,6 +1,6 @@
 // Peak memory and time of `memagent ask` against the length of the document.
 //
-//   node bench/scaling.mjs [--program build/release/memagent] [--lengths 8K,1M,3.5M] [--gigabyte]
+//   node bench/scaling.mjs [--program build/release/memagent] [--lengths 8K,1M,3.5M or ""] [--gigabyte]
 //
 // A random-weight nano model reads documents of each length (its answers mean nothing; its cost is a
 // trained model's). With --gigabyte, a 1 GB file is read as well, over the loopback endpoint that
@@ -79,7 +79,7 @@ const model = `${folder}/nano-Q8_0.gguf`;
 if (!existsSync(model)) execFileSync(options.program, ["model", "init", "nano", model, "--type", "Q8_0", "--seed", "1"]);
 const question = ["-q", "What does the letter say?"];
 const scale = {K: 1024, M: 1024 * 1024};
-for (const length of options.lengths.split(",")) {
+for (const length of options.lengths.split(",").filter((text) => text !== "")) {
     const tokens = parseFloat(length) * (scale[length.at(-1)] ?? 1);
     const path = `${folder}/text-${length}.txt`;
     await writeText(path, Math.round(tokens * 4));
