@@ -22,8 +22,8 @@ enum class Decision {
   kMalformed,  // not in the policy's form. A gated response without a readable gate line is taken
                // as overwrite; one that offers only white space as memory, under any policy, leaves
                // the memory as it was
-  kFailed,  // the generation failed for good: the memory stays as it was, an answer is empty
-  kAnswer,  // an answer conversation
+  kFailed,     // the generation failed for good: the memory stays as it was, an answer is empty
+  kAnswer,     // an answer conversation
 };
 const char* to_string(ConversationKind kind);
 const char* to_string(Decision decision);
