@@ -3,7 +3,8 @@
 //   node bench/scaling.mjs [--program build/release/memagent] [--lengths 8K,1M,3.5M or ""] [--gigabyte]
 //
 // A random-weight nano model reads documents of each length (its answers mean nothing; its cost is a
-// trained model's). With --gigabyte, a 1 GB file is read as well, over the loopback endpoint that
+// trained model's). What does not grow, starting and answering, is measured on an empty document and
+// taken off the time per token. With --gigabyte, a 1 GB file is read as well, over the loopback endpoint that
 // answers at once, since what is tested there is the reading. Peak memory is what the kernel counted
 // for the process (GNU time, package `time`). Prints a table and, last, one line of JSON.
 import {execFileSync, spawn, spawnSync} from "node:child_process";
@@ -29,7 +30,8 @@ if (!existsSync("/usr/bin/time")) {
 const folder = `${root}build/bench`;
 mkdirSync(folder, {recursive: true});
 
-// English-like text from a fixed generator: about five bytes of it to a token.
+// English-like text from a fixed generator.
+const bytesPerToken = 2.84;  // under the nano model's vocabulary
 async function writeText(path, bytes) {
     if (existsSync(path) && statSync(path).size >= bytes) return;
     const words = ("river town council engine harvest letter window market signal garden history " +
@@ -64,10 +66,11 @@ function ask(argumentsOfAsk) {
 }
 
 const rows = [];
-function record(name, {report, peakKib, seconds}) {
+function record(name, {report, peakKib, seconds}, constantSeconds = 0) {
     rows.push({
         name, document_tokens: report.document_tokens, sections: report.sections, seconds: Number(seconds.toFixed(2)),
-        microseconds_per_token: Number((seconds * 1e6 / report.document_tokens).toFixed(2)),
+        microseconds_per_token:
+            Number(((seconds - constantSeconds) * 1e6 / Math.max(report.document_tokens, 1)).toFixed(2)),
         peak_mib: Number((peakKib / 1024).toFixed(1))
     });
     console.log(`${name.padEnd(10)} ${String(report.document_tokens).padStart(10)} tokens ` +
@@ -79,11 +82,21 @@ const model = `${folder}/nano-Q8_0.gguf`;
 if (!existsSync(model)) execFileSync(options.program, ["model", "init", "nano", model, "--type", "Q8_0", "--seed", "1"]);
 const question = ["-q", "What does the letter say?"];
 const scale = {K: 1024, M: 1024 * 1024};
+const ownModel = [...question, "--model", model, "--memory-tokens", "16", "--output-tokens", "16"];
+let constantSeconds = 0;
+if (options.lengths !== "") {
+    const path = `${folder}/text-empty.txt`;
+    await writeText(path, 0);
+    ask([...ownModel, path]);  // the model file comes into the page cache
+    const empty = ask([...ownModel, path]);
+    constantSeconds = empty.seconds;
+    record("empty", empty, constantSeconds);
+}
 for (const length of options.lengths.split(",").filter((text) => text !== "")) {
     const tokens = parseFloat(length) * (scale[length.at(-1)] ?? 1);
     const path = `${folder}/text-${length}.txt`;
-    await writeText(path, Math.round(tokens * 4));
-    record(length, ask([...question, "--model", model, "--memory-tokens", "16", "--output-tokens", "16", path]));
+    await writeText(path, Math.round(tokens * bytesPerToken));
+    record(length, ask([...ownModel, path]), constantSeconds);
 }
 if (options.gigabyte) {
     const path = `${folder}/text-1GB.txt`;
