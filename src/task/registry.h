@@ -1,0 +1,24 @@
+// Every task by name.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "task/task.h"
+
+namespace memagent {
+
+struct TaskOptions {
+  // A text file whose sentences are the haystack of tasks that use prose; empty: generated prose.
+  std::string haystack_file;
+};
+
+// In the order in which reports show them: RULER's thirteen, then the synthetic world's.
+std::vector<std::string> task_names();
+// Names may be groups: "all", "ruler", "niah", "world". Throws Error(kUsage) for an unknown name,
+// suggesting near ones.
+std::vector<std::shared_ptr<const Task>> find_tasks(const std::vector<std::string>& names,
+                                                    const TaskOptions& options);
+
+}  // namespace memagent

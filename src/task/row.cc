@@ -1,0 +1,28 @@
+#include "task/row.h"
+
+#include "base/check.h"
+#include "task/task.h"
+
+namespace memagent {
+
+const char* to_string(Match match) {
+  switch (match) {
+    case Match::kAny:
+      return "any";
+    case Match::kAll:
+      return "all";
+  }
+  MEMAGENT_CHECK(false, "match {}", static_cast<int>(match));
+}
+
+const char* to_string(Split split) {
+  switch (split) {
+    case Split::kTrain:
+      return "train";
+    case Split::kTest:
+      return "test";
+  }
+  MEMAGENT_CHECK(false, "split {}", static_cast<int>(split));
+}
+
+}  // namespace memagent
