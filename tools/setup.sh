@@ -17,7 +17,7 @@ packages='
   cmake ninja-build g++ pkg-config|pkgconf
   libcli11-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libtomlplusplus-dev
   libpcre2-dev libsentencepiece-dev libhwy-dev zlib1g-dev
-  libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev libcpp-httplib-dev
+  libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev libcpp-httplib-dev libssl-dev
   libsqlite3-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 '

@@ -24,6 +24,12 @@ struct RemoteModelOptions {
   std::string model;    // the `model` field of requests; empty: the server's first model
   std::string api_key;  // sent as a bearer token; never logged
   EndpointApi api = EndpointApi::kChat;
+  // A JSON object whose fields are added to every request, over those of the same name: what a
+  // server understands beyond the common API, such as
+  // {"chat_template_kwargs": {"enable_thinking": false}}. Empty: none.
+  std::string extra_fields;
+  // Certificates (PEM) that TLS servers are checked against; empty: the system's.
+  std::string ca_file;
   // A tokenizer file for budgets; empty: the server's tokenize endpoint, else the estimate.
   std::string tokenizer_path;
   std::int32_t context_tokens = 0;  // 0: ask the server (max_model_len, n_ctx), else unknown

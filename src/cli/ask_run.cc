@@ -69,6 +69,8 @@ json sources_of(const AskOptions& options) {
           {"model_name", options.model.model_name},
           {"api", options.model.api},
           {"tokenizer", absolute(options.model.tokenizer)},
+          {"request_fields", options.model.request_fields},
+          {"ca_file", absolute(options.model.ca_file)},
           {"prompts", absolute(options.prompts)}};
 }
 
@@ -91,6 +93,8 @@ void continue_from(AskOptions& options, const SessionInfo& info) {
     take("model_name", options.model.model_name);
     take("api", options.model.api);
     take("tokenizer", options.model.tokenizer);
+    take("request_fields", options.model.request_fields);
+    take("ca_file", options.model.ca_file);
   }
   take("prompts", options.prompts);
   fill_unset(options.settings, info.spec.settings_json);
@@ -161,6 +165,7 @@ class AskRun {
     }
     if (!options_.model.local()) {
       settings["api"] = options_.model.api.empty() ? "chat" : options_.model.api;
+      settings["request_fields"] = options_.model.request_fields;
       settings["tokenizer"] = file_identity(options_.model.tokenizer, "the server's");
     }
     spec.settings_json = settings.dump();
@@ -178,7 +183,7 @@ class AskRun {
 
   void read() {
     Interrupt interrupt;
-    model_ = open_model(options_.model, options_.settings.window_tokens.value_or(0));
+    model_ = open_model(options_.model, model_use());
     const Capabilities& can = model_->capabilities();
     std::shared_ptr<const PromptRenderer> renderer;
     if (options_.settings.chat_format) {
@@ -214,6 +219,18 @@ class AskRun {
       }
     }
     drive(episodes, interrupt);
+  }
+
+  // Sections that reading ahead throws away are asked about again: their prefill is worth keeping.
+  ModelUse model_use() const {
+    constexpr std::int64_t kTemplateTokens = 512;
+    ModelUse use;
+    use.context_tokens = options_.settings.window_tokens.value_or(0);
+    if (options_.settings.layout == Layout::kSectionFirst && options_.lookahead.value_or(1) > 1) {
+      const std::int64_t section = options_.settings.section_tokens.value_or(5000);
+      use.retained_prefix_tokens = *options_.lookahead * (section + kTemplateTokens);
+    }
+    return use;
   }
 
   void check_served_model() const {

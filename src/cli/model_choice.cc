@@ -58,6 +58,15 @@ void add_model_options(CLI::App& app, ModelChoice& choice) {
                  "(default: ask the server, else estimate)")
       ->type_name("FILE")
       ->group(group);
+  app.add_option("--request-fields", choice.request_fields,
+                 "A JSON object added to every request to a server, such as "
+                 "'{\"chat_template_kwargs\": {\"enable_thinking\": false}}'")
+      ->type_name("JSON")
+      ->group(group);
+  app.add_option("--ca-file", choice.ca_file,
+                 "Certificates (PEM) to check TLS servers against (default: the system's)")
+      ->type_name("FILE")
+      ->group(group);
   app.add_option("--threads", choice.threads, "Threads of the CPU engine (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096).description(""))
@@ -78,7 +87,7 @@ void add_model_options(CLI::App& app, ModelChoice& choice) {
       ->group(group);
 }
 
-std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, std::int32_t context_tokens) {
+std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const ModelUse& use) {
   if (choice.local() && !choice.endpoints.empty()) {
     fail(ErrorKind::kUsage, "--model and --endpoint: both given: choose one");
   }
@@ -88,17 +97,18 @@ std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, std::int32_
          "try things out: memagent model init nano nano.gguf");
   }
   if (choice.local()) {
-    if (context_tokens > 0) {
+    if (use.context_tokens > 0) {
       const std::int32_t most = open_model_file(choice.model)->config().context_tokens;
-      if (context_tokens > most) {
+      if (use.context_tokens > most) {
         fail(ErrorKind::kUsage,
              "--window-tokens: {} is more than the {} tokens that {} was made for: choose less",
-             context_tokens, most, choice.model);
+             use.context_tokens, most, choice.model);
       }
     }
     LocalModelOptions options;
     options.threads = choice.threads;
-    options.context_tokens = context_tokens;
+    options.context_tokens = use.context_tokens;
+    options.retained_prefix_tokens = use.retained_prefix_tokens;
     if (choice.max_in_flight > 0) options.max_running = choice.max_in_flight;
     return open_local_model(choice.model, options);
   }
@@ -114,7 +124,9 @@ std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, std::int32_
     fail(ErrorKind::kUsage, "--api: unknown '{}': choose chat or completions", choice.api);
   }
   options.tokenizer_path = choice.tokenizer;
-  options.context_tokens = context_tokens;
+  options.extra_fields = choice.request_fields;
+  options.ca_file = choice.ca_file;
+  options.context_tokens = use.context_tokens;
   if (choice.max_in_flight > 0) options.max_in_flight = choice.max_in_flight;
   options.max_attempts = choice.attempts;
   options.total_timeout = std::chrono::seconds(choice.timeout_seconds);

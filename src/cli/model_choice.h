@@ -18,8 +18,10 @@ struct ModelChoice {
   std::string model;                   // GGUF file or Hugging Face folder
   std::vector<std::string> endpoints;  // or base URLs of OpenAI-compatible servers
   std::string model_name;
-  std::string api;        // "chat" (also if empty) or "completions"
-  std::string tokenizer;  // a file, for budgets over endpoints
+  std::string api;             // "chat" (also if empty) or "completions"
+  std::string tokenizer;       // a file, for budgets over endpoints
+  std::string request_fields;  // a JSON object added to every request to a server
+  std::string ca_file;
   std::int32_t threads = 0;
   std::int32_t max_in_flight = 0;
   std::int32_t attempts = 6;
@@ -31,9 +33,15 @@ struct ModelChoice {
 
 void add_model_options(CLI::App& app, ModelChoice& choice);
 
+// What a command knows of its use of the model.
+struct ModelUse {
+  std::int32_t context_tokens = 0;  // 0: what the model says
+  // Tokens of shared prompt beginnings worth keeping; 0: one context.
+  std::int64_t retained_prefix_tokens = 0;
+};
+
 // Throws Error(kUsage) if none or both kinds are chosen, and what opening throws.
-// `context_tokens`: 0 for what the model says.
-std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, std::int32_t context_tokens);
+std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const ModelUse& use);
 
 // Tells whether a session goes on with the model it was started with: the contents of a local one
 // (size and samples throughout), the name of a served one. `model` may be null for a local one.

@@ -1,6 +1,7 @@
 // Prompts as a model gets them, against strings written by hand; prompt files, good and bad.
 #include "memagent/prompts.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "agent/prompt_template.h"
 #include "agent/reading.h"
 #include "memagent/error.h"
+#include "text/vocabulary.h"
 
 namespace memagent::test {
 namespace {
@@ -67,6 +69,40 @@ TEST(Rendering, PlainWithSystemAndBeginningOfText) {
   const Parts p(renderer);
   EXPECT_EQ(rendered(renderer, renderer.answer(p.question, p.memory)),
             "<|begin_of_text|>You read.\n\nQ:who? M:Ann A:\n");
+}
+
+// Byte tokens and a space, as in a SentencePiece model.
+Vocabulary sentencepiece_vocabulary(bool add_space_prefix) {
+  Vocabulary vocabulary;
+  vocabulary.kind = VocabularyKind::kSentencePiece;
+  vocabulary.add_space_prefix = add_space_prefix;
+  vocabulary.tokens = {"<unk>", "<|im_start|>", "<|im_end|>", "\xE2\x96\x81"};
+  vocabulary.types = {TokenType::kUnknown, TokenType::kControl, TokenType::kControl,
+                      TokenType::kNormal};
+  vocabulary.unknown = 0;
+  for (int byte = 0; byte < 256; ++byte) {
+    vocabulary.tokens.push_back(fmt::format("<0x{:02X}>", byte));
+    vocabulary.types.push_back(TokenType::kByte);
+  }
+  vocabulary.scores.assign(vocabulary.tokens.size(), 0.0F);
+  return vocabulary;
+}
+
+TEST(Rendering, ASpaceInFrontWhereTheModelWasTrainedWithOne) {
+  const auto beginning = [](bool add_space_prefix, ChatFormat format) {
+    const PromptRenderer renderer(short_prompts(), format,
+                                  make_tokenizer(sentencepiece_vocabulary(add_space_prefix)), true,
+                                  false);
+    const Parts p(renderer);
+    const Prompt prompt = renderer.answer(p.question, p.memory);
+    EXPECT_EQ(static_cast<std::size_t>(renderer.answer_overhead_tokens()) +
+                  p.question.tokens.size() + p.memory.tokens.size(),
+              prompt.tokens.size());
+    return renderer.tokenizer().decode(prompt.tokens).substr(0, 3);
+  };
+  EXPECT_EQ(beginning(true, ChatFormat::kPlain), " Q:");
+  EXPECT_EQ(beginning(false, ChatFormat::kPlain), "Q:w");
+  EXPECT_EQ(beginning(true, ChatFormat::kChatMl), "use");  // of "user": a control token comes first
 }
 
 TEST(Rendering, ChatMl) {

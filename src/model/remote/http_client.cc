@@ -81,7 +81,8 @@ struct HttpClient::Call {
   ~Call() { curl_easy_cleanup(easy); }
 };
 
-HttpClient::HttpClient(std::int32_t max_connections) {
+HttpClient::HttpClient(std::int32_t max_connections, std::string ca_file)
+    : ca_file_(std::move(ca_file)) {
   start_curl_once();
   multi_ = curl_multi_init();
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
@@ -216,6 +217,7 @@ std::unique_ptr<HttpClient::Call> HttpClient::new_call() {
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);  // a redirect could carry the key elsewhere
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "memagent");
   curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+  if (!ca_file_.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file_.c_str());
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error.data());
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &HttpClient::on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, call.get());

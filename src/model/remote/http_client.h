@@ -83,7 +83,8 @@ struct HttpReply {
 class HttpClient {
  public:
   // Keeps up to `max_connections` connections open between calls.
-  explicit HttpClient(std::int32_t max_connections);
+  // `ca_file`: certificates to trust, empty for the system's.
+  explicit HttpClient(std::int32_t max_connections, std::string ca_file = {});
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
@@ -114,6 +115,7 @@ class HttpClient {
   void collect_finished(std::vector<HttpReply>& replies);
   HttpReply reply_of(Call& call, CURLcode code);
 
+  std::string ca_file_;
   CURLM* multi_ = nullptr;
   int epoll_ = -1;
   int wake_ = -1;

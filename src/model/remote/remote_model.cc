@@ -120,7 +120,7 @@ RemoteModelOptions checked(const RemoteModelOptions& options) {
 
 RemoteModel::RemoteModel(const RemoteModelOptions& options)
     : options_(checked(options)),
-      http_(options_.max_in_flight + 4),
+      http_(options_.max_in_flight + 4, options_.ca_file),
       servers_(std::make_shared<const ServerSet>(discover_servers(http_, options_))),
       jitter_key_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()),
       back_off_{options_.first_retry_wait},
@@ -246,7 +246,8 @@ void RemoteModel::start(Job& job, const EndpointPool::Ticket& ticket) {
       server.url.api(options_.api == EndpointApi::kChat ? "chat/completions" : "completions");
   request.post = true;
   request.body =
-      request_body(job.request, server.model, {options_.api, quirks.max_completion_tokens}, stream);
+      request_body(job.request, server.model,
+                   {options_.api, quirks.max_completion_tokens, options_.extra_fields}, stream);
   request.headers = servers_->headers.get();
   request.limits = limits_of(options_);
   if (stream) {

@@ -1,12 +1,16 @@
 #include "model/remote/server.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <thread>
 
 #include "base/fail.h"
 #include "base/random.h"
+#include "model/remote/json_reply.h"
 
 namespace memagent {
 namespace {
@@ -99,6 +103,25 @@ void check_options(const RemoteModelOptions& options) {
     if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F) {
       fail(ErrorKind::kUsage, "the API key contains a blank or control character");
     }
+  }
+  if (!options.extra_fields.empty()) {
+    const std::optional<Json> fields = parse_json(options.extra_fields);
+    if (!fields || !fields->is_object()) {
+      fail(ErrorKind::kUsage,
+           "the fields to add to requests are no JSON object: '{}': write one such as "
+           "{{\"chat_template_kwargs\": {{\"enable_thinking\": false}}}}",
+           one_line(options.extra_fields, 80));
+    }
+    for (const char* key : {"messages", "prompt", "stream"}) {
+      if (fields->contains(key)) {
+        fail(ErrorKind::kUsage, "the fields to add to requests may not have \"{}\": leave it out",
+             key);
+      }
+    }
+  }
+  if (!options.ca_file.empty() && ::access(options.ca_file.c_str(), R_OK) != 0) {
+    fail(ErrorKind::kUsage, "{}: certificates cannot be read: {}", options.ca_file,
+         std::strerror(errno));
   }
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY &&

@@ -186,6 +186,7 @@ std::string request_body(const GenerationRequest& request, const std::string& mo
     body["stream"] = true;
     body["stream_options"] = {{"include_usage", true}};
   }
+  if (!dialect.extra_fields.empty()) body.update(Json::parse(dialect.extra_fields));
   return body.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -21,6 +21,7 @@ namespace memagent {
 struct WireDialect {
   EndpointApi api = EndpointApi::kChat;
   bool max_completion_tokens = false;  // instead of max_tokens
+  std::string_view extra_fields = {};  // RemoteModelOptions::extra_fields, checked
 };
 
 // The JSON body of one request. Text that is not valid UTF-8 is repaired. The seed is sent modulo

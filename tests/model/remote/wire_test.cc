@@ -47,6 +47,15 @@ TEST(RequestBody, CompletionsGetOnePlainPrompt) {
             "User: a\n\nAssistant: b\n\nUser: c\n\nAssistant:");
 }
 
+TEST(RequestBody, ExtraFieldsAreAddedOverOurOwn) {
+  const WireDialect dialect{
+      .extra_fields = R"({"chat_template_kwargs":{"enable_thinking":false},"temperature":0.5})"};
+  const Json body = Json::parse(request_body(request_of({{"user", "x"}}), "m", dialect, false));
+  EXPECT_EQ(body["chat_template_kwargs"], Json::parse(R"({"enable_thinking":false})"));
+  EXPECT_EQ(body["temperature"], 0.5);
+  EXPECT_EQ(body["max_tokens"], 99);
+}
+
 TEST(RequestBody, InvalidUtf8IsRepaired) {
   const Json body = Json::parse(request_body(request_of({{"user",
                                                           "a\xFF"

@@ -1,0 +1,141 @@
+// Servers that speak TLS: cpp-httplib's, with a certificate made here.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include "memagent/error.h"
+#include "memagent/remote_model.h"
+#include "model/remote/scripted_server.h"
+
+namespace memagent {
+namespace {
+
+using testing::HasSubstr;
+
+struct Identity {
+  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key{nullptr, &EVP_PKEY_free};
+  std::unique_ptr<X509, decltype(&X509_free)> certificate{nullptr, &X509_free};
+};
+
+// Signed by itself, for a host or an address ("IP:127.0.0.1").
+Identity make_identity(const char* alternative_name) {
+  Identity identity;
+  identity.key.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+  identity.certificate.reset(X509_new());
+  X509* certificate = identity.certificate.get();
+  X509_set_version(certificate, 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_NAME* name = X509_get_subject_name(certificate);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>("memagent test"), -1, -1, 0);
+  X509_set_issuer_name(certificate, name);
+  X509_set_pubkey(certificate, identity.key.get());
+  X509_EXTENSION* extension =
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative_name);
+  X509_add_ext(certificate, extension, -1);
+  X509_EXTENSION_free(extension);
+  X509_sign(certificate, identity.key.get(), EVP_sha256());
+  return identity;
+}
+
+class Tls : public testing::Test {
+ protected:
+  ~Tls() override {
+    model_.reset();
+    if (server_) server_->stop();
+    if (thread_.joinable()) thread_.join();
+    std::error_code error;
+    std::filesystem::remove(certificate_path_, error);
+  }
+
+  void serve(const char* alternative_name) {
+    identity_ = make_identity(alternative_name);
+    std::FILE* file = std::fopen(certificate_path_.c_str(), "w");
+    ASSERT_NE(file, nullptr);
+    PEM_write_X509(file, identity_.certificate.get());
+    std::fclose(file);
+    server_ =
+        std::make_unique<httplib::SSLServer>(identity_.certificate.get(), identity_.key.get());
+    server_->Get("/v1/models", [](const httplib::Request&, httplib::Response& reply) {
+      reply.set_content(R"({"data":[{"id":"m"}]})", "application/json");
+    });
+    server_->Post("/v1/chat/completions", [](const httplib::Request& request,
+                                             httplib::Response& reply) {
+      reply.set_content(chat_reply(request.get_header_value("Authorization")), "application/json");
+    });
+    port_ = server_->bind_to_any_port("127.0.0.1");
+    thread_ = std::thread([this] { server_->listen_after_bind(); });
+    while (!server_->is_running()) std::this_thread::yield();
+  }
+
+  void open(const std::string& ca_file) {
+    RemoteModelOptions options;
+    options.urls = {"https://127.0.0.1:" + std::to_string(port_) + "/v1"};
+    options.api_key = "secret-key";
+    options.ca_file = ca_file;
+    options.first_retry_wait = std::chrono::milliseconds(1);
+    options.max_attempts = 2;
+    model_ = open_remote_model(options);
+  }
+
+  std::string refusal(const std::string& ca_file) {
+    try {
+      open(ca_file);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kModel);
+      return error.what();
+    }
+    return "";
+  }
+
+  Identity identity_;
+  std::string certificate_path_ = (std::filesystem::temp_directory_path() /
+                                   ("memagent_tls_test_" + std::to_string(::getpid()) + ".pem"))
+                                      .string();
+  std::unique_ptr<httplib::SSLServer> server_;
+  std::thread thread_;
+  int port_ = 0;
+  std::unique_ptr<LanguageModel> model_;
+};
+
+TEST_F(Tls, AServerWithATrustedCertificate) {
+  serve("IP:127.0.0.1");
+  open(certificate_path_);
+  GenerationRequest request;
+  request.prompt.messages = {{"user", "hello"}};
+  request.max_tokens = 10;
+  model_->submit(std::move(request));
+  std::vector<GenerationResult> results;
+  while (results.empty()) model_->wait(results, std::chrono::minutes(1));
+  EXPECT_EQ(results[0].text, "Bearer secret-key") << results[0].error;
+}
+
+TEST_F(Tls, ACertificateNobodyTrustsIsRefused) {
+  serve("IP:127.0.0.1");
+  EXPECT_THAT(refusal(""), HasSubstr("certificate"));
+}
+
+TEST_F(Tls, ACertificateForAnotherHostIsRefused) {
+  serve("DNS:elsewhere.example");
+  EXPECT_THAT(refusal(certificate_path_), HasSubstr("127.0.0.1"));
+}
+
+TEST_F(Tls, CertificatesThatCannotBeReadAreTold) {
+  RemoteModelOptions options;
+  options.urls = {"https://127.0.0.1:1/v1"};
+  options.ca_file = "/nowhere.pem";
+  EXPECT_THROW(open_remote_model(options), Error);
+}
+
+}  // namespace
+}  // namespace memagent
