@@ -1,8 +1,8 @@
 // Lays out a document made of units of filler (sentences, paragraphs, list items) with pieces that
 // matter inserted between them, to an exact token count, and streams it.
 //
-// Two passes: plan() generates the document once through the tokenizer, finds how many units fit
-// and where every insert stands; open() generates it again from the plan without a tokenizer.
+// Two passes: plan_units() generates the document once through the tokenizer, finds how many units
+// fit and where every insert stands; open_units() generates it again from the plan without one.
 // Neither holds more than one unit. Knows nothing about tasks.
 #pragma once
 
@@ -27,7 +27,9 @@ class UnitText {
 };
 
 struct Insert {
-  double depth = 0;  // in [0, 1]: before it stands this share of the filler
+  // In [0, 1]: before it stands this share of the filler, in tokens where they are the limit, else
+  // in units.
+  double depth = 0;
   std::string text;  // separators included
 };
 
@@ -36,8 +38,8 @@ struct UnitDocument {
   std::int64_t num_units = 0;
   struct Placed {
     std::int64_t before_unit = 0;
-    std::int64_t byte_begin = 0;  // in the document
-    std::int64_t token_begin = 0;
+    std::int64_t byte_begin = 0;   // in the document
+    std::int64_t token_begin = 0;  // tokens before it, but for a last few that may yet join others
     std::string text;
   };
   std::vector<Placed> inserts;  // in document order; `origin[i]` is its place in the plan's input
@@ -53,7 +55,9 @@ struct UnitLimits {
   std::int64_t num_units = 0;  // exactly this many units of filler
 };
 
-// Throws Error(kUsage) if the inserts alone do not fit, naming the fewest tokens that would.
+// Of limits.tokens there is less than one unit left over, unless the units run out before; then the
+// document has all of them. Throws Error(kUsage) if the inserts alone do not fit, naming the fewest
+// tokens that would.
 std::shared_ptr<const UnitDocument> plan_units(std::shared_ptr<const UnitText> units,
                                                std::vector<Insert> inserts, std::string head,
                                                std::string tail, const UnitLimits& limits,
