@@ -1,0 +1,73 @@
+#include "task/evidence_oracle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace memagent {
+namespace {
+
+class EvidenceOracle final : public Oracle {
+ public:
+  explicit EvidenceOracle(const Row& row)
+      : evidence_(row.evidence), answers_(row.answers), match_(row.match) {
+    for (const Evidence& fact : evidence_) {
+      MEMAGENT_CHECK(fact.byte_begin >= 0 && fact.byte_end >= fact.byte_begin,
+                     "row {}: evidence at {} to {}", row.id, fact.byte_begin, fact.byte_end);
+    }
+    std::stable_sort(evidence_.begin(), evidence_.end(), [](const Evidence& a, const Evidence& b) {
+      return a.byte_begin < b.byte_begin;
+    });
+  }
+
+  void read(std::int64_t, std::int64_t byte_end, std::string_view) override {
+    read_to_ = std::max(read_to_, byte_end);
+  }
+
+  std::string memory() const override {
+    std::string memory;
+    for (const Evidence& fact : evidence_) {
+      if (!noted(fact)) continue;
+      if (!memory.empty()) memory += '\n';
+      memory += fact.note;
+    }
+    return memory;
+  }
+
+  bool complete() const override {
+    return std::all_of(evidence_.begin(), evidence_.end(),
+                       [this](const Evidence& fact) { return noted(fact); });
+  }
+
+  std::string answer() const override {
+    if (match_ == Match::kAny) return complete() ? answers_.front() : "";
+    std::string answer;
+    for (const std::string& accepted : answers_) {
+      const bool known = std::any_of(evidence_.begin(), evidence_.end(), [&](const Evidence& fact) {
+        return noted(fact) &&
+               std::find(fact.values.begin(), fact.values.end(), accepted) != fact.values.end();
+      });
+      if (!known) continue;
+      if (!answer.empty()) answer += ", ";
+      answer += accepted;
+    }
+    return answer;
+  }
+
+ private:
+  bool noted(const Evidence& fact) const { return fact.byte_end <= read_to_; }
+
+  std::vector<Evidence> evidence_;  // in document order
+  std::vector<std::string> answers_;
+  Match match_;
+  std::int64_t read_to_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Oracle> evidence_oracle(const Row& row) {
+  return std::make_unique<EvidenceOracle>(row);
+}
+
+}  // namespace memagent

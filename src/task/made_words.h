@@ -1,0 +1,46 @@
+// Names and values that tasks are made of: numbers, UUIDs, codes, and names of two or three words.
+// The two splits never share one: words come from different halves of the lists, and of values a
+// hash decides whose they are, so that nothing about their form gives them away.
+//
+// Everything is appended to a text, without allocation, because haystacks are made of millions.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/random.h"
+#include "task/task.h"
+
+namespace memagent {
+
+// The split that a value belongs to.
+Split split_of(std::uint64_t value);
+
+// A number of seven digits (RULER's) of the split.
+std::int64_t made_number(RandomStream& draw, Split split);
+// Five digits, as RULER's variables have.
+std::int64_t made_small_number(RandomStream& draw, Split split);
+
+// A version 4 UUID of the split: 36 characters.
+struct Uuid {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  bool operator==(const Uuid&) const = default;
+};
+Uuid made_uuid(RandomStream& draw, Split split);
+void append_uuid(Uuid uuid, std::string& out);
+
+// A made-up word of `letters` (at most 12) letters from `first` ('a' or 'A') on.
+std::string made_code(RandomStream& draw, Split split, int letters, char first);
+
+// "amber-lantern": every pair of an adjective and a noun of the split's halves of the lists.
+// Beyond them, "amber-lantern-willow".
+inline constexpr std::uint64_t kNumShortNames = 181 * 326;
+inline constexpr std::uint64_t kNumLongNames = kNumShortNames * 326;
+// `index` below kNumShortNames or kNumLongNames.
+void append_short_name(std::uint64_t index, Split split, std::string& out);
+void append_long_name(std::uint64_t index, Split split, std::string& out);
+
+}  // namespace memagent

@@ -1,0 +1,233 @@
+#include "task/niah.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/fail.h"
+#include "base/random.h"
+#include "task/depths.h"
+#include "task/evidence_oracle.h"
+#include "task/made_words.h"
+#include "task/unit_sample.h"
+
+namespace memagent {
+namespace {
+
+using Key = NiahConfig::Key;
+using Value = NiahConfig::Value;
+using Hay = NiahConfig::Hay;
+
+enum Purpose : std::uint64_t { kNeedles = 1, kHaystack = 2 };
+
+const char* value_word(Value value) { return value == Value::kNumber ? "number" : "code"; }
+
+void append_value(Value kind, RandomStream& draw, Split split, std::string& out) {
+  if (kind == Value::kNumber) {
+    out += fmt::format_int(made_number(draw, split)).c_str();
+  } else {
+    append_uuid(made_uuid(draw, split), out);
+  }
+}
+
+// The needle is the sentence between: "The number entered for amber-lantern is 1234567."
+void append_opening(Value kind, std::string& out) {
+  out += "The ";
+  out += value_word(kind);
+  out += " entered for ";
+}
+constexpr std::string_view kMiddle = " is ";
+constexpr char kClosing = '.';
+
+// A haystack of needles with other keys.
+class NeedleUnits final : public UnitText {
+ public:
+  // `asked`: indices of names that no unit may have, in ascending order.
+  NeedleUnits(const NiahConfig& config, Split split, std::uint64_t key,
+              std::vector<std::uint64_t> asked)
+      : config_(config), split_(split), key_(key), asked_(std::move(asked)) {}
+
+  void append(std::int64_t index, std::string& out) const override {
+    RandomStream draw(derive(key_, static_cast<std::uint64_t>(index)));
+    append_opening(config_.value, out);
+    if (config_.key == Key::kName) {
+      std::uint64_t name = draw.below(kNumShortNames - asked_.size());
+      for (const std::uint64_t other : asked_) name += other <= name ? 1 : 0;
+      append_short_name(name, split_, out);
+    } else {
+      append_uuid(made_uuid(draw, split_), out);
+    }
+    out += kMiddle;
+    append_value(config_.value, draw, split_, out);
+    out += kClosing;
+    out += '\n';
+  }
+
+ private:
+  const NiahConfig config_;
+  Split split_;
+  std::uint64_t key_;
+  std::vector<std::uint64_t> asked_;
+};
+
+struct Needle {
+  std::string key;
+  std::string value;
+  std::string sentence;
+};
+
+struct Needles {
+  std::vector<Needle> needles;  // those of asked keys first, a key's together
+  std::vector<std::uint64_t> names;
+};
+
+Needles make_needles(const NiahConfig& config, Split split, std::uint64_t key) {
+  Needles result;
+  RandomStream draw(derive(key, kNeedles));
+  std::vector<std::string> values;
+  for (int i = 0; i < config.keys; ++i) {
+    std::string key_text;
+    if (config.key == Key::kName) {
+      std::uint64_t name = 0;
+      do {
+        name = draw.below(kNumShortNames);
+      } while (std::find(result.names.begin(), result.names.end(), name) != result.names.end());
+      result.names.push_back(name);
+      append_short_name(name, split, key_text);
+    } else {
+      append_uuid(made_uuid(draw, split), key_text);
+    }
+    for (int j = 0; j < config.values; ++j) {
+      std::string value;
+      do {
+        value.clear();
+        append_value(config.value, draw, split, value);
+      } while (std::find(values.begin(), values.end(), value) != values.end());
+      values.push_back(value);
+      std::string sentence;
+      append_opening(config.value, sentence);
+      sentence += key_text;
+      sentence += kMiddle;
+      sentence += value;
+      sentence += kClosing;
+      result.needles.push_back({key_text, value, sentence});
+    }
+  }
+  std::sort(result.names.begin(), result.names.end());
+  return result;
+}
+
+std::string in_words(int count) {
+  constexpr const char* kWords[] = {"no", "one", "two", "three", "four", "five", "six"};
+  return count < 7 ? kWords[count] : fmt::format("{}", count);
+}
+
+// "a, b, c and d".
+std::string listed(const std::vector<std::string>& items) {
+  std::string text;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) text += i + 1 == items.size() ? " and " : ", ";
+    text += items[i];
+  }
+  return text;
+}
+
+std::string make_question(const NiahConfig& config, const std::vector<std::string>& keys) {
+  const char* word = value_word(config.value);
+  if (config.queries > 1) {
+    return fmt::format("Which {} does the text enter for each of {}? Give all {}.", word,
+                       listed(keys), in_words(config.queries));
+  }
+  if (config.values > 1) {
+    return fmt::format("The text enters {} {}s for {}. Which are they? Give all {}.",
+                       in_words(config.values), word, keys[0], in_words(config.values));
+  }
+  return fmt::format("Which {} does the text enter for {}?", word, keys[0]);
+}
+
+class NiahTask final : public Task {
+ public:
+  NiahTask(NiahConfig config, MakeProse prose)
+      : config_(std::move(config)), prose_(std::move(prose)) {}
+
+  const std::string& name() const override { return config_.name; }
+  const std::string& description() const override { return config_.description; }
+  std::int64_t size() const override { return -1; }
+
+  // Twice what the first row's needles take, because other rows' may take more.
+  std::int64_t fewest_tokens(const Tokenizer& tokenizer) const override {
+    std::string text;
+    for (const Needle& needle : make_needles(config_, Split::kTest, 0).needles) {
+      text += needle.sentence + "\n";
+    }
+    return 2 * static_cast<std::int64_t>(tokenizer.encode(text).size()) + 64;
+  }
+  std::int64_t answer_tokens() const override {
+    const int each = config_.value == Value::kNumber ? 12 : 40;
+    return std::int64_t{each} * config_.values * config_.queries;
+  }
+
+  std::unique_ptr<Sample> sample(const SampleSpec& spec,
+                                 const std::shared_ptr<const Tokenizer>& tokenizer) const override {
+    check_spec(config_.name, spec, fewest_tokens(*tokenizer));
+    const std::uint64_t key = row_key(config_.name, spec);
+    const Needles made = make_needles(config_, spec.split, key);
+    const auto num_needles = static_cast<int>(made.needles.size());
+    const std::vector<double> depths = spread_depths(config_.name, spec, num_needles);
+    const char separator = config_.hay == Hay::kNeedles ? '\n' : ' ';
+
+    Row row;
+    row.id = row_id(config_.name, spec);
+    row.task = config_.name;
+    row.match = Match::kAll;
+    std::vector<Insert> inserts;
+    std::vector<std::size_t> insert_of;
+    std::vector<std::string> asked;
+    for (std::size_t i = 0; i < made.needles.size(); ++i) {
+      const Needle& needle = made.needles[i];
+      inserts.push_back({depths[i], needle.sentence + separator});
+      if (i >= static_cast<std::size_t>(config_.queries * config_.values)) continue;
+      if (asked.empty() || asked.back() != needle.key) asked.push_back(needle.key);
+      row.answers.push_back(needle.value);
+      Evidence fact;
+      fact.text = needle.sentence;
+      fact.values = {needle.value};
+      fact.note = needle.key + ": " + needle.value;
+      row.evidence.push_back(std::move(fact));
+      insert_of.push_back(i);
+    }
+    row.question = make_question(config_, asked);
+
+    auto document = plan_units(make_hay(spec.split, derive(key, kHaystack), made.names),
+                               std::move(inserts), "", "", {.tokens = spec.tokens}, *tokenizer);
+    return unit_sample(std::move(row), insert_of, std::move(document), evidence_oracle);
+  }
+
+ private:
+  std::shared_ptr<const UnitText> make_hay(Split split, std::uint64_t key,
+                                           std::vector<std::uint64_t> names) const {
+    switch (config_.hay) {
+      case Hay::kNoise:
+        return noise_units();
+      case Hay::kProse:
+        return prose_(key);
+      case Hay::kNeedles:
+        return std::make_shared<NeedleUnits>(config_, split, key, std::move(names));
+    }
+    MEMAGENT_CHECK(false, "haystack {}", static_cast<int>(config_.hay));
+  }
+
+  const NiahConfig config_;
+  const MakeProse prose_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Task> niah_task(NiahConfig config, MakeProse prose) {
+  MEMAGENT_CHECK(config.queries >= 1 && config.keys >= config.queries && config.values >= 1,
+                 "{} keys, {} values, {} queries", config.keys, config.values, config.queries);
+  return std::make_shared<NiahTask>(std::move(config), std::move(prose));
+}
+
+}  // namespace memagent

@@ -1,0 +1,33 @@
+// A Sample whose document is units and inserts: what all generated tasks hand out. Knows nothing
+// about any of them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "task/task.h"
+#include "task/unit_document.h"
+
+namespace memagent {
+
+// The stream of random numbers a row is made from: the same at every length, so that lengths are
+// compared on the same questions.
+std::uint64_t row_key(std::string_view task, const SampleSpec& spec);
+// "niah_single_1-test-0-8192-7": task, split, seed, length, index.
+std::string row_id(std::string_view task, const SampleSpec& spec);
+
+using MakeOracle = std::function<std::unique_ptr<Oracle>(const Row&)>;
+
+// Fills in the row's tokens and document_bytes, and byte ranges of its evidence: evidence i is the
+// insert `insert_of[i]` of the plan's input, which begins with its text.
+std::unique_ptr<Sample> unit_sample(Row row, const std::vector<std::size_t>& insert_of,
+                                    std::shared_ptr<const UnitDocument> document,
+                                    MakeOracle make_oracle);
+
+// Throws Error(kUsage) unless spec.tokens is from `fewest` to 2^40 and spec.index not negative;
+// names the task.
+void check_spec(std::string_view task, const SampleSpec& spec, std::int64_t fewest);
+
+}  // namespace memagent

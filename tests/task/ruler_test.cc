@@ -1,0 +1,277 @@
+// Every task of RULER solved by its oracle, which sees the document only as sections, and not
+// solved by an empty answer; and the parameters of the paper (arXiv 2404.06654, appendix B) counted
+// in the documents themselves.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "memagent/error.h"
+#include "task/prose.h"
+#include "task/read_all.h"
+#include "task/registry.h"
+#include "task/ruler_tasks.h"
+
+namespace memagent {
+namespace {
+
+using test::read_all;
+
+std::shared_ptr<const Task> task_named(const std::string& name) {
+  return find_tasks({name}, {}).front();
+}
+
+std::unique_ptr<Sample> make(const std::string& task, SampleSpec spec) {
+  return task_named(task)->sample(spec, estimating_tokenizer());
+}
+
+std::vector<std::string> ruler_names() {
+  std::vector<std::string> names;
+  for (const auto& task : find_tasks({"ruler"}, {})) {
+    if (!task->name().starts_with("qa_")) names.push_back(task->name());
+  }
+  return names;
+}
+
+// The share of the answers that stand in the text as whole words.
+double contained(const std::string& text, const std::vector<std::string>& answers) {
+  double found = 0;
+  for (const std::string& answer : answers) {
+    if (std::regex_search(text, std::regex("(^|\\W)" + answer + "($|\\W)"))) found += 1;
+  }
+  return found / static_cast<double>(answers.size());
+}
+
+std::int64_t occurrences(const std::string& text, const std::string& part) {
+  std::int64_t count = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+class EveryTask : public testing::TestWithParam<std::string> {};
+
+TEST_P(EveryTask, IsSolvedByItsOracleAndNotByAnEmptyAnswer) {
+  const auto task = task_named(GetParam());
+  const std::vector<std::int64_t> lengths =
+      GetParam() == "niah_multikey_3" || GetParam() == "vt" || GetParam() == "cwe"
+          ? std::vector<std::int64_t>{8192, 65536, 524288}
+          : std::vector<std::int64_t>{8192, 65536};
+  for (const std::int64_t tokens : lengths) {
+    for (std::int64_t index = 0; index < 3; ++index) {
+      SCOPED_TRACE(testing::Message() << tokens << " tokens, row " << index);
+      const auto sample =
+          task->sample({.tokens = tokens, .seed = 4, .index = index}, estimating_tokenizer());
+      const Row& row = sample->row();
+      EXPECT_EQ(row.task, GetParam());
+      EXPECT_EQ(contained("", row.answers), 0);
+      EXPECT_LE(row.tokens, tokens);
+      EXPECT_GT(row.tokens, tokens - 120);  // a paragraph's worth at most; units are sentences
+
+      const auto oracle = sample->oracle();
+      SectionReader reader(sample->document(), estimating_tokenizer(), {.section_tokens = 1000});
+      Section section;
+      std::int64_t counted = 0;
+      EXPECT_EQ(oracle->memory(), "");
+      EXPECT_FALSE(oracle->complete());
+      std::string memory;
+      while (reader.next(section)) {
+        const bool was_complete = oracle->complete();
+        oracle->read(section.byte_begin, section.byte_end, section.text);
+        if (was_complete) {
+          EXPECT_EQ(oracle->memory(), memory);
+        }
+        memory = oracle->memory();
+        counted += static_cast<std::int64_t>(section.tokens.size());
+      }
+      EXPECT_EQ(counted, row.tokens);
+      EXPECT_EQ(reader.bytes_read(), row.document_bytes);
+      EXPECT_EQ(reader.repaired_sequences(), 0);
+      EXPECT_TRUE(oracle->complete());
+      EXPECT_EQ(contained(oracle->answer(), row.answers), 1) << oracle->answer();
+      // Enough to answer from, and no more than a memory holds.
+      EXPECT_EQ(contained(memory, row.answers), 1) << memory;
+      EXPECT_LT(memory.size(), 1000U);
+    }
+  }
+}
+
+TEST_P(EveryTask, RecordsEvidenceAsItStandsInTheDocument) {
+  for (std::int64_t index = 0; index < 5; ++index) {
+    const auto sample = make(GetParam(), {.tokens = 8192, .index = index});
+    const std::string text = read_all(*sample->document());
+    for (const Evidence& fact : sample->row().evidence) {
+      EXPECT_EQ(text.substr(static_cast<std::size_t>(fact.byte_begin),
+                            static_cast<std::size_t>(fact.byte_end - fact.byte_begin)),
+                fact.text);
+      EXPECT_EQ(contained(fact.note, fact.values), 1);
+    }
+  }
+}
+
+TEST_P(EveryTask, RowsDependOnNothingButTheirSpec) {
+  const SampleSpec spec{.tokens = 8192, .seed = 9, .index = 5};
+  const auto first = make(GetParam(), spec);
+  (void)make(GetParam(), {.tokens = 20000, .seed = 1, .index = 6});
+  const auto again = make(GetParam(), spec);
+  const std::string text = read_all(*first->document());
+  EXPECT_EQ(read_all(*again->document()), text);
+  EXPECT_EQ(again->row().question, first->row().question);
+  EXPECT_EQ(again->row().answers, first->row().answers);
+  for (const SampleSpec& other :
+       {SampleSpec{.tokens = 8192, .seed = 9, .index = 6},
+        SampleSpec{.tokens = 8192, .seed = 10, .index = 5},
+        SampleSpec{.tokens = 8192, .seed = 9, .split = Split::kTrain, .index = 5}}) {
+    EXPECT_NE(make(GetParam(), other)->row().answers, first->row().answers);
+    EXPECT_NE(make(GetParam(), other)->row().id, first->row().id);
+  }
+}
+
+TEST_P(EveryTask, SaysTheFewestTokensItNeeds) {
+  const auto task = task_named(GetParam());
+  const std::int64_t fewest = task->fewest_tokens(*estimating_tokenizer());
+  for (std::int64_t index = 0; index < 20; ++index) {
+    const SampleSpec spec{.tokens = fewest, .index = index};
+    EXPECT_LE(make(GetParam(), spec)->row().tokens, fewest);
+  }
+  try {
+    (void)make(GetParam(), {.tokens = fewest - 1});
+    FAIL() << "a length below the fewest was accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_THAT(error.what(), testing::HasSubstr("at least " + std::to_string(fewest)));
+  }
+}
+
+TEST_P(EveryTask, SplitsShareNoAnswer) {
+  std::set<std::string> train;
+  std::set<std::string> test;
+  for (std::int64_t index = 0; index < 40; ++index) {
+    for (const Split split : {Split::kTrain, Split::kTest}) {
+      const auto sample = make(GetParam(), {.tokens = 4096, .split = split, .index = index});
+      auto& answers = split == Split::kTrain ? train : test;
+      answers.insert(sample->row().answers.begin(), sample->row().answers.end());
+    }
+  }
+  for (const std::string& answer : train) EXPECT_FALSE(test.contains(answer)) << answer;
+}
+
+INSTANTIATE_TEST_SUITE_P(Ruler, EveryTask, testing::ValuesIn(ruler_names()),
+                         [](const auto& name) { return name.param; });
+
+struct NiahCase {
+  std::string task;
+  std::size_t answers;
+  std::int64_t needles;  // sentences of the needle's form; -1: the whole text
+  std::string key;       // patterns
+  std::string value;
+};
+
+class Niah : public testing::TestWithParam<NiahCase> {};
+
+constexpr const char* kName = "[a-z]+-[a-z]+";
+constexpr const char* kNumber = "[1-9][0-9]{6}";
+constexpr const char* kUuid = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
+
+TEST_P(Niah, HasTheNeedlesOfThePaper) {
+  const NiahCase& niah = GetParam();
+  for (std::int64_t index = 0; index < 4; ++index) {
+    const auto sample = make(niah.task, {.tokens = 8192, .index = index});
+    const Row& row = sample->row();
+    const std::string text = read_all(*sample->document());
+    EXPECT_EQ(row.match, Match::kAll);
+    ASSERT_EQ(row.answers.size(), niah.answers);
+    ASSERT_EQ(row.evidence.size(), niah.answers);
+
+    const std::regex needle("The (number|code) entered for (" + niah.key + ") is (" + niah.value +
+                            ")\\.");
+    std::map<std::string, std::vector<std::string>> values;  // by key
+    std::int64_t needles = 0;
+    for (std::sregex_iterator at(text.begin(), text.end(), needle), end; at != end; ++at) {
+      ++needles;
+      values[(*at)[2]].push_back((*at)[3]);
+    }
+    if (niah.needles >= 0) {
+      EXPECT_EQ(needles, niah.needles);
+    } else {
+      EXPECT_EQ(needles, std::count(text.begin(), text.end(), '\n'));
+      EXPECT_GT(needles, 100);
+    }
+    std::vector<std::string> asked;  // what is kept for the keys of the question
+    for (const auto& [key, kept] : values) {
+      if (row.question.find(key) == std::string::npos) continue;
+      EXPECT_EQ(occurrences(text, key), static_cast<std::int64_t>(kept.size()));
+      asked.insert(asked.end(), kept.begin(), kept.end());
+    }
+    EXPECT_THAT(asked, testing::UnorderedElementsAreArray(row.answers));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ruler, Niah,
+                         testing::Values(NiahCase{"niah_single_1", 1, 1, kName, kNumber},
+                                         NiahCase{"niah_single_2", 1, 1, kName, kNumber},
+                                         NiahCase{"niah_single_3", 1, 1, kName, kUuid},
+                                         NiahCase{"niah_multikey_1", 1, 4, kName, kNumber},
+                                         NiahCase{"niah_multikey_2", 1, -1, kName, kNumber},
+                                         NiahCase{"niah_multikey_3", 1, -1, kUuid, kUuid},
+                                         NiahCase{"niah_multivalue", 4, 4, kName, kNumber},
+                                         NiahCase{"niah_multiquery", 4, 4, kName, kNumber}),
+                         [](const auto& niah) { return niah.param.task; });
+
+TEST(Depths, AreSpreadEvenlyOverRows) {
+  // 16 rows: one needle in each sixteenth of the document, but for what a unit's length shifts.
+  std::map<std::int64_t, int> rows_of;
+  for (std::int64_t index = 0; index < 16; ++index) {
+    const auto sample = make("niah_multikey_1", {.tokens = 32768, .index = index});
+    const Row& row = sample->row();
+    const double depth =
+        static_cast<double>(row.evidence[0].byte_begin) / static_cast<double>(row.document_bytes);
+    ++rows_of[static_cast<std::int64_t>(depth * 4)];
+  }
+  for (std::int64_t quarter = 0; quarter < 4; ++quarter) EXPECT_NEAR(rows_of[quarter], 4, 1);
+}
+
+TEST(Prose, HoldsNothingLikeANeedle) {
+  const auto prose = generated_prose(3);
+  std::string text;
+  for (std::int64_t i = 0; i < 20000; ++i) prose->append(i, text);
+  EXPECT_EQ(text.find_first_of("0123456789-@|_"), std::string::npos);
+  EXPECT_EQ(text.find("  "), std::string::npos);
+  EXPECT_FALSE(std::regex_search(text, std::regex(" a [aeiou]| an [^aeiou]| ,|\\.\\.|[a-z][A-Z]")));
+  // Sentences hardly ever come twice.
+  std::set<std::string> sentences;
+  std::string sentence;
+  for (std::int64_t i = 0; i < 20000; ++i) {
+    sentence.clear();
+    prose->append(i, sentence);
+    sentences.insert(sentence);
+  }
+  EXPECT_GT(sentences.size(), 19000U);
+}
+
+TEST(Registry, FindsTasksAndGroupsOnce) {
+  EXPECT_EQ(find_tasks({"niah"}, {}).size(), 8U);
+  EXPECT_EQ(find_tasks({"niah_single_2", "niah", "niah_single_1"}, {}).size(), 8U);
+  EXPECT_EQ(find_tasks({"niah_single_2", "niah"}, {}).front()->name(), "niah_single_2");
+  EXPECT_EQ(find_tasks({"all"}, {}).size(), task_names().size());
+}
+
+TEST(Registry, SuggestsNamesForUnknownOnes) {
+  const auto message = [](const std::string& name) -> std::string {
+    try {
+      (void)find_tasks({name}, {});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(message("niah_multikye_2"), testing::HasSubstr("did you mean niah_multikey_2"));
+  EXPECT_THAT(message("multivalue"), testing::HasSubstr("niah_multivalue"));
+  EXPECT_THAT(message("weather forecast"), testing::HasSubstr("choose of all, ruler"));
+}
+
+}  // namespace
+}  // namespace memagent
