@@ -1,6 +1,8 @@
 #include "task/ruler_tasks.h"
 
 #include "task/niah.h"
+#include "task/variable_tracking.h"
+#include "task/word_counting.h"
 
 namespace memagent {
 
@@ -39,6 +41,9 @@ std::vector<std::shared_ptr<const Task>> ruler_tasks(const MakeProse& prose) {
   };
   std::vector<std::shared_ptr<const Task>> tasks;
   for (const NiahConfig& config : niah) tasks.push_back(niah_task(config, prose));
+  tasks.push_back(variable_tracking_task());
+  tasks.push_back(common_words_task());
+  tasks.push_back(frequent_words_task());
   return tasks;
 }
 

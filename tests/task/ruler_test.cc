@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <regex>
 #include <set>
@@ -219,6 +220,81 @@ INSTANTIATE_TEST_SUITE_P(Ruler, Niah,
                                          NiahCase{"niah_multivalue", 4, 4, kName, kNumber},
                                          NiahCase{"niah_multiquery", 4, 4, kName, kNumber}),
                          [](const auto& niah) { return niah.param.task; });
+
+TEST(VariableTracking, IsAChainOfFourHopsInOrder) {
+  for (std::int64_t index = 0; index < 8; ++index) {
+    const auto sample = make("vt", {.tokens = 8192, .index = index});
+    const Row& row = sample->row();
+    const std::string text = read_all(*sample->document());
+    const std::regex sentence(
+        "Variable ([A-Z]{5}) is set to (?:the value of )?([A-Z]{5}|[1-9][0-9]{4})\\.");
+    std::vector<std::string> names;
+    std::string last;
+    for (std::sregex_iterator at(text.begin(), text.end(), sentence), end; at != end; ++at) {
+      if (!names.empty()) {
+        EXPECT_EQ((*at)[2], names.back());
+      } else {
+        EXPECT_NE(row.question.find((*at)[2].str()), std::string::npos);
+      }
+      names.push_back((*at)[1]);
+    }
+    EXPECT_EQ(names, row.answers);
+    EXPECT_EQ(names.size(), 5U);
+  }
+}
+
+std::map<std::string, std::int64_t> words_counted(const std::string& text) {
+  std::map<std::string, std::int64_t> counts;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) ++counts[word];
+  return counts;
+}
+
+TEST(CommonWords, StandThirtyTimesAndOthersThree) {
+  for (const std::int64_t tokens : {4096, 65536}) {
+    const auto sample = make("cwe", {.tokens = tokens, .index = 2});
+    const std::string text = read_all(*sample->document());
+    std::vector<std::string> common;
+    std::int64_t entries = 0;
+    for (const auto& [word, count] : words_counted(text)) {
+      if (word.back() == '.') {
+        EXPECT_EQ(count, 1) << word;
+        ++entries;
+      } else if (count == 30) {
+        common.push_back(word);
+      } else {
+        EXPECT_EQ(count, 3) << word;
+      }
+    }
+    EXPECT_THAT(common, testing::UnorderedElementsAreArray(sample->row().answers));
+    EXPECT_EQ(common.size(), 10U);
+    EXPECT_TRUE(text.starts_with("1. "));
+    EXPECT_NE(text.find(std::to_string(entries) + ". "), std::string::npos);
+    // Shuffled: each half of the list has its share of the common words.
+    const auto half = words_counted(text.substr(0, text.size() / 2));
+    for (const std::string& word : common) EXPECT_NEAR(static_cast<double>(half.at(word)), 15, 13);
+  }
+}
+
+TEST(FrequentWords, FollowZipfWithExponentTwo) {
+  const auto sample = make("fwe", {.tokens = 65536, .index = 2});
+  const auto counts = words_counted(read_all(*sample->document()));
+  std::vector<std::pair<std::int64_t, std::string>> ranks;
+  for (const auto& [word, count] : counts) ranks.emplace_back(-count, word);
+  std::sort(ranks.begin(), ranks.end());
+  EXPECT_EQ(ranks[0].second, "...");
+  EXPECT_THAT(sample->row().answers,
+              testing::ElementsAre(ranks[1].second, ranks[2].second, ranks[3].second));
+  const double first = static_cast<double>(-ranks[0].first);
+  EXPECT_GT(first, 5000);
+  // floor(n / k^2) with n between the first count and one more, up to rounding.
+  for (std::size_t k = 1; k <= ranks.size(); ++k) {
+    const double square = static_cast<double>(k * k);
+    EXPECT_NEAR(static_cast<double>(-ranks[k - 1].first), std::floor((first + 0.5) / square), 1);
+    EXPECT_TRUE(k == 1 || std::regex_match(ranks[k - 1].second, std::regex("[a-z]{6}")));
+  }
+  EXPECT_NEAR(static_cast<double>(ranks.size()), std::sqrt(first), 1);
+}
 
 TEST(Depths, AreSpreadEvenlyOverRows) {
   // 16 rows: one needle in each sixteenth of the document, but for what a unit's length shifts.

@@ -1,0 +1,209 @@
+#include "task/word_counting.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <numbers>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/fail.h"
+#include "base/random.h"
+#include "task/counting_oracle.h"
+#include "task/fit_document.h"
+#include "task/made_words.h"
+#include "task/permutation.h"
+#include "task/unit_sample.h"
+
+namespace memagent {
+namespace {
+
+enum Purpose : std::uint64_t { kWords = 1, kOrder = 2 };
+
+constexpr std::int64_t kCommonWords = 10;
+constexpr std::int64_t kCommonTimes = 30;
+constexpr std::int64_t kOtherTimes = 3;
+
+// "1. amber-lantern" and so on, a line each, of ten common words and `others` others.
+class CommonWordsList final : public UnitText {
+ public:
+  CommonWordsList(std::int64_t others, Split split, std::uint64_t key)
+      : entries_(kCommonWords * kCommonTimes + kOtherTimes * others),
+        split_(split),
+        // Long names only where there are not enough short ones: then all are long.
+        long_names_(static_cast<std::uint64_t>(kCommonWords + others) > kNumShortNames),
+        names_(long_names_ ? kNumLongNames : kNumShortNames, derive(key, kWords)),
+        order_(static_cast<std::uint64_t>(entries_), derive(key, kOrder)) {
+    MEMAGENT_CHECK(static_cast<std::uint64_t>(kCommonWords + others) <= names_.size(),
+                   "{} other words", others);
+  }
+
+  void append(std::int64_t index, std::string& out) const override {
+    const fmt::format_int number(index + 1);
+    out.append(number.data(), number.size());
+    out += ". ";
+    const auto place = static_cast<std::int64_t>(order_.forward(static_cast<std::uint64_t>(index)));
+    const std::int64_t common_places = kCommonWords * kCommonTimes;
+    append_word(place < common_places ? place / kCommonTimes
+                                      : kCommonWords + (place - common_places) / kOtherTimes,
+                out);
+    out += '\n';
+  }
+  std::int64_t size() const override { return entries_; }
+
+  // The common words come first.
+  void append_word(std::int64_t word, std::string& out) const {
+    const std::uint64_t name = names_.forward(static_cast<std::uint64_t>(word));
+    if (long_names_) {
+      append_long_name(name, split_, out);
+    } else {
+      append_short_name(name, split_, out);
+    }
+  }
+  std::vector<std::string> asked_words() const {
+    std::vector<std::string> words(kCommonWords);
+    for (std::int64_t i = 0; i < kCommonWords; ++i) {
+      append_word(i, words[static_cast<std::size_t>(i)]);
+    }
+    return words;
+  }
+
+ private:
+  std::int64_t entries_;
+  Split split_;
+  bool long_names_;
+  Permutation names_;
+  Permutation order_;
+};
+
+constexpr std::int64_t kAskedRanks = 3;
+constexpr int kCodeLetters = 6;
+constexpr std::int64_t kWordsPerLine = 16;
+
+// Coded words: the word of rank k stands floor(size / (k^2 zeta(2))) times. RULER's limit on the
+// number of different words, a 50th of the tokens, is never reached: ranks run out before.
+class FrequentWordsText final : public UnitText {
+ public:
+  FrequentWordsText(std::int64_t size, Split split, std::uint64_t key)
+      : ends_(rank_ends(size)), words_(ends_.size()), order_(ends_.back(), derive(key, kOrder)) {
+    RandomStream draw(derive(key, kWords));
+    words_[0] = "...";
+    for (std::size_t rank = 1; rank < words_.size(); ++rank) {
+      // 26^6 / 2 words are so many that the few thousand before are seldom met.
+      do {
+        words_[rank] = made_code(draw, split, kCodeLetters, 'a');
+      } while (std::find(words_.begin(), words_.begin() + static_cast<std::ptrdiff_t>(rank),
+                         words_[rank]) != words_.begin() + static_cast<std::ptrdiff_t>(rank));
+    }
+  }
+
+  void append(std::int64_t index, std::string& out) const override {
+    const std::uint64_t place = order_.forward(static_cast<std::uint64_t>(index));
+    const auto rank = std::upper_bound(ends_.begin(), ends_.end(), place) - ends_.begin();
+    out += words_[static_cast<std::size_t>(rank)];
+    out += index % kWordsPerLine == kWordsPerLine - 1 ? '\n' : ' ';
+  }
+  std::int64_t size() const override { return static_cast<std::int64_t>(ends_.back()); }
+
+  std::vector<std::string> asked_words() const {
+    return {words_.begin() + 1, words_.begin() + 1 + kAskedRanks};
+  }
+
+ private:
+  static std::vector<std::uint64_t> rank_ends(std::int64_t size) {
+    const double zeta = std::numbers::pi * std::numbers::pi / 6;
+    std::vector<std::uint64_t> ends;
+    std::uint64_t end = 0;
+    for (double rank = 1;; ++rank) {
+      const auto times =
+          static_cast<std::uint64_t>(static_cast<double>(size) / (rank * rank * zeta));
+      if (times == 0) break;
+      ends.push_back(end += times);
+    }
+    return ends;
+  }
+
+  std::vector<std::uint64_t> ends_;  // of each rank's places; [ranks]
+  std::vector<std::string> words_;   // [ranks]
+  Permutation order_;
+};
+
+// What is different about the two tasks. List: CommonWordsList or FrequentWordsText.
+struct CommonWords {
+  using List = CommonWordsList;
+  static constexpr const char* kName = "cwe";
+  static constexpr const char* kDescription =
+      "the ten words that stand thirty times in a list where the others stand three times";
+  static constexpr const char* kQuestion =
+      "Ten words stand in this list far more often than all others. Which ten?";
+  static constexpr std::int64_t kLeast = 1;
+  static constexpr std::int64_t kAnswerTokens = 100;
+};
+
+struct FrequentWords {
+  using List = FrequentWordsText;
+  static constexpr const char* kName = "fwe";
+  static constexpr const char* kDescription =
+      "the three most frequent coded words of a text with Zipf's frequencies";
+  static constexpr const char* kQuestion =
+      "Which three coded words stand most often in this text? The dots (...) do not count.";
+  static constexpr std::int64_t kLeast = 250;  // ranks 4 and 5 stand 9 and 6 times
+  static constexpr std::int64_t kAnswerTokens = 30;
+};
+
+template <typename Config>
+class WordCounting final : public Task {
+ public:
+  const std::string& name() const override { return name_; }
+  const std::string& description() const override { return description_; }
+  std::int64_t size() const override { return -1; }
+  // A tenth more than one row's least document, because other rows' words may take more.
+  std::int64_t fewest_tokens(const Tokenizer& tokenizer) const override {
+    return plan(Config::kLeast, Split::kTest, 0, tokenizer)->tokens * 11 / 10 + 64;
+  }
+  std::int64_t answer_tokens() const override { return Config::kAnswerTokens; }
+
+  std::unique_ptr<Sample> sample(const SampleSpec& spec,
+                                 const std::shared_ptr<const Tokenizer>& tokenizer) const override {
+    check_spec(name_, spec, fewest_tokens(*tokenizer));
+    const std::uint64_t key = row_key(name_, spec);
+    const auto document = fit_document(Config::kLeast, spec.tokens, [&](std::int64_t size) {
+      return plan(size, spec.split, key, *tokenizer);
+    });
+    MEMAGENT_CHECK(document != nullptr, "{} tokens for {}", spec.tokens, name_);
+
+    Row row;
+    row.id = row_id(name_, spec);
+    row.task = name_;
+    row.question = Config::kQuestion;
+    row.answers = static_cast<const typename Config::List&>(*document->units).asked_words();
+    row.match = Match::kAll;
+    return unit_sample(std::move(row), {}, document, [](const Row& made) {
+      return counting_oracle(made.answers, made.document_bytes);
+    });
+  }
+
+ private:
+  static std::shared_ptr<const UnitDocument> plan(std::int64_t size, Split split, std::uint64_t key,
+                                                  const Tokenizer& tokenizer) {
+    const auto list = std::make_shared<const typename Config::List>(size, split, key);
+    return plan_units(list, {}, "", "", {.num_units = list->size()}, tokenizer);
+  }
+
+  const std::string name_ = Config::kName;
+  const std::string description_ = Config::kDescription;
+};
+
+}  // namespace
+
+std::shared_ptr<const Task> common_words_task() {
+  return std::make_shared<WordCounting<CommonWords>>();
+}
+
+std::shared_ptr<const Task> frequent_words_task() {
+  return std::make_shared<WordCounting<FrequentWords>>();
+}
+
+}  // namespace memagent
