@@ -87,10 +87,9 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& path) {
   }
   // A SentencePiece model begins with its first piece: field 1, bytes.
   if (text.starts_with('\n')) {
-    SentencePieceModel model = parse_sentencepiece_model(text, path);
-    apply_config(file_path.parent_path() / "tokenizer_config.json", model.vocabulary);
-    if (model.unigram) return make_unigram_tokenizer(std::move(model.vocabulary), text, path);
-    return make_tokenizer(std::move(model.vocabulary), path);
+    Vocabulary vocabulary = parse_sentencepiece_model(text, path);
+    apply_config(file_path.parent_path() / "tokenizer_config.json", vocabulary);
+    return make_tokenizer(std::move(vocabulary), path);
   }
   fail(ErrorKind::kBadInput,
        "'{}' is neither a tokenizer.json nor a SentencePiece model nor a GGUF file", path);

@@ -104,9 +104,8 @@ void read_piece(std::string_view bytes, Vocabulary& vocabulary, const std::strin
 
 }  // namespace
 
-SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::string& name) {
-  SentencePieceModel model;
-  Vocabulary& vocabulary = model.vocabulary;
+Vocabulary parse_sentencepiece_model(std::string_view bytes, const std::string& name) {
+  Vocabulary vocabulary;
   std::uint64_t model_type = 1;
   std::int32_t unknown = 0;
   std::int32_t bos = 1;
@@ -141,8 +140,7 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::
          "'{}': SentencePiece models of type {} are not supported, only unigram (1) and BPE (2)",
          name, model_type);
   }
-  model.unigram = model_type == 1;
-  vocabulary.kind = model.unigram ? VocabularyKind::kUnigram : VocabularyKind::kSentencePiece;
+  vocabulary.kind = model_type == 1 ? VocabularyKind::kUnigram : VocabularyKind::kSentencePiece;
   const auto typed = [&](std::int32_t id, TokenType type) {
     const bool inside = id >= 0 && static_cast<std::size_t>(id) < vocabulary.types.size();
     return inside && vocabulary.types[static_cast<std::size_t>(id)] == type ? id : -1;
@@ -153,7 +151,7 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::
   vocabulary.padding = typed(padding, TokenType::kControl);
   // The .model does not say; models that have a begin-of-text token were trained with it.
   vocabulary.add_bos = vocabulary.bos >= 0;
-  return model;
+  return vocabulary;
 }
 
 }  // namespace memagent

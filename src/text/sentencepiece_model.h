@@ -5,11 +5,10 @@
 //   TrainerSpec         3 model_type (1 unigram, 2 BPE), 40 unk_id, 41 bos_id, 42 eos_id, 43 pad_id
 //   NormalizerSpec      2 precompiled_charsmap, 3 add_dummy_prefix, 4 remove_extra_whitespaces
 //
-// Only these fields are looked at. BPE models become a Vocabulary of kind kSentencePiece and are
-// encoded by us; unigram models are encoded by the library.
+// Only these fields are looked at. BPE models become a Vocabulary of kind kSentencePiece, unigram
+// models one of kind kUnigram.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,18 +16,7 @@
 
 namespace memagent {
 
-struct SentencePieceModel {
-  Vocabulary vocabulary;
-  bool unigram = false;
-};
-
 // Throws Error(kBadInput); `name` (a file name) begins the message.
-SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::string& name);
-
-// Encodes with the library, without its changes to the text (normalisation, a space in front). Not
-// convertible: its vocabulary has kind kUnigram.
-std::shared_ptr<const Tokenizer> make_unigram_tokenizer(Vocabulary vocabulary,
-                                                        std::string_view model_bytes,
-                                                        const std::string& name);
+Vocabulary parse_sentencepiece_model(std::string_view bytes, const std::string& name);
 
 }  // namespace memagent

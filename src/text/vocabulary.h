@@ -27,7 +27,7 @@ enum class TokenType : std::int32_t {
 enum class VocabularyKind {
   kByteLevelBpe,   // tokenizer.ggml.model "gpt2": ranked merges over bytes
   kSentencePiece,  // tokenizer.ggml.model "llama": merges by score over characters
-  kUnigram,        // SentencePiece unigram: encoded by the library, made from .model files only
+  kUnigram,        // SentencePiece unigram: the likeliest pieces; from .model files only
 };
 
 struct Vocabulary {
@@ -68,7 +68,9 @@ std::shared_ptr<const Tokenizer> make_bpe_tokenizer(Vocabulary vocabulary,
                                                     const std::string& name = "vocabulary");
 std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(
     Vocabulary vocabulary, const std::string& name = "vocabulary");
-// One of the two, by vocabulary.kind.
+std::shared_ptr<const Tokenizer> make_unigram_tokenizer(Vocabulary vocabulary,
+                                                        const std::string& name = "vocabulary");
+// One of the three, by vocabulary.kind.
 std::shared_ptr<const Tokenizer> make_tokenizer(Vocabulary vocabulary,
                                                 const std::string& name = "vocabulary");
 

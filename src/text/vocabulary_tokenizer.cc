@@ -128,10 +128,9 @@ std::shared_ptr<const Tokenizer> make_tokenizer(Vocabulary vocabulary, const std
     case VocabularyKind::kSentencePiece:
       return make_sentencepiece_tokenizer(std::move(vocabulary), name);
     case VocabularyKind::kUnigram:
-      break;
+      return make_unigram_tokenizer(std::move(vocabulary), name);
   }
-  fail(ErrorKind::kBadInput, "{}: a unigram vocabulary can only be used from its .model file",
-       name);
+  fail(ErrorKind::kBadInput, "{}: a vocabulary of an unknown kind", name);
 }
 
 void set_well_known_ids(Vocabulary& vocabulary) {

@@ -34,9 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     memagent::Vocabulary vocabulary;
     if (bytes.starts_with("\n")) {
-      memagent::SentencePieceModel model = memagent::parse_sentencepiece_model(bytes, "fuzz");
-      if (model.unigram) return 0;  // the library's parser, not ours
-      vocabulary = std::move(model.vocabulary);
+      vocabulary = memagent::parse_sentencepiece_model(bytes, "fuzz");
     } else {
       vocabulary = memagent::parse_tokenizer_json(bytes, "fuzz");
     }

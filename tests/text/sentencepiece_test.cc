@@ -106,8 +106,7 @@ TEST(SentencePieceModels, CutAnywhereIsRefusedNotFatal) {
   const std::string bytes = read_file(train("bpe"));
   for (std::size_t size = 0; size < bytes.size(); size += 1 + size / 50) {
     try {
-      SentencePieceModel model = parse_sentencepiece_model(bytes.substr(0, size), "cut.model");
-      if (!model.unigram) make_tokenizer(model.vocabulary, "cut.model");
+      make_tokenizer(parse_sentencepiece_model(bytes.substr(0, size), "cut.model"), "cut.model");
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kBadInput) << error.what();
     }
@@ -132,7 +131,9 @@ TEST(SentencePieceModels, ScoresAndMergesSurviveTokenizerJson) {
 TEST(SentencePieceModels, UnigramIsNotWrittenElsewhere) {
   const auto tokenizer = load_tokenizer(train("unigram"));
   EXPECT_THROW(write_tokenizer_json(*vocabulary_of(*tokenizer)), Error);
-  EXPECT_THROW(make_tokenizer(*vocabulary_of(*tokenizer)), Error);
+  // But it is one like any other.
+  const std::string sample = mixed_sample(9, 50'000);
+  EXPECT_EQ(make_tokenizer(*vocabulary_of(*tokenizer))->encode(sample), tokenizer->encode(sample));
 }
 
 }  // namespace
