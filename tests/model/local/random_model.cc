@@ -128,7 +128,8 @@ std::shared_ptr<const ModelFile> random_model(const RandomModelOptions& options)
 }
 
 std::vector<std::vector<double>> reference_logprobs(const ModelFile& model,
-                                                    std::span<const TokenId> tokens) {
+                                                    std::span<const TokenId> tokens,
+                                                    CacheType cache) {
   const ModelConfig& config = model.config();
   const std::size_t count = tokens.size();
   const auto dim = static_cast<std::size_t>(config.model_dim);
@@ -176,15 +177,18 @@ std::vector<std::vector<double>> reference_logprobs(const ModelFile& model,
         reference::rotate(part, static_cast<std::int64_t>(t), config.rope_theta,
                           config.rotary_pairs, config.rope_factors);
       };
+      const auto kept = [cache](double value) {
+        const auto single = static_cast<float>(value);
+        if (cache == CacheType::kExact) return single;
+        return half_to_float(float_to_half(single));
+      };
       for (std::size_t head = 0; head < heads; ++head)
         shape_head(q, head, p + "attn_q_norm.weight");
       for (std::size_t head = 0; head < kv_heads; ++head) {
         shape_head(k, head, p + "attn_k_norm.weight");
         for (std::size_t d = 0; d < head_dim; ++d) {
-          keys[head].push_back(
-              half_to_float(float_to_half(static_cast<float>(k[head * head_dim + d]))));
-          values[head].push_back(
-              half_to_float(float_to_half(static_cast<float>(v[head * head_dim + d]))));
+          keys[head].push_back(kept(k[head * head_dim + d]));
+          values[head].push_back(kept(v[head * head_dim + d]));
         }
       }
       queries.push_back(std::move(q));

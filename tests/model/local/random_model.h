@@ -27,9 +27,14 @@ struct RandomModelOptions {
 
 std::shared_ptr<const ModelFile> random_model(const RandomModelOptions& options);
 
-// Log-probabilities [tokens][vocab_size] of every next token, in double, keys and values rounded to
-// f16 as the engine's cache does. No activations are quantised.
+enum class CacheType {
+  kHalf,   // keys and values rounded to f16, as the engine's cache does
+  kExact,  // as they are
+};
+// Log-probabilities [tokens][vocab_size] of every next token, in double. No activations are
+// quantised.
 std::vector<std::vector<double>> reference_logprobs(const ModelFile& model,
-                                                    std::span<const TokenId> tokens);
+                                                    std::span<const TokenId> tokens,
+                                                    CacheType cache = CacheType::kHalf);
 
 }  // namespace memagent::test

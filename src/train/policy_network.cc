@@ -1,0 +1,304 @@
+#include "train/policy_network.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "base/check.h"
+#include "base/fail.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "model/local/model_file_layout.h"
+#include "model/local/model_rows.h"
+#include "train/fused_ops.h"
+#include "train/packed_attention.h"
+
+namespace memagent {
+namespace {
+
+struct Layer {
+  torch::Tensor attention_norm;    // [dim]
+  torch::Tensor qkv;               // [(heads + 2 kv_heads) head_dim, dim]
+  torch::Tensor qkv_bias;          // [(heads + 2 kv_heads) head_dim] or undefined
+  torch::Tensor query_norm;        // [head_dim] or undefined
+  torch::Tensor key_norm;          // [head_dim] or undefined
+  torch::Tensor attention_output;  // [dim, heads head_dim]
+  torch::Tensor ffn_norm;          // [dim]
+  torch::Tensor gate_up;           // [2 ffn, dim]
+  torch::Tensor down;              // [dim, ffn]
+};
+
+// Angles of every token of a batch: [tokens, head_dim / 2] each.
+struct Angles {
+  torch::Tensor cosines;
+  torch::Tensor sines;
+};
+
+bool ends_with(const std::string& text, std::string_view end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// Box-Muller on counter-based draws: element i of a tensor is the same on any machine.
+void fill_normal(torch::Tensor view, std::uint64_t key, double deviation) {
+  torch::Tensor values = torch::empty(view.sizes(), torch::kFloat);
+  float* data = values.data_ptr<float>();
+  for (std::int64_t i = 0; i < values.numel(); i += 2) {
+    const auto counter = static_cast<std::uint64_t>(i);
+    const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform(key, counter)));
+    const double angle = 2.0 * M_PI * uniform(key, counter + 1);
+    data[i] = static_cast<float>(deviation * radius * std::cos(angle));
+    if (i + 1 < values.numel()) {
+      data[i + 1] = static_cast<float>(deviation * radius * std::sin(angle));
+    }
+  }
+  view.copy_(values);
+}
+
+}  // namespace
+
+struct PolicyNetwork::State {
+  ModelConfig config;
+  PolicyOptions options;
+  torch::Tensor embedding;  // [vocab, dim]
+  std::vector<Layer> layers;
+  torch::Tensor output_norm;  // [dim]
+  torch::Tensor output;       // [vocab, dim]; the embedding where tied
+  std::vector<Parameter> parameters;
+
+  torch::Tensor add(const std::string& name, std::vector<std::int64_t> shape) {
+    const bool matrix = shape.size() == 2;
+    torch::Tensor value =
+        torch::zeros(shape, torch::TensorOptions(options.device).dtype(options.weights));
+    value.requires_grad_();
+    parameters.push_back({name, value, matrix});
+    return value;
+  }
+
+  void build() {
+    const std::int64_t dim = config.model_dim;
+    const std::int64_t head_dim = config.head_dim;
+    const std::int64_t q_rows = config.num_heads * head_dim;
+    const std::int64_t qkv_rows = q_rows + 2 * config.num_kv_heads * head_dim;
+    embedding = add("token_embd.weight", {config.vocab_size, dim});
+    for (std::int32_t i = 0; i < config.num_layers; ++i) {
+      const std::string prefix = fmt::format("blk.{}.", i);
+      Layer layer;
+      layer.attention_norm = add(prefix + "attn_norm.weight", {dim});
+      layer.qkv = add(prefix + "attn_qkv.weight", {qkv_rows, dim});
+      if (config.qkv_bias) layer.qkv_bias = add(prefix + "attn_qkv.bias", {qkv_rows});
+      if (config.query_key_norm) {
+        layer.query_norm = add(prefix + "attn_q_norm.weight", {head_dim});
+        layer.key_norm = add(prefix + "attn_k_norm.weight", {head_dim});
+      }
+      layer.attention_output = add(prefix + "attn_output.weight", {dim, q_rows});
+      layer.ffn_norm = add(prefix + "ffn_norm.weight", {dim});
+      layer.gate_up = add(prefix + "ffn_gate_up.weight", {2 * std::int64_t{config.ffn_dim}, dim});
+      layer.down = add(prefix + "ffn_down.weight", {dim, config.ffn_dim});
+      layers.push_back(std::move(layer));
+    }
+    output_norm = add("output_norm.weight", {dim});
+    output = config.tied_output ? embedding : add("output.weight", {config.vocab_size, dim});
+  }
+
+  torch::Tensor computed(const torch::Tensor& weight) const {
+    return weight.scalar_type() == options.compute ? weight : weight.to(options.compute);
+  }
+
+  Angles angles(const PackedBatch& batch) const {
+    const std::int64_t half = config.head_dim / 2;
+    torch::Tensor frequencies = torch::empty({half}, torch::kDouble);
+    for (std::int64_t i = 0; i < half; ++i) {
+      double frequency = std::pow(static_cast<double>(config.rope_theta),
+                                  -2.0 * static_cast<double>(i) / config.head_dim);
+      if (!config.rope_factors.empty()) {
+        frequency /= static_cast<double>(config.rope_factors[static_cast<std::size_t>(i)]);
+      }
+      frequencies[i] = frequency;
+    }
+    const torch::Tensor positions = torch::tensor(batch.positions, torch::kInt64);
+    const torch::Tensor turns =
+        positions.to(torch::kDouble).unsqueeze(1) * frequencies.unsqueeze(0);
+    const auto to = torch::TensorOptions(options.device).dtype(options.compute);
+    return {turns.cos().to(to), turns.sin().to(to)};
+  }
+
+  // x [tokens, dim] -> [tokens, dim]
+  torch::Tensor attention(const Layer& layer, const torch::Tensor& x, const Angles& angles,
+                          const PackedBatch& batch) const {
+    const std::int64_t tokens = x.size(0);
+    const std::int64_t heads = config.num_heads;
+    const std::int64_t kv_heads = config.num_kv_heads;
+    const std::int64_t dim = config.head_dim;
+    const double epsilon = static_cast<double>(config.rms_epsilon);
+    torch::Tensor qkv = torch::mm(x, computed(layer.qkv).t());
+    if (layer.qkv_bias.defined()) qkv = qkv + computed(layer.qkv_bias);
+    torch::Tensor q = qkv.slice(1, 0, heads * dim);
+    torch::Tensor k = qkv.slice(1, heads * dim, (heads + kv_heads) * dim);
+    const torch::Tensor v = qkv.slice(1, (heads + kv_heads) * dim).view({tokens, kv_heads, dim});
+    if (layer.query_norm.defined()) {
+      q = rms_norm(q.reshape({tokens * heads, dim}), computed(layer.query_norm), epsilon);
+      k = rms_norm(k.reshape({tokens * kv_heads, dim}), computed(layer.key_norm), epsilon);
+    }
+    const bool adjacent = config.rotary_pairs == RotaryPairs::kAdjacent;
+    q = rotary(q.reshape({tokens, heads, dim}), angles.cosines, angles.sines, adjacent);
+    k = rotary(k.reshape({tokens, kv_heads, dim}), angles.cosines, angles.sines, adjacent);
+    const torch::Tensor mixed = packed_attention(q, k, v, batch.segments);
+    return torch::mm(mixed.view({tokens, heads * dim}), computed(layer.attention_output).t());
+  }
+
+  torch::Tensor feed_forward(const Layer& layer, const torch::Tensor& x) const {
+    return torch::mm(swiglu(torch::mm(x, computed(layer.gate_up).t())), computed(layer.down).t());
+  }
+
+  torch::Tensor layer_output(const Layer& layer, torch::Tensor x, const Angles& angles,
+                             const PackedBatch& batch) const {
+    const double epsilon = static_cast<double>(config.rms_epsilon);
+    x = x + attention(layer, rms_norm(x, computed(layer.attention_norm), epsilon), angles, batch);
+    return x + feed_forward(layer, rms_norm(x, computed(layer.ffn_norm), epsilon));
+  }
+};
+
+PolicyNetwork::PolicyNetwork(const ModelConfig& config, const PolicyOptions& options)
+    : state_(std::make_unique<State>()) {
+  state_->config = config;
+  state_->options = options;
+  state_->build();
+}
+
+PolicyNetwork::~PolicyNetwork() = default;
+
+const ModelConfig& PolicyNetwork::config() const { return state_->config; }
+const PolicyOptions& PolicyNetwork::options() const { return state_->options; }
+const std::vector<Parameter>& PolicyNetwork::parameters() const { return state_->parameters; }
+
+std::vector<PolicyNetwork::Named> PolicyNetwork::named_tensors() const {
+  const ModelConfig& c = state_->config;
+  const std::int64_t q_rows = std::int64_t{c.num_heads} * c.head_dim;
+  const std::int64_t k_rows = std::int64_t{c.num_kv_heads} * c.head_dim;
+  std::vector<Named> named;
+  for (const Parameter& parameter : state_->parameters) {
+    const torch::Tensor value = parameter.value.detach();
+    const std::size_t qkv = parameter.name.find("attn_qkv");
+    const std::size_t gate_up = parameter.name.find("ffn_gate_up");
+    const auto part = [&](std::size_t at, std::string_view whole, const char* name,
+                          std::int64_t first, std::int64_t rows) {
+      std::string full = parameter.name;
+      full.replace(at, whole.size(), name);
+      named.push_back({full, value.slice(0, first, first + rows)});
+    };
+    if (qkv != std::string::npos) {
+      part(qkv, "attn_qkv", "attn_q", 0, q_rows);
+      part(qkv, "attn_qkv", "attn_k", q_rows, k_rows);
+      part(qkv, "attn_qkv", "attn_v", q_rows + k_rows, k_rows);
+    } else if (gate_up != std::string::npos) {
+      part(gate_up, "ffn_gate_up", "ffn_gate", 0, c.ffn_dim);
+      part(gate_up, "ffn_gate_up", "ffn_up", c.ffn_dim, c.ffn_dim);
+    } else {
+      named.push_back({parameter.name, value});
+    }
+  }
+  return named;
+}
+
+void PolicyNetwork::load(const ModelFile& model) {
+  const ModelConfig& mine = state_->config;
+  const ModelConfig& theirs = model.config();
+  const auto need = [&](const char* what, std::int64_t wanted, std::int64_t found) {
+    if (wanted != found) {
+      fail(ErrorKind::kUsage, "weights '{}': {} is {}, the network has {}: choose weights that fit",
+           model.name(), what, found, wanted);
+    }
+  };
+  need("num_layers", mine.num_layers, theirs.num_layers);
+  need("model_dim", mine.model_dim, theirs.model_dim);
+  need("num_heads", mine.num_heads, theirs.num_heads);
+  need("num_kv_heads", mine.num_kv_heads, theirs.num_kv_heads);
+  need("head_dim", mine.head_dim, theirs.head_dim);
+  need("ffn_dim", mine.ffn_dim, theirs.ffn_dim);
+  need("vocab_size", mine.vocab_size, theirs.vocab_size);
+  need("tied_output", mine.tied_output ? 1 : 0, theirs.tied_output ? 1 : 0);
+  need("qkv_bias", mine.qkv_bias ? 1 : 0, theirs.qkv_bias ? 1 : 0);
+  need("query_key_norm", mine.query_key_norm ? 1 : 0, theirs.query_key_norm ? 1 : 0);
+  const torch::NoGradGuard no_gradients;
+  for (const Named& named : named_tensors()) {
+    RowReader reader(model.tensor(named.name), TensorType::kF32,
+                     {theirs.rotary_pairs, mine.rotary_pairs, mine.head_dim}, model.name());
+    torch::Tensor values = torch::empty(named.view.sizes(), torch::kFloat);
+    auto* out = static_cast<std::byte*>(values.data_ptr());
+    for (std::int64_t row = 0; row < reader.rows(); ++row) {
+      const std::span<const std::byte> bytes = reader.row(row);
+      out = std::copy(bytes.begin(), bytes.end(), out);
+    }
+    torch::Tensor(named.view).copy_(values);
+  }
+}
+
+void PolicyNetwork::initialise(std::uint64_t seed) {
+  constexpr double kDeviation = 0.02;
+  const torch::NoGradGuard no_gradients;
+  for (const Named& named : named_tensors()) {
+    torch::Tensor view = named.view;
+    if (view.dim() == 1) {
+      view.fill_(ends_with(named.name, ".bias") ? 0.0 : 1.0);
+      continue;
+    }
+    const bool to_residual =
+        ends_with(named.name, "attn_output.weight") || ends_with(named.name, "ffn_down.weight");
+    Hash64 name;
+    name.update(named.name);
+    fill_normal(view, derive(seed, name.value()),
+                to_residual ? kDeviation / std::sqrt(2.0 * state_->config.num_layers) : kDeviation);
+  }
+}
+
+std::unique_ptr<ModelFile> PolicyNetwork::model_file(std::shared_ptr<const Tokenizer> tokenizer,
+                                                     std::string chat_template,
+                                                     std::string name) const {
+  ModelParts parts;
+  parts.path = name;
+  parts.name = std::move(name);
+  parts.config = state_->config;
+  parts.tokenizer = std::move(tokenizer);
+  parts.chat_template = std::move(chat_template);
+  for (const Named& named : named_tensors()) {
+    const torch::Tensor values = named.view.to(torch::kCPU, torch::kFloat).contiguous();
+    const auto* data = static_cast<const std::byte*>(values.data_ptr());
+    auto copy = std::make_shared<const std::vector<std::byte>>(data, data + values.nbytes());
+    TensorView view;
+    view.name = named.name;
+    view.type = TensorType::kF32;
+    view.shape = named.view.sizes().vec();
+    view.data = *copy;
+    parts.tensors.emplace(named.name, std::move(view));
+    parts.copies.push_back(std::move(copy));
+  }
+  return make_model_file(std::move(parts));
+}
+
+torch::Tensor PolicyNetwork::hidden(const PackedBatch& batch) const {
+  const State& s = *state_;
+  const torch::Tensor tokens = torch::tensor(batch.tokens, torch::kInt64).to(s.options.device);
+  const Angles angles = s.angles(batch);
+  torch::Tensor x = s.computed(torch::embedding(s.embedding, tokens));
+  for (const Layer& layer : s.layers) x = s.layer_output(layer, x, angles, batch);
+  return rms_norm(x, s.computed(s.output_norm), static_cast<double>(s.config.rms_epsilon));
+}
+
+TokenLogprobs PolicyNetwork::logprobs(const PackedBatch& batch, bool with_entropy,
+                                      double temperature) const {
+  const State& s = *state_;
+  const torch::Tensor rows = torch::tensor(batch.rows, torch::kInt64).to(s.options.device);
+  const torch::Tensor targets = torch::tensor(batch.targets, torch::kInt64).to(s.options.device);
+  return token_logprobs(hidden(batch).index_select(0, rows), s.computed(s.output), targets,
+                        with_entropy, temperature);
+}
+
+torch::Tensor PolicyNetwork::logits(const PackedBatch& batch) const {
+  const State& s = *state_;
+  const torch::Tensor rows = torch::tensor(batch.rows, torch::kInt64).to(s.options.device);
+  return torch::mm(hidden(batch).index_select(0, rows), s.computed(s.output).t());
+}
+
+}  // namespace memagent
