@@ -1,0 +1,16 @@
+// Filler of a document about the world: paragraphs about entities of every kind, none of them twice
+// and none that a question is about.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "task/unit_document.h"
+#include "task/world/world.h"
+
+namespace memagent::world {
+
+// Unit i is one paragraph. Documents of different keys start elsewhere in the world.
+std::shared_ptr<const UnitText> filler(std::shared_ptr<const World> world, std::uint64_t key);
+
+}  // namespace memagent::world
