@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "task/prose.h"
 #include "task/ruler_tasks.h"
+#include "task/world_tasks.h"
 
 namespace memagent {
 namespace {
@@ -21,7 +22,12 @@ struct Families {
 Families make_families(const TaskOptions& options) {
   const MakeProse prose =
       options.haystack_file.empty() ? generated_prose : prose_of_file(options.haystack_file);
-  return {ruler_tasks(prose), {}};
+  Families families{ruler_tasks(prose), {}};
+  // RULER's two question-answering tasks are asked about the world.
+  for (auto& task : world_tasks()) {
+    (task->name().starts_with("qa_") ? families.ruler : families.world).push_back(std::move(task));
+  }
+  return families;
 }
 
 Tasks all_of(const Families& families) {

@@ -1,0 +1,64 @@
+// Questions about the world: a text, its accepted answers, the paragraphs that support it, and the
+// facts in them that the answer rests on. The forms are HotpotQA's (arXiv 1809.09600): bridges,
+// where one entity leads to the next, and comparisons; and SQuAD's: one paragraph, or no answer.
+//
+// What is asked lives in Circle::kQuestion; near-duplicates of every entity on the way, in
+// Circle::kNearDuplicate, tell the same facts with other values. Where paragraphs stand in a
+// document is not known here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "task/world/paragraph.h"
+#include "task/world/world.h"
+
+namespace memagent::world {
+
+// A fact that the answer rests on.
+struct Support {
+  std::size_t paragraph = 0;  // in Question::paragraphs
+  Fact fact = Fact::kBorn;
+  std::vector<std::string> values;  // as Evidence::values
+  std::string note;
+  std::int32_t hop = 0;
+};
+
+struct Question {
+  std::string text;
+  std::vector<std::string> answers;
+  std::vector<ParagraphPlan> paragraphs;  // supporting; in the order of reasoning
+  std::vector<Support> support;
+  // Paragraphs about near-duplicates, the most confusing first: as many of them stand in the
+  // document as there is room for.
+  std::vector<ParagraphPlan> near_duplicates;
+};
+
+// One fact of one entity.
+Question single_question(const World& world, std::uint64_t key);
+// A chain over `hops` paragraphs, at least 2.
+Question bridge_question(const World& world, std::uint64_t key, int hops);
+
+struct ComparisonOptions {
+  // Paragraphs a side: 1 compares two entities, 2 what they lead to.
+  int hops = 1;
+  // The side whose name is the answer, or "yes": what balances the answers of many rows.
+  bool first = true;
+  bool yes_no = false;
+};
+Question comparison_question(const World& world, std::uint64_t key,
+                             const ComparisonOptions& options);
+
+enum class Answerable {
+  kYes,
+  kFactWithheld,   // the entity has its paragraph, but the fact is not in it
+  kEntityMissing,  // only near-duplicates of the entity have paragraphs
+};
+// One or two hops, with the request to say so if there is no answer.
+Question unanswerable_question(const World& world, std::uint64_t key, Answerable answerable);
+
+// How "there is no answer" may be said; the first is what questions ask for.
+std::vector<std::string> no_answer_spellings();
+
+}  // namespace memagent::world
