@@ -19,6 +19,7 @@ packages='
   libpcre2-dev libsentencepiece-dev libhwy-dev zlib1g-dev
   libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev libcpp-httplib-dev libssl-dev
   libsqlite3-dev
+  libtorch-dev libopenblas-openmp-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 '
 case "${1:-}" in

@@ -2,8 +2,8 @@
 // rows of float32 on the CPU: norms, activations, softmax, rotary embeddings, the optimizer.
 //
 // A table of functions for the best instruction set of this machine, chosen once. Nothing here
-// knows of tensors or threads: callers split rows among threads. Every function has its definition
-// in double precision in row_ops_reference.h.
+// knows of tensors or threads: callers split rows among threads. Tests hold each to
+// torch's operations in float64.
 #pragma once
 
 #include <cstdint>
