@@ -16,7 +16,7 @@ packages='
   make git ca-certificates
   cmake ninja-build g++ pkg-config|pkgconf
   libcli11-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libtomlplusplus-dev
-  libpcre2-dev libsentencepiece-dev libhwy-dev zlib1g-dev
+  libpcre2-dev libutf8proc-dev libsentencepiece-dev libhwy-dev zlib1g-dev
   libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev libcpp-httplib-dev libssl-dev
   libsqlite3-dev
   libtorch-dev libopenblas-openmp-dev

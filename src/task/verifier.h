@@ -1,11 +1,12 @@
 // Scores a response against the accepted answers by rule, without a model.
 //
 // Normalisation, exact match and token F1 are those of the official scripts of SQuAD 1.1 and
-// HotpotQA; containment is RULER's metric (arXiv 2404.06654). One rule differs on purpose: text is
-// compared as whole words, and an empty text matches nothing, so that a fragment of an answer, or
-// nothing at all, is never right.
+// HotpotQA (answer_text.h); containment is RULER's metric (arXiv 2404.06654). What differs, so that
+// nothing is right by accident: text is contained as whole words; an empty text matches nothing;
+// "yes" is not contained in a text that also says "no"; a response that lists everything is worth
+// nothing (Verdict::excessive).
 //
-// Pure functions.
+// Pure functions, linear in the response.
 #pragma once
 
 #include <span>
@@ -16,11 +17,13 @@
 
 namespace memagent {
 
-// Case, articles, punctuation, white space, Unicode forms.
+// The official normalisation; see answer_text.h for what is added to it.
 std::string normalise_answer(std::string_view text);
 
-// The part of a response that is its answer: the last \boxed{...}, what follows the last "answer
-// is" or "Answer:", else all of it, trimmed. Reasoning in <think>...</think> is left out.
+// The part of a response that is its answer: the last \boxed{...}, else what follows the last "the
+// answer is", "Answer:" or "Final answer:" up to an empty line, else all of it; without white
+// space, quotes and emphasis around it. Reasoning, up to the last </think>, is left out; reasoning
+// that never ends leaves nothing.
 std::string extract_answer(std::string_view response);
 
 // 1 if the two are the same after normalisation, else 0.
@@ -28,7 +31,8 @@ double exact_match(std::string_view answer, std::string_view accepted);
 // Harmonic mean of precision and recall over normalised words; where either side is one of "yes",
 // "no", "noanswer", only equality counts (HotpotQA).
 double token_f1(std::string_view answer, std::string_view accepted);
-// 1 if `accepted` stands in `text` as whole words after normalisation, else 0.
+// 1 if `accepted` stands in `text` as whole words after normalisation, else 0. Punctuation within
+// either may be nothing or a space: "quiet-lantern: 7" contains "quiet lantern" and "7".
 double contains_answer(std::string_view text, std::string_view accepted);
 
 struct Verdict {
@@ -36,10 +40,11 @@ struct Verdict {
   // kAll: the share of answers that are contained.
   double score = 0;
   double exact_match = 0;  // of the extracted answer: best over answers; kAll: 0 or 1, all of them
-  double f1 = 0;
+  double f1 = 0;           // kAll: against all answers together
   std::string extracted;
-  // The response gives far more than an answer (a list of everything): its score is 0 whatever it
-  // contains.
+  // The extracted answer has more than 100 words and 10 for each word of the accepted answers; or
+  // these are numbers or codes (single words with a digit) and it has more than 3 different such
+  // words and 3 for each accepted answer. Its score is 0 whatever it contains.
   bool excessive = false;
 };
 
