@@ -53,6 +53,10 @@ class WorldSample final : public Sample {
   std::shared_ptr<const UnitDocument> document_;
 };
 
+// Well within what the world's names can fill: no entity has a second paragraph in a document.
+constexpr std::int64_t kMostTokens = 200'000'000;
+constexpr std::int64_t kMostParagraphs = 2'000'000;
+
 std::int64_t tokens_of(const Tokenizer& tokenizer, std::string_view text) {
   return static_cast<std::int64_t>(tokenizer.encode(text).size());
 }
@@ -128,6 +132,10 @@ class WorldTask final : public Task {
     if (spec.paragraphs < 0 || (spec.paragraphs > 0 && spec.paragraphs < least)) {
       fail(ErrorKind::kUsage, "{}: {} paragraphs are too few: it needs at least {}", info_.name,
            spec.paragraphs, least);
+    }
+    if (spec.tokens > kMostTokens || spec.paragraphs > kMostParagraphs) {
+      fail(ErrorKind::kUsage, "{}: at most {} tokens or {} paragraphs: the world has no more",
+           info_.name, kMostTokens, kMostParagraphs);
     }
     if (spec.paragraphs == 0 && spec.tokens <= 0) {
       fail(ErrorKind::kUsage, "{}: give a length in tokens or in paragraphs", info_.name);

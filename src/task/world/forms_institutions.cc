@@ -69,7 +69,12 @@ constexpr auto kCompanyRemarks = std::to_array<Text>({
     "{S} trains its own apprentices.",
     "The old premises are now a museum.",
     "{S} sponsors a local choir.",
-    "Annual reports are printed on its own paper.",
+    "Annual reports are kept in a bank vault.",
+    "A second works was closed after a fire.",
+    "{S} publishes a magazine for its staff.",
+    "Its suppliers meet once a year.",
+    "{P} name was painted on every lorry.",
+    "{S} survived two recessions.",
 });
 
 constexpr auto kCompanyAsides = std::to_array<Text>({
@@ -133,6 +138,10 @@ constexpr auto kUniversityRemarks = std::to_array<Text>({
     "Its press issues a quarterly journal.",
     "Tuition is free for residents.",
     "The chapel is used for concerts.",
+    "Lectures begin a quarter past the hour.",
+    "{S} owns a vineyard.",
+    "A rowing race is held every spring.",
+    "Its oldest globe is on display.",
 });
 
 constexpr auto kUniversityAsides = std::to_array<Text>({
@@ -207,6 +216,10 @@ constexpr auto kTeamRemarks = std::to_array<Text>({
     "The pitch was relaid after a flood.",
     "{S} went without a win for a whole season.",
     "Season tickets are passed on in families.",
+    "{S} once played a match by candlelight.",
+    "The clubhouse was built by volunteers.",
+    "A goat serves as mascot.",
+    "{P} oldest trophy is a wooden spoon.",
 });
 
 constexpr auto kTeamAsides = std::to_array<Text>({

@@ -38,7 +38,7 @@ constexpr auto kPersonSentences = std::to_array<Text>({
     "{S} lived a quiet life until {p} death on {died}.",
     "{S} worked almost to the end and died on {died}.",
     "{S} was born in {birthplace}.",
-    "{S} is a native of {birthplace}.",
+    "{S} {is} a native of {birthplace}.",
     "{P} birthplace is {birthplace}.",
     "{S} grew up in {birthplace}, where {s} was also born.",
     "It was in {birthplace} that {s} was born.",
@@ -85,7 +85,7 @@ constexpr auto kPersonSentences = std::to_array<Text>({
     "{P} work was recognised with the {award}.",
     "{S} won the {award} against strong competition.",
     "Among {p} honours is the {award}.",
-    "{S} holds the {award}, which {s} rarely mentioned.",
+    "{S} held the {award}, which {s} rarely mentioned.",
 });
 
 constexpr auto kPersonRemarks = std::to_array<Text>({
@@ -99,6 +99,16 @@ constexpr auto kPersonRemarks = std::to_array<Text>({
     "{P} early notebooks were lost in a fire.",
     "Students remembered {o} as exacting but fair.",
     "{S} avoided public ceremonies.",
+    "{S} wrote most letters by hand.",
+    "A bronze bust stands in a small park.",
+    "{P} diaries remain unpublished.",
+    "{S} collected old maps.",
+    "Friends recalled {p} dry sense of humour.",
+    "{S} suffered from poor eyesight.",
+    "A school play tells the story of {p} youth.",
+    "{S} gave away most of {p} savings.",
+    "{P} handwriting was notoriously hard to read.",
+    "{S} travelled only by train.",
 });
 
 constexpr auto kPersonAsides = std::to_array<Text>({

@@ -58,6 +58,10 @@ constexpr auto kRiverRemarks = std::to_array<Text>({
     "{S} is crossed by eleven bridges.",
     "Canoeists need a permit in spring.",
     "A footpath follows most of the course.",
+    "Otters have returned in recent years.",
+    "{S} turned several paper mills.",
+    "A ferry is pulled across by cable.",
+    "{P} lower course was straightened.",
 });
 
 constexpr auto kRiverAsides = std::to_array<Text>({
@@ -133,6 +137,11 @@ constexpr auto kTownRemarks = std::to_array<Text>({
     "A museum of clocks occupies the old gaol.",
     "There is one secondary school.",
     "The theatre seats four hundred.",
+    "A brick water tower serves as a lookout.",
+    "{S} has twinned itself with no other place.",
+    "Storks nest on several roofs.",
+    "The old customs house is a library now.",
+    "{P} bakers sell a flat, dark bread.",
 });
 
 constexpr auto kTownAsides = std::to_array<Text>({

@@ -74,7 +74,7 @@ constexpr auto kFilmSentences = std::to_array<Text>({
     "{S} belongs to the {genre} genre.",
     "Its genre is {genre}.",
     "Distributors advertised {o} as {a:genre} film.",
-    "Archives file {o} under {genre}.",
+    "Archives list {o} with {genre} films.",
     "In form {s} is {a:genre} film with few surprises.",
     "{S} is set in {setting}.",
     "The story takes place in {setting}.",
@@ -98,6 +98,11 @@ constexpr auto kFilmRemarks = std::to_array<Text>({
     "Rain delayed the shooting by a month.",
     "{P} poster has become a collector's item.",
     "Some dialogue was improvised on the set.",
+    "The opening shot lasts four minutes.",
+    "Two endings were tested on audiences.",
+    "{S} was entered at a minor festival.",
+    "Extras were hired from a nearby factory.",
+    "The costumes are now in a museum.",
 });
 
 constexpr auto kFilmAsides = std::to_array<Text>({
@@ -177,6 +182,11 @@ constexpr auto kBookRemarks = std::to_array<Text>({
     "{S} was out of print for thirty years.",
     "School editions leave out the last chapter.",
     "The cover was drawn by a local artist.",
+    "A misprint on the first page was never corrected.",
+    "{S} was read aloud on the radio.",
+    "The dedication names a childhood friend.",
+    "Two chapters are written as letters.",
+    "Signed copies are rare.",
 });
 
 constexpr auto kBookAsides = std::to_array<Text>({

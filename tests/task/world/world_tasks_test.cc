@@ -145,6 +145,8 @@ TEST_P(EveryTask, CanBeAskedForItsFewestTokens) {
   }
   EXPECT_THROW(sample_of(*task, {.tokens = 20}), Error);
   EXPECT_THROW(sample_of(*task, {.paragraphs = 1}), Error);
+  EXPECT_THROW(sample_of(*task, {.tokens = 1'000'000'000}), Error);
+  EXPECT_THROW(sample_of(*task, {.paragraphs = 10'000'000}), Error);
   EXPECT_THROW(sample_of(*task, {.tokens = 0}), Error);
   EXPECT_THROW(sample_of(*task, {.tokens = 8192, .index = -1}), Error);
 }
