@@ -19,6 +19,7 @@
 #include "memagent/error.h"
 #include "task/read_all.h"
 #include "task/registry.h"
+#include "task/verifier.h"
 #include "task/world/layout.h"
 #include "task/world/questions.h"
 
@@ -94,10 +95,12 @@ TEST_P(EveryTask, IsSolvedByItsOracle) {
       EXPECT_EQ(bytes, row.document_bytes);
       EXPECT_TRUE(oracle->complete());
       EXPECT_EQ(oracle->answer(), row.answers.front());
+      EXPECT_EQ(verify(oracle->answer(), row.answers, row.match).score, 1);
+      EXPECT_EQ(verify("", row.answers, row.match).score, 0);
       for (const Evidence& fact : row.evidence) {
         EXPECT_NE(oracle->memory().find(fact.note), std::string::npos);
         for (const std::string& value : fact.values) {
-          EXPECT_NE(fact.note.find(value), std::string::npos) << fact.note;
+          EXPECT_EQ(contains_answer(fact.note, value), 1) << fact.note;
           EXPECT_NE(fact.text.find(value), std::string::npos) << fact.text;
         }
       }
