@@ -159,18 +159,22 @@ void support(const World& world, std::size_t paragraph, Fact fact, std::int32_t 
       {paragraph, fact, {text}, note_of(world, plan.subject, fact, text), hop});
 }
 
-// Near-duplicates of a chain: of its first stop with all that it leads to, then of the others.
+// Nobody has two paragraphs.
+void add_plan(const ParagraphPlan& plan, std::vector<ParagraphPlan>& plans) {
+  const bool known = std::ranges::any_of(
+      plans, [&](const ParagraphPlan& other) { return other.subject == plan.subject; });
+  if (!known) plans.push_back(plan);
+}
+
+// Near-duplicates of every stop of a chain, then what the first one's leads to in its turn.
 void add_near_duplicates(const World& world, const Chain& chain, RandomStream& random,
                          std::vector<ParagraphPlan>& plans) {
   const auto add = [&](const Entity& entity, Fact fact) {
-    const bool known = std::ranges::any_of(
-        plans, [&](const ParagraphPlan& plan) { return plan.subject == entity; });
-    if (known) return;
     ParagraphPlan plan;
     plan.subject = entity;
     plan.key = random.next();
     if (world.has(entity, fact)) plan.told.add(fact);
-    plans.push_back(plan);
+    add_plan(plan, plans);
   };
   for (std::size_t i = 0; i < chain.stops.size(); ++i) {
     add(world.near(chain.stops[i], Circle::kNearDuplicate, random.next() >> 40), chain.facts[i]);
@@ -390,14 +394,14 @@ Question comparison_question(const World& world, std::uint64_t key,
       question.answers.push_back(fmt::format("{} River", question.answers[0]));
     }
   }
-  add_near_duplicates(world, pair.a, random, question.near_duplicates);
-  std::vector<ParagraphPlan> others;
-  add_near_duplicates(world, pair.b, random, others);
-  for (const ParagraphPlan& plan : others) {
-    const bool known = std::ranges::any_of(question.near_duplicates, [&](const ParagraphPlan& p) {
-      return p.subject == plan.subject;
-    });
-    if (!known) question.near_duplicates.push_back(plan);
+  // In turn of either side, so that where there is room for few, no side stands out.
+  std::vector<ParagraphPlan> near_a;
+  std::vector<ParagraphPlan> near_b;
+  add_near_duplicates(world, pair.a, random, near_a);
+  add_near_duplicates(world, pair.b, random, near_b);
+  for (std::size_t i = 0; i < std::max(near_a.size(), near_b.size()); ++i) {
+    if (i < near_a.size()) add_plan(near_a[i], question.near_duplicates);
+    if (i < near_b.size()) add_plan(near_b[i], question.near_duplicates);
   }
   return question;
 }

@@ -162,6 +162,7 @@ struct Subject {
 const FormBook& form_book(Kind kind) {
   static const std::vector<FormBook> books = [] {
     std::vector<FormBook> all;
+    all.reserve(kNumSubjectKinds);
     for (int i = 0; i < kNumSubjectKinds; ++i) {
       all.push_back(make_book(static_cast<Kind>(i)));
     }

@@ -247,8 +247,8 @@ Value World::person_value(const Entity& person, Fact fact) const {
       // An involution on what the index holds: year within four, profession, sex.
       const Layout& l = layout(Kind::kPerson);
       const std::uint64_t offset = person.index % l.span;
-      const auto other = static_cast<std::uint64_t>(2 * (kNumOccupations - 1 - occupation) +
-                                                    (is_woman(person) ? 1 : 0));
+      const int other_class = 2 * (kNumOccupations - 1 - occupation) + (is_woman(person) ? 1 : 0);
+      const auto other = static_cast<std::uint64_t>(other_class);
       const std::uint64_t serial = person.index / (l.span * l.classes);
       return of_entity(
           {Kind::kPerson, person.circle, (serial * l.classes + other) * l.span + (offset ^ 3)});
