@@ -12,14 +12,16 @@ namespace {
 
 bool is_digit(char32_t c) { return c >= U'0' && c <= U'9'; }
 
-// ASCII punctuation as Python's string.punctuation has it, and Unicode's categories P*.
+// ASCII punctuation as Python's string.punctuation has it, Unicode's categories P*, and what that
+// ASCII set has in other scripts and typography: signs of currencies and of arithmetic.
 bool is_punctuation(char32_t c) {
   if (c < 0x80) {
     return (c >= 0x21 && c <= 0x2F) || (c >= 0x3A && c <= 0x40) || (c >= 0x5B && c <= 0x60) ||
            (c >= 0x7B && c <= 0x7E);
   }
   const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+  return (category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO) ||
+         category == UTF8PROC_CATEGORY_SC || category == UTF8PROC_CATEGORY_SM;
 }
 
 bool is_space(char32_t c) {
@@ -79,9 +81,12 @@ bool is_thousands_separator(const std::u32string& text, std::size_t at) {
   return behind == 3 && before <= 3;
 }
 
+bool is_between_digits(const std::u32string& text, std::size_t at) {
+  return at > 0 && at + 1 < text.size() && is_digit(text[at - 1]) && is_digit(text[at + 1]);
+}
+
 bool is_decimal_point(const std::u32string& text, std::size_t at) {
-  return text[at] == U'.' && at > 0 && at + 1 < text.size() && is_digit(text[at - 1]) &&
-         is_digit(text[at + 1]);
+  return text[at] == U'.' && is_between_digits(text, at);
 }
 
 std::vector<std::string> words_of(const std::u32string& text, Punctuation punctuation) {
@@ -95,8 +100,11 @@ std::vector<std::string> words_of(const std::u32string& text, Punctuation punctu
       end_word();
     } else if (!is_punctuation(c) || is_decimal_point(text, i)) {
       append_utf8(c, words.back());
-    } else if (punctuation == Punctuation::kSpaces && c != U'\'' && c != 0x2019 &&
-               !is_thousands_separator(text, i)) {
+    } else if (is_thousands_separator(text, i)) {
+      continue;
+    } else if (punctuation == Punctuation::kSpaces
+                   ? c != U'\'' && c != 0x2019
+                   : punctuation != Punctuation::kDeleted && is_between_digits(text, i)) {
       end_word();
     }
   }

@@ -19,8 +19,9 @@
 namespace memagent {
 
 enum class Punctuation {
-  kDeleted,  // "New-York" is "newyork": the official rule
-  kSpaces,   // "New-York" is "new york"; "'" and a thousands separator are deleted all the same
+  kDeleted,                  // "New-York" is "newyork": the official rule
+  kDeletedButBetweenDigits,  // "New-York 3-5" is "newyork 3 5": no number that is not there
+  kSpaces,  // "New-York" is "new york"; "'" and a thousands separator are deleted all the same
 };
 
 // Words separated by single spaces; empty if there are none.

@@ -6,7 +6,8 @@
 // "yes" is not contained in a text that also says "no"; a response that lists everything is worth
 // nothing (Verdict::excessive).
 //
-// Pure functions, linear in the response.
+// Pure functions. verify() takes time linear in the response; the measures alone are meant for
+// texts of an answer's or a memory's size.
 #pragma once
 
 #include <span>
@@ -32,7 +33,8 @@ double exact_match(std::string_view answer, std::string_view accepted);
 // "no", "noanswer", only equality counts (HotpotQA).
 double token_f1(std::string_view answer, std::string_view accepted);
 // 1 if `accepted` stands in `text` as whole words after normalisation, else 0. Punctuation within
-// either may be nothing or a space: "quiet-lantern: 7" contains "quiet lantern" and "7".
+// either may be nothing or a space: "quiet-lantern: 7" contains "quiet lantern" and "7"; but never
+// nothing between digits: "3-5" does not contain "35".
 double contains_answer(std::string_view text, std::string_view accepted);
 
 struct Verdict {
@@ -45,6 +47,8 @@ struct Verdict {
   // The extracted answer has more than 100 words and 10 for each word of the accepted answers; or
   // these are numbers or codes (single words with a digit) and it has more than 3 different such
   // words and 3 for each accepted answer. Its score is 0 whatever it contains.
+  // So has one of more than 16 KiB and 16 bytes for each byte of the accepted answers, which is not
+  // even normalised: what a response costs to score is bounded whatever it holds.
   bool excessive = false;
 };
 

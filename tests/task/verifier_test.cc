@@ -96,6 +96,22 @@ TEST(Containment, WholeWordsOnly) {
   EXPECT_EQ(contains_answer("option A", "A"), 0) << "articles are no evidence";
 }
 
+TEST(Containment, PunctuationJoinsNoDigits) {
+  for (const char* text : {"3-5", "3/5", "3:5", "3,5", "between 3\u20135"}) {
+    EXPECT_EQ(contains_answer(text, "35"), 0) << text;
+    EXPECT_EQ(contains_answer(text, "5"), 1) << text;
+    EXPECT_EQ(contains_answer(text, text), 1) << text;
+  }
+  EXPECT_EQ(contains_answer("482,9103", "4829103"), 0);
+  EXPECT_EQ(contains_answer("12/10/1990", "12101990"), 0);
+}
+
+TEST(Containment, SignsAroundNumbersInAnyTypography) {
+  EXPECT_EQ(contains_answer("$1,234", "1234"), 1);
+  EXPECT_EQ(contains_answer("\u20AC1,234", "1234"), 1);
+  EXPECT_EQ(contains_answer("\u22125 degrees", "-5"), 1);
+}
+
 TEST(Containment, YesIsNotInATextThatSaysNo) {
   EXPECT_EQ(contains_answer("Yes, both are.", "yes"), 1);
   EXPECT_EQ(contains_answer("yes or no", "yes"), 0);
@@ -109,6 +125,7 @@ TEST(Extraction, FindsTheAnswer) {
   EXPECT_EQ(extract_answer("\\boxed{never closed"), "\\boxed{never closed");
   EXPECT_EQ(extract_answer("\\boxed{good} and \\boxed{bad"), "good");
   EXPECT_EQ(extract_answer("Hm. The answer is: **Paris**.\n\nBecause..."), "Paris**.");
+  EXPECT_EQ(extract_answer("Answer: Paris\r\n\r\nNot London."), "Paris");
   EXPECT_EQ(extract_answer("Answer: Rome\nFinal answer: Oslo"), "Oslo");
   EXPECT_EQ(extract_answer("Answers:\n- 12\n- 15"), "- 12\n- 15");
   EXPECT_EQ(extract_answer("<think>the answer is 4</think> \"5\" "), "5");
@@ -170,6 +187,16 @@ TEST(Verify, RefusalsAndNothing) {
        {"", " ", "I cannot answer that.", "<think>1234567", "...", "\\boxed{}"}) {
     EXPECT_EQ(score(response, {"1234567"}), 0) << response;
   }
+}
+
+// 16 KiB and 16 bytes for each of the answer's: 16384 + 16 * 1.
+TEST(Verify, AnAnswerOfTooManyBytesIsNotLookedAt) {
+  EXPECT_FALSE(verify(std::string(16400, 'x'), Answers{"x"}, Match::kAny).excessive);
+  EXPECT_TRUE(verify(std::string(16401, 'x'), Answers{"x"}, Match::kAny).excessive);
+  // Without the limit this takes hours: ordering the marks is quadratic.
+  std::string marks = "e";
+  while (marks.size() < (10 << 20)) marks += "\u0301\u0316";
+  EXPECT_EQ(score(marks, {"e"}), 0);
 }
 
 TEST(Verify, EnormousResponsesAreScored) {
