@@ -2,10 +2,8 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "base/fail.h"
 #include "cli/ask_options.h"
 #include "cli/command.h"
-#include "cli/lengths.h"
 
 namespace memagent {
 namespace {
@@ -58,32 +56,7 @@ Command add_ask_command(CLI::App& program) {
       ->type_name("FILE")
       ->group(sessions);
 
-  const char* reading = "Reading";
-  for (const AskSetting& setting : ask_settings_table()) {
-    app->add_option_function<std::string>(
-           setting.flag,
-           [options, &setting](const std::string& text) { setting.parse(options->settings, text); },
-           setting.help)
-        ->type_name(setting.value_name)
-        ->group(reading);
-  }
-  app->add_option("--prompts", options->prompts,
-                  "A prompt file, for models trained with other wording (docs/prompts.md)")
-      ->type_name("FILE")
-      ->group(reading);
-  app->add_option_function<std::string>(
-         "--lookahead",
-         [options](const std::string& text) {
-           const std::int64_t sections = parse_length("--lookahead", text);
-           if (sections < 1 || sections > 4096) {
-             fail(ErrorKind::kUsage, "--lookahead: {} sections: choose 1 to 4096", text);
-           }
-           options->lookahead = static_cast<std::int32_t>(sections);
-         },
-         "Sections asked about at once as long as the memory stays the same; changes only the "
-         "time it takes (1; over endpoints with --policy gated 8)")
-      ->type_name("N")
-      ->group(reading);
+  add_reading_options(*app, options->reading);
   return {app, [options] { return run_ask(*options); }};
 }
 

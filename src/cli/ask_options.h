@@ -1,13 +1,12 @@
 // What the command line of `ask` says, as one struct.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/ask_document.h"
-#include "cli/ask_settings.h"
 #include "cli/model_choice.h"
+#include "cli/reading_options.h"
 
 namespace memagent {
 
@@ -16,9 +15,7 @@ struct AskOptions {
   std::string questions_file;  // one question a line
   DocumentChoice document;
   ModelChoice model;
-  AskSettings settings;
-  std::string prompts;  // a prompt file; empty: the built-in wording
-  std::optional<std::int32_t> lookahead;
+  ReadingOptions reading;
   std::string session;
   std::string store;
   std::string trace;  // file for one JSON line per conversation

@@ -13,10 +13,8 @@
 #include <optional>
 #include <utility>
 
-#include "agent/chat_format.h"
 #include "agent/state_json.h"
 #include "base/fail.h"
-#include "base/hash.h"
 #include "cli/ask_observer.h"
 #include "cli/ask_options.h"
 #include "cli/ask_report.h"
@@ -71,7 +69,7 @@ json sources_of(const AskOptions& options) {
           {"tokenizer", absolute(options.model.tokenizer)},
           {"request_fields", options.model.request_fields},
           {"ca_file", absolute(options.model.ca_file)},
-          {"prompts", absolute(options.prompts)}};
+          {"prompts", absolute(options.reading.prompts)}};
 }
 
 // Takes from the session what the command line leaves out.
@@ -96,19 +94,8 @@ void continue_from(AskOptions& options, const SessionInfo& info) {
     take("request_fields", options.model.request_fields);
     take("ca_file", options.model.ca_file);
   }
-  take("prompts", options.prompts);
-  fill_unset(options.settings, info.spec.settings_json);
-}
-
-std::string file_identity(const std::string& path, const char* if_empty) {
-  if (path.empty()) return if_empty;
-  std::ifstream file(path, std::ios::binary);
-  Hash64 hash;
-  std::vector<char> buffer(std::size_t{1} << 16);
-  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0) {
-    hash.update({buffer.data(), static_cast<std::size_t>(file.gcount())});
-  }
-  return fmt::format("file {:016x}", hash.value());
+  take("prompts", options.reading.prompts);
+  fill_unset(options.reading.settings, info.spec.settings_json);
 }
 
 class AskRun {
@@ -121,9 +108,10 @@ class AskRun {
     if (options_.questions.empty()) {
       fail(ErrorKind::kUsage, "ask: no question: add -q \"...\" or --questions FILE");
     }
-    prompts_ = options_.prompts.empty() ? default_prompts() : load_prompts(options_.prompts);
-    source_ = open_document(options_.document,
-                            !options_.session.empty() || options_.settings.passes.value_or(1) > 1);
+    prompts_ = read_prompts(options_.reading);
+    source_ =
+        open_document(options_.document, !options_.session.empty() ||
+                                             options_.reading.settings.passes.value_or(1) > 1);
     report_.document = source_->name();
     if (!options_.trace.empty()) trace_.emplace(options_.trace);
 
@@ -157,8 +145,8 @@ class AskRun {
   // Starts the session, or continues it if all is the same.
   void open_session() {
     SessionSpec spec;
-    json settings = json::parse(to_json(options_.settings));
-    settings["prompts"] = file_identity(options_.prompts, "built in");
+    json settings = json::parse(to_json(options_.reading.settings));
+    settings["prompts"] = file_identity(options_.reading.prompts, "built in");
     // The name of a served model is known once it is open.
     if (options_.model.local() || model_ || !options_.model.model_name.empty()) {
       settings["model"] = model_identity(options_.model, model_.get());
@@ -183,20 +171,11 @@ class AskRun {
 
   void read() {
     Interrupt interrupt;
-    model_ = open_model(options_.model, model_use());
+    model_ = open_model(options_.model, model_use(options_.reading));
     const Capabilities& can = model_->capabilities();
-    std::shared_ptr<const PromptRenderer> renderer;
-    if (options_.settings.chat_format) {
-      const bool thinks = template_knows_thinking(model_->chat_template());
-      renderer = std::make_shared<PromptRenderer>(prompts_, *options_.settings.chat_format,
-                                                  model_->tokenizer(), can.tokens, thinks);
-    } else {
-      renderer = std::make_shared<PromptRenderer>(prompts_, *model_);
-      options_.settings.chat_format = detect_chat_format(*model_);
-    }
-    EpisodeConfig config = resolve(options_.settings, can.context_tokens, *renderer);
-    config.lookahead =
-        options_.lookahead.value_or(!can.tokens && config.policy == Policy::kGated ? 8 : 1);
+    const std::shared_ptr<const PromptRenderer> renderer =
+        make_renderer(prompts_, options_.reading, *model_);
+    EpisodeConfig config = resolve(options_.reading, can, *renderer);
     config.keep_prompts = options_.trace_prompts;
 
     report_.model = can.name;
@@ -221,18 +200,6 @@ class AskRun {
     drive(episodes, interrupt);
   }
 
-  // Sections that reading ahead throws away are asked about again: their prefill is worth keeping.
-  ModelUse model_use() const {
-    constexpr std::int64_t kTemplateTokens = 512;
-    ModelUse use;
-    use.context_tokens = options_.settings.window_tokens.value_or(0);
-    if (options_.settings.layout == Layout::kSectionFirst && options_.lookahead.value_or(1) > 1) {
-      const std::int64_t section = options_.settings.section_tokens.value_or(5000);
-      use.retained_prefix_tokens = *options_.lookahead * (section + kTemplateTokens);
-    }
-    return use;
-  }
-
   void check_served_model() const {
     const json settings = json::parse(session_->info().spec.settings_json);
     const std::string now = model_identity(options_.model, model_.get());
@@ -253,7 +220,7 @@ class AskRun {
     show.trace_prompts = options_.trace_prompts;
     show.colour = terminal;
     show.total_bytes = source_->total_bytes();
-    show.passes = *options_.settings.passes;
+    show.passes = *options_.reading.settings.passes;
     show.seconds = [started] {
       return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     };
@@ -261,8 +228,9 @@ class AskRun {
     for (const Episode& episode : episodes) {
       resumed = std::max(resumed, episode.state().document_tokens);
     }
-    SectionReader reader(std::move(source_), model_->tokenizer(),
-                         {*options_.settings.section_tokens, *options_.settings.cut});
+    SectionReader reader(
+        std::move(source_), model_->tokenizer(),
+        {*options_.reading.settings.section_tokens, *options_.reading.settings.cut});
     AskObserver observer(episodes, session_ ? &*session_ : nullptr, trace_ ? &*trace_ : nullptr,
                          std::move(show));
     RunnerOptions runner;
@@ -313,7 +281,7 @@ class AskRun {
   int report() {
     report_.questions = options_.questions;
     report_.session = options_.session;
-    report_.settings_json = to_json(options_.settings);
+    report_.settings_json = to_json(options_.reading.settings);
     report_.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
     if (options_.json) {

@@ -1,0 +1,87 @@
+#include "cli/reading_options.h"
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "agent/chat_format.h"
+#include "base/fail.h"
+#include "base/hash.h"
+#include "cli/lengths.h"
+
+namespace memagent {
+
+void add_reading_options(CLI::App& app, ReadingOptions& options) {
+  const char* group = "Reading";
+  for (const AskSetting& setting : ask_settings_table()) {
+    app.add_option_function<std::string>(
+           setting.flag,
+           [&options, &setting](const std::string& text) { setting.parse(options.settings, text); },
+           setting.help)
+        ->type_name(setting.value_name)
+        ->group(group);
+  }
+  app.add_option("--prompts", options.prompts,
+                 "A prompt file, for models trained with other wording (docs/prompts.md)")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option_function<std::string>(
+         "--lookahead",
+         [&options](const std::string& text) {
+           const std::int64_t sections = parse_length("--lookahead", text);
+           if (sections < 1 || sections > 4096) {
+             fail(ErrorKind::kUsage, "--lookahead: {} sections: choose 1 to 4096", text);
+           }
+           options.lookahead = static_cast<std::int32_t>(sections);
+         },
+         "Sections asked about at once as long as the memory stays the same; changes only the "
+         "time it takes (1; over endpoints with --policy gated 8)")
+      ->type_name("N")
+      ->group(group);
+}
+
+PromptSet read_prompts(const ReadingOptions& options) {
+  return options.prompts.empty() ? default_prompts() : load_prompts(options.prompts);
+}
+
+// Sections that reading ahead throws away are asked about again: their prefill is worth keeping.
+ModelUse model_use(const ReadingOptions& options) {
+  constexpr std::int64_t kTemplateTokens = 512;
+  ModelUse use;
+  use.context_tokens = options.settings.window_tokens.value_or(0);
+  if (options.settings.layout == Layout::kSectionFirst && options.lookahead.value_or(1) > 1) {
+    const std::int64_t section = options.settings.section_tokens.value_or(5000);
+    use.retained_prefix_tokens = *options.lookahead * (section + kTemplateTokens);
+  }
+  return use;
+}
+
+std::shared_ptr<const PromptRenderer> make_renderer(PromptSet prompts, ReadingOptions& options,
+                                                    const LanguageModel& model) {
+  if (!options.settings.chat_format) options.settings.chat_format = detect_chat_format(model);
+  return std::make_shared<PromptRenderer>(std::move(prompts), *options.settings.chat_format,
+                                          model.tokenizer(), model.capabilities().tokens,
+                                          template_knows_thinking(model.chat_template()));
+}
+
+EpisodeConfig resolve(ReadingOptions& options, const Capabilities& capabilities,
+                      const PromptRenderer& renderer) {
+  EpisodeConfig config = resolve(options.settings, capabilities.context_tokens, renderer);
+  config.lookahead =
+      options.lookahead.value_or(!capabilities.tokens && config.policy == Policy::kGated ? 8 : 1);
+  return config;
+}
+
+std::string file_identity(const std::string& path, const char* if_empty) {
+  if (path.empty()) return if_empty;
+  std::ifstream file(path, std::ios::binary);
+  Hash64 hash;
+  std::vector<char> buffer(std::size_t{1} << 16);
+  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0) {
+    hash.update({buffer.data(), static_cast<std::size_t>(file.gcount())});
+  }
+  return fmt::format("file {:016x}", hash.value());
+}
+
+}  // namespace memagent
