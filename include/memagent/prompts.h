@@ -47,6 +47,7 @@ struct PromptSet {
   // Templates with {question}, {memory}, {section}; index by Policy, then Layout.
   std::array<std::array<std::string, 2>, 2> update;
   std::string answer;     // {question}, {memory}
+  std::string document;   // {question}, {section}: answers from a text without reading (baselines)
   std::string system;     // empty: no system message
   std::string plain_cue;  // ends a prompt in ChatFormat::kPlain, so that a base model goes on there
 };

@@ -31,6 +31,14 @@ class Keys {
  public:
   Keys(const toml::table& root, std::string file) : root_(root), file_(std::move(file)) {}
 
+  // A key of the first level that may be left out; whether it is there.
+  bool read_if_there(const std::string& key, std::string& value) {
+    known_.insert(key);
+    if (!root_.contains(key)) return false;
+    read(key, value);
+    return true;
+  }
+
   void read(const std::string& key, std::string& value) {
     known_.insert(key);
     const toml::table* table = &root_;
@@ -104,6 +112,10 @@ PromptSet parse_prompts(std::string_view toml_text, const std::string& file) {
   keys.read("gate.update", prompts.gate_update);
   keys.read("gate.stop", prompts.gate_stop);
   keys.read("answer", prompts.answer);
+  // Evaluation alone shows documents whole: files written for reading need not say how.
+  if (!keys.read_if_there("document", prompts.document)) {
+    prompts.document = default_prompts().document;
+  }
   for (const Policy policy : {Policy::kOverwrite, Policy::kGated}) {
     for (const Layout layout : {Layout::kQuestionFirst, Layout::kSectionFirst}) {
       keys.read(update_key(policy, layout),

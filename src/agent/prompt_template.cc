@@ -120,6 +120,13 @@ std::optional<PromptFault> find_fault(const PromptSet& prompts) {
                               {PromptSlot::kQuestion, PromptSlot::kMemory})) {
     return PromptFault{"answer", *fault};
   }
+  // A set made by a program need not have it.
+  if (!prompts.document.empty()) {
+    if (auto fault = slot_fault(split_template(prompts.document),
+                                {PromptSlot::kQuestion, PromptSlot::kSection})) {
+      return PromptFault{"document", *fault};
+    }
+  }
   for (const Policy policy : {Policy::kOverwrite, Policy::kGated}) {
     for (const Layout layout : {Layout::kQuestionFirst, Layout::kSectionFirst}) {
       const std::string& text =
