@@ -1,7 +1,6 @@
 #include "cli/ask_observer.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,17 +12,9 @@
 #include "agent/trace.h"
 #include "base/fail.h"
 #include "cli/lengths.h"
+#include "cli/surroundings.h"
 
 namespace memagent {
-namespace {
-
-int terminal_width() {
-  winsize size{};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
-}
-
-}  // namespace
 
 TraceFile::TraceFile(std::string path)
     : path_(std::move(path)), file_(std::fopen(path_.c_str(), "we")) {
@@ -124,7 +115,7 @@ void AskObserver::draw() {
     all.answering = all.answering && state.reading_done;
   }
   if (options_.total_bytes < 0) all.fraction = -1;
-  const std::string line = progress_line(all, terminal_width() - 1);
+  const std::string line = progress_line(all, terminal_width(STDERR_FILENO) - 1);
   fmt::print(stderr, "\r{}\x1B[K", line);
   std::fflush(stderr);
   drawn_ = true;

@@ -9,7 +9,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -18,6 +17,7 @@
 #include "base/random.h"
 #include "cli/command.h"
 #include "cli/lengths.h"
+#include "cli/surroundings.h"
 #include "cli/version.h"
 #include "memagent/local_model.h"
 
@@ -93,15 +93,6 @@ ordered_json spread(std::vector<double> values) {
   return {{"median", rounded(median)},
           {"min", rounded(values.front())},
           {"max", rounded(values.back())}};
-}
-
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("model name"))
-      return line.substr(std::min(line.find(':') + 2, line.size()));
-  }
-  return "unknown";
 }
 
 std::int32_t count_of(const char* flag, const std::string& text) {

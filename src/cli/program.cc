@@ -168,6 +168,7 @@ int run_program(const std::vector<std::string>& arguments) {
   add(add_sessions_commands(program));
   add(add_model_commands(program));
   add(add_tokenizer_commands(program));
+  commands.push_back(add_eval_command(program));
   commands.push_back(add_bench_command(program));
   program.footer(kFooter);  // last: commands made before it do not inherit it
 
