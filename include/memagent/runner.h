@@ -62,7 +62,8 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  // A document to read, at its first section. Borrowed until the Runner is gone. Numbered from 0.
+  // A document to read, at its first section. Borrowed until the Runner is gone, or all Episodes
+  // over it are finished or have failed. Numbered from 0.
   std::size_t add_document(SectionReader& document);
   // An Episode over one of the documents, fresh or restored. Borrowed until it is finished or has
   // failed. Numbered from 0. Throws Error(kUsage) if its passes need a document that can be read

@@ -152,7 +152,7 @@ class Tables {
         block(plan_.tasks.size() > 1 ? "average" : plan_.tasks[0], columns_, lines, width_);
     lines.clear();
     for (std::size_t i = 1; i < plan_.methods.size(); ++i) {
-      Line line{fmt::format("over {}", to_string(plan_.methods[i])), {}};
+      Line line{to_string(plan_.methods[i]), {}};
       for (const std::int64_t length : plan_.lengths) {
         const auto found =
             std::find_if(differences_.begin(), differences_.end(), [&](const Difference& one) {
@@ -163,7 +163,7 @@ class Tables {
       }
       lines.push_back(std::move(line));
     }
-    return text + block(fmt::format("{}, on the same rows", to_string(plan_.methods[0])), columns_,
+    return text + block(fmt::format("{} less", to_string(plan_.methods[0])), columns_,
                         lines, width_);
   }
 

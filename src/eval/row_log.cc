@@ -65,8 +65,8 @@ RowLog::RowLog(std::string folder, const std::string& settings_json) : folder_(s
   drop_torn_line();
 }
 
-RowLog::~RowLog() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+RowLog::File::~File() {
+  if (descriptor >= 0) ::close(descriptor);
 }
 
 void RowLog::fail_with(int reason) const {
@@ -75,11 +75,10 @@ void RowLog::fail_with(int reason) const {
 }
 
 void RowLog::open_rows() {
-  descriptor_ = ::open(rows_path().c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail_with(errno);
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  rows_.descriptor = ::open(rows_path().c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (rows_.descriptor < 0) fail_with(errno);
+  if (::flock(rows_.descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int reason = errno;
-    ::close(std::exchange(descriptor_, -1));
     if (reason != EWOULDBLOCK) fail_with(reason);
     fail(ErrorKind::kUsage,
          "--out: {}: another run is writing there: wait for it to end, or stop it", folder_);
@@ -111,14 +110,14 @@ void RowLog::check_settings(const std::string& settings_json) const {
 
 // Cuts the file after its last line end.
 void RowLog::drop_torn_line() {
-  off_t end = ::lseek(descriptor_, 0, SEEK_END);
+  off_t end = ::lseek(rows_.descriptor, 0, SEEK_END);
   if (end < 0) fail_with(errno);
   const off_t size = end;
   std::string block(std::size_t{1} << 16, '\0');
   while (end > 0) {
     const off_t begin = std::max<off_t>(0, end - static_cast<off_t>(block.size()));
     const ssize_t got =
-        ::pread(descriptor_, block.data(), static_cast<std::size_t>(end - begin), begin);
+        ::pread(rows_.descriptor, block.data(), static_cast<std::size_t>(end - begin), begin);
     if (got != static_cast<ssize_t>(end - begin)) fail_with(got < 0 ? errno : EIO);
     const std::size_t line_end =
         std::string_view(block.data(), static_cast<std::size_t>(got)).rfind('\n');
@@ -128,7 +127,7 @@ void RowLog::drop_torn_line() {
     }
     end = begin;
   }
-  if (end != size && ::ftruncate(descriptor_, end) != 0) fail_with(errno);
+  if (end != size && ::ftruncate(rows_.descriptor, end) != 0) fail_with(errno);
 }
 
 void RowLog::read(const std::function<void(RowResult)>& visit) const {
@@ -144,12 +143,12 @@ void RowLog::append(const RowResult& result) {
   const std::string line = to_json(result) + "\n";
   std::string_view rest = line;
   while (!rest.empty()) {
-    const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
+    const ssize_t written = ::write(rows_.descriptor, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail_with(errno);
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (::fdatasync(descriptor_) != 0) fail_with(errno);
+  if (::fdatasync(rows_.descriptor) != 0) fail_with(errno);
 }
 
 }  // namespace memagent

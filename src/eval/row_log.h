@@ -20,7 +20,6 @@ class RowLog {
   // naming what differs from the run that began it, or if another run has it open; Error(kStorage)
   // for a folder that cannot be written.
   RowLog(std::string folder, const std::string& settings_json);
-  ~RowLog();
   RowLog(const RowLog&) = delete;
   RowLog& operator=(const RowLog&) = delete;
 
@@ -39,8 +38,13 @@ class RowLog {
   void drop_torn_line();
   [[noreturn]] void fail_with(int reason) const;
 
+  struct File {
+    ~File();
+    int descriptor = -1;
+  };
+
   std::string folder_;
-  int descriptor_ = -1;
+  File rows_;  // locked as long as it is open
 };
 
 }  // namespace memagent

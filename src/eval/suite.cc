@@ -34,16 +34,15 @@ class SharedClock {
  public:
   explicit SharedClock(const std::function<double()>& now) : now_(now), last_(now()) {}
 
-  void enter() {
+  // Both give A(now).
+  double enter() {
     advance();
     ++rows_;
+    return shares_;
   }
-  void leave() {
+  double leave() {
     advance();
     --rows_;
-  }
-  double shares() {
-    advance();
     return shares_;
   }
 
@@ -196,8 +195,7 @@ class SuiteRun final : public RunObserver {
     Hash64 id;
     id.update(row.result.row.id);
     config.sampling.seed = derive(config.sampling.seed, id.value());
-    clock_.enter();
-    row.shares_before = clock_.shares();
+    row.shares_before = clock_.enter();
     try {
       if (!begin(row, config)) return give_up(std::move(row), Outcome::kTooLong);
     } catch (const Error& error) {
@@ -237,8 +235,7 @@ class SuiteRun final : public RunObserver {
   // A row that never began.
   void give_up(OpenRow row, Outcome outcome) {
     row.result.outcome = outcome;
-    row.result.seconds = clock_.shares() - row.shares_before;
-    clock_.leave();
+    row.result.seconds = clock_.leave() - row.shares_before;
     finish(std::move(row.result));
   }
 
@@ -287,8 +284,7 @@ class SuiteRun final : public RunObserver {
   OpenRow close(OpenRows::iterator found) {
     OpenRow row = std::move(found->second);
     open_.erase(found);
-    row.result.seconds = clock_.shares() - row.shares_before;
-    clock_.leave();
+    row.result.seconds = clock_.leave() - row.shares_before;
     progress_.work_done += work_of(config_, row.result.key) - static_cast<double>(row.tokens_read);
     return row;
   }
