@@ -103,12 +103,15 @@ std::string retrieve(std::unique_ptr<DocumentSource> document,
   while (room && rest.step()) room = selection.take(rest.integer(0), rest.integer(1));
 
   std::string text;
+  std::int64_t last = 0;
   Statement read(database, "SELECT text FROM chunk WHERE rowid = ?1");
   for (const std::int64_t chunk : selection.taken()) {
     read.bind(1, chunk);
     read.step();
-    if (!text.empty()) text += kBetween;
+    // A sentence may run on from one chunk into the next.
+    if (!text.empty() && chunk != last + 1) text += kBetween;
     text += read.text(0);
+    last = chunk;
     read.reset();
   }
   return text;

@@ -21,7 +21,7 @@ struct RetrievalOptions {
 };
 
 // Chunks are taken best first as long as they fit; where matches run out before the room does, the
-// document's own order goes on. What is returned joins them with blank lines.
+// document's own order goes on. Blank lines stand where something is left out between two.
 std::string retrieve(std::unique_ptr<DocumentSource> document,
                      const std::shared_ptr<const Tokenizer>& tokenizer, std::string_view question,
                      const RetrievalOptions& options);

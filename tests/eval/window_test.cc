@@ -102,6 +102,15 @@ TEST(Retrieval, FillsTheRoomAndNoMore) {
   EXPECT_EQ(others, 8U);
 }
 
+// A blank line used to stand between all chunks, within sentences too.
+TEST(Retrieval, NeighboursStayOneText) {
+  const std::string sentence =
+      "The lamps of the long harbour wall were lit by hand each evening by 4711 keepers in turn.";
+  EXPECT_EQ(retrieve(text_source(sentence), byte_tokenizer(), "harbour keepers lamps",
+                     {.chunk_tokens = 40, .tokens = 1000}),
+            sentence);
+}
+
 TEST(Retrieval, QuestionsAreNotSyntax) {
   for (const char* question :
        {"", "?", "\"zebra\" OR (NEAR", "a AND NOT", "zebra*", "\xC3\xA9t\xC3\xA9"}) {
