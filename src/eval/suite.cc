@@ -104,6 +104,9 @@ class SuiteRun final : public RunObserver {
   void run() {
     open_rows();
     runner_.run(*this);
+    if (stopped() && !to_do_.empty()) {
+      fail(ErrorKind::kInterrupted, "stopped before the end; rows that have ended are kept");
+    }
     MEMAGENT_CHECK(to_do_.empty() && open_.empty() && held_.empty(), "{} rows were not run",
                    to_do_.size() + open_.size() + held_.size());
   }
@@ -120,6 +123,7 @@ class SuiteRun final : public RunObserver {
     progress_.tokens += read;
     progress_.work_done += static_cast<double>(read);
     if (conversation.kind == ConversationKind::kUpdate) take_update(row, conversation);
+    open_rows();
   }
 
   void on_finished(std::size_t number, const Episode& episode) override {
@@ -155,18 +159,35 @@ class SuiteRun final : public RunObserver {
     return AfterFailure::kEndEpisode;
   }
 
-  void on_tick() override { observer_.on_progress(progress_); }
+  void on_tick() override {
+    open_rows();
+    observer_.on_progress(progress_);
+  }
 
  private:
   using OpenRows = std::unordered_map<std::size_t, OpenRow>;
 
+  // At least one row while there is room, and more for a moment only: a baseline reads its whole
+  // document before it asks anything, and meanwhile the model would wait.
   void open_rows() {
+    constexpr double kMoment = 0.05;
     retired_.clear();
-    while (held_.empty() && !to_do_.empty() && open_.size() < most_open_) {
+    if (to_do_.empty()) return;
+    const double begin = config_.clock();
+    bool opened = false;
+    while (held_.empty() && !to_do_.empty() && open_.size() < most_open_ && !stopped()) {
+      if (opened && config_.clock() - begin > kMoment) return;
       const RowKey key = std::move(to_do_.front());
       to_do_.pop_front();
+      const std::size_t before = open_.size();
       open(key);
+      opened = opened || open_.size() > before;
     }
+  }
+
+  bool stopped() const {
+    const std::atomic<bool>* stop = config_.runner.stop;
+    return stop != nullptr && stop->load(std::memory_order_relaxed);
   }
 
   // The methods of one row come one after another, and share its sample.

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <optional>
 
 #include "eval/baseline.h"
@@ -344,9 +346,76 @@ TEST(Suite, SharesOfTimeAddUp) {
     EXPECT_GT(row.seconds, 0);
     sum += row.seconds;
   }
-  // The clock is looked at when the run begins (101), when its first row does (102), and when rows
-  // begin and end after that; rows are under way all the time.
-  EXPECT_NEAR(sum, now - 102, 1e-6);
+  // The clock is looked at when the run begins (101), before rows are opened (102), when the first
+  // row begins (103), and when rows begin and end after that; rows are under way all the time.
+  EXPECT_NEAR(sum, now - 103, 1e-6);
+}
+
+// Calls back before each sample is made.
+class WatchedTask : public Task {
+ public:
+  explicit WatchedTask(std::function<void()> on_sample) : on_sample_(std::move(on_sample)) {}
+  const std::string& name() const override { return task_->name(); }
+  const std::string& description() const override { return task_->description(); }
+  std::int64_t size() const override { return task_->size(); }
+  std::int64_t fewest_tokens(const Tokenizer& t) const override { return task_->fewest_tokens(t); }
+  std::int64_t answer_tokens() const override { return task_->answer_tokens(); }
+  std::unique_ptr<Sample> sample(const SampleSpec& spec,
+                                 const std::shared_ptr<const Tokenizer>& tokenizer) const override {
+    on_sample_();
+    return task_->sample(spec, tokenizer);
+  }
+
+ private:
+  std::shared_ptr<const Task> task_ = test::fact_task();
+  std::function<void()> on_sample_;
+};
+
+// Opening all the rows there is room for, each a long document, kept the model waiting for minutes.
+TEST(Suite, TheModelIsAskedBeforeEveryDocumentIsRead) {
+  ScriptedModel model = model_with(perfect);
+  SuiteConfig config = config_for(model);
+  config.methods = {Method::kTruncate};
+  config.lengths = {1000};
+  int samples = 0;
+  double now = 0;
+  config.clock = [&] { return now; };
+  config.tasks = {std::make_shared<WatchedTask>([&] {
+    ++samples;
+    now += 1;
+  })};
+  int samples_before_first_wait = 0;
+  model.on_wait = [&] {
+    if (samples_before_first_wait == 0) samples_before_first_wait = samples;
+  };
+  Keeper keeper;
+  run_suite(model, config, {}, keeper);
+  EXPECT_EQ(samples_before_first_wait, 1);
+  EXPECT_EQ(keeper.rows.size(), 6U);
+}
+
+TEST(Suite, AStopIsHeardWhileRowsAreOpened) {
+  for (const int stop_at : {1, 2, 4}) {
+    ScriptedModel model = model_with(perfect);
+    SuiteConfig config = config_for(model);
+    std::atomic<bool> stop{false};
+    int samples = 0;
+    config.runner.stop = &stop;
+    config.tasks = {std::make_shared<WatchedTask>([&] {
+      if (++samples == stop_at) stop = true;
+    })};
+    config.methods = {Method::kTruncate};
+    Keeper keeper;
+    std::optional<Error> error;
+    try {
+      run_suite(model, config, {}, keeper);
+    } catch (const Error& caught) {
+      error = caught;
+    }
+    ASSERT_TRUE(error.has_value());
+    EXPECT_EQ(error->kind(), ErrorKind::kInterrupted);
+    EXPECT_EQ(samples, stop_at);
+  }
 }
 
 TEST(Suite, RefusesWhatCannotBe) {
