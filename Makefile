@@ -18,13 +18,15 @@ setup:
 	@tools/setup.sh
 
 configure: setup
+	@tools/npm_install.sh web
 	@[ -f build/release/build.ninja ] || cmake --preset release $(LAUNCHER)
 
 build: configure
 	@ninja -C build/release -j $(JOBS) memagent
 
 test: configure
-	@tools/npm_install.sh
+	@tools/setup.sh test
+	@tools/npm_install.sh tests/npm
 	@ninja -C build/release -j $(JOBS)
 	@cd build/release && ctest -j 2 --output-on-failure
 
@@ -40,4 +42,4 @@ bench: build
 	@tools/bench.sh
 
 clean:
-	rm -rf build tests/npm/node_modules
+	rm -rf build web/node_modules tests/npm/node_modules

@@ -2,6 +2,7 @@
 # Installs from Debian what the build, the tests and the linters need and is not there yet.
 #
 #   tools/setup.sh          compiler, libraries, test tools
+#   tools/setup.sh test     the above, and Chromium, without which tests of web pages are skipped
 #   tools/setup.sh lint     the above, clang-format and clang-tidy
 #   tools/setup.sh fuzz     the above, clang with libFuzzer
 #
@@ -22,11 +23,13 @@ packages='
   libtorch-dev libopenblas-openmp-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 '
+optional=
 case "${1:-}" in
   '') ;;
+  test) optional=chromium ;;
   lint) packages="$packages clang-format clang-tidy" ;;
   fuzz) packages="$packages clang" ;;
-  *) echo "setup: unknown part '$1': choose lint, fuzz or nothing" >&2; exit 2 ;;
+  *) echo "setup: unknown part '$1': choose test, lint, fuzz or nothing" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
@@ -52,17 +55,32 @@ done
 command -v node >/dev/null || missing="$missing nodejs"
 command -v npm >/dev/null || missing="$missing npm"
 
-[ -n "$missing" ] || exit 0
+wanted=
+for name in $optional; do installed "$name" || wanted="$wanted $name"; done
+
+[ -n "$missing$wanted" ] || exit 0
 
 as_root=
 if [ "$(id -u)" != 0 ]; then
-  if ! command -v sudo >/dev/null; then
+  if command -v sudo >/dev/null; then
+    as_root=sudo
+  elif [ -n "$missing" ]; then
     echo "setup: these Debian packages are missing and neither root nor sudo is at hand:$missing" >&2
     exit 1
   fi
-  as_root=sudo
 fi
-echo "setup: installing from Debian:$missing"
-$as_root apt-get update -q
-# shellcheck disable=SC2086  # a list of words
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+# shellcheck disable=SC2086  # lists of words
+apt_install() {
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+}
+echo "setup: installing from Debian:$missing$wanted"
+if [ -n "$missing" ]; then
+  $as_root apt-get update -q
+  # shellcheck disable=SC2086
+  apt_install $missing
+else
+  $as_root apt-get update -q || true
+fi
+for name in $wanted; do
+  apt_install "$name" || echo "setup: no $name; what needs it is skipped" >&2
+done
