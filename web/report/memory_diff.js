@@ -1,0 +1,55 @@
+// What changed from one memory to the next, word by word, and where values of the evidence stand in
+// it. Pure functions of text; they know nothing of the page.
+import {diffWordsWithSpace} from "diff";
+
+// How many insertions and deletions to look for before calling it a new text altogether.
+const MAX_EDITS = 2000;
+
+// [{text, kind: "same" | "added" | "removed"}]: without the removed parts the new text, without
+// the added ones the old.
+export function memoryDiff(before, after) {
+    if (before === after) return after === "" ? [] : [{text: after, kind: "same"}];
+    const changes = diffWordsWithSpace(before, after, {maxEditLength: MAX_EDITS}) ?? [
+        {value: before, removed: true}, {value: after, added: true}];
+    return changes.filter((change) => change.value !== "").map((change) => ({text: change.value,
+        kind: change.added ? "added" : change.removed ? "removed" : "same"}));
+}
+
+// A value as whole words, in any case.
+export function valuePattern(value) {
+    const escaped = value.trim().replace(/[\\^$.*+?()[\]{}|]/g, "\\$&").replace(/\s+/g, "\\s+");
+    return escaped ? new RegExp(`(?<![\\p{L}\\p{N}])${escaped}(?![\\p{L}\\p{N}])`, "giu") : null;
+}
+
+export function contains(text, value) {
+    const pattern = valuePattern(String(value));
+    return pattern !== null && pattern.test(text);
+}
+
+// Cuts parts where a value begins or ends; parts of the new text that belong to one get `mark`.
+// A value may stretch over several parts.
+export function markValues(parts, values) {
+    const text = parts.filter((part) => part.kind !== "removed").map((part) => part.text).join("");
+    const marked = new Uint8Array(text.length);
+    for (const value of values) {
+        const pattern = valuePattern(String(value));
+        if (pattern === null) continue;
+        for (const match of text.matchAll(pattern)) {
+            marked.fill(1, match.index, match.index + match[0].length);
+        }
+    }
+    let at = 0;
+    return parts.flatMap((part) => {
+        if (part.kind === "removed") return [{...part, mark: false}];
+        const cut = [];
+        for (let begin = 0; begin < part.text.length;) {
+            const mark = marked[at + begin] === 1;
+            let end = begin + 1;
+            while (end < part.text.length && (marked[at + end] === 1) === mark) ++end;
+            cut.push({text: part.text.slice(begin, end), kind: part.kind, mark});
+            begin = end;
+        }
+        at += part.text.length;
+        return cut;
+    });
+}
