@@ -24,6 +24,7 @@
 #include "cli/version.h"
 #include "eval/baseline.h"
 #include "eval/cells.h"
+#include "eval/report_html.h"
 #include "eval/report_json.h"
 #include "eval/row_log.h"
 #include "eval/suite.h"
@@ -113,7 +114,10 @@ class EvalRun : public SuiteObserver {
     settle_suite();
     const PromptSet prompts = read_prompts(options_.reading);
     if (!options_.json.empty() && options_.json != "-") json_file_.emplace(options_.json);
-    if (!options_.html.empty()) html_file_.emplace(options_.html);
+    if (!options_.html.empty()) {
+      report_html("{}");  // throws now, not after hours, where there are no web pages
+      html_file_.emplace(options_.html);
+    }
 
     Interrupt interrupt;
     model_ = open_model(options_.model, model_use(options_.reading));
@@ -249,6 +253,7 @@ class EvalRun : public SuiteObserver {
     if (!options_.json.empty() || html_file_) {
       const std::string text = report_as_json(cells, differences);
       if (json_file_) write(*json_file_, text);
+      if (html_file_) write(*html_file_, report_html(text));
       if (options_.json == "-") write_output(text);
     }
     if (options_.json == "-") return;

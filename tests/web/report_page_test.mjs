@@ -213,7 +213,8 @@ test("text stands out from what is behind it", async () => {
     const pairs = [["ink", "paper"], ["soft", "paper"], ["soft", "sunk"], ["link", "paper"],
         ["added-ink", "added"], ["removed-ink", "removed"], ["value-ink", "value"],
         ...Array.from({length: 10}, (_, i) => [`t${i}`, `s${i}`]),
-        ...Array.from({length: 8}, (_, i) => [`outcome-ink-${i}`, `outcome-${i}`])];
+        ...Array.from({length: 8}, (_, i) => [`outcome-ink-${i}`, `outcome-${i}`]),
+        ["outcome-ink-other", "outcome-other"]];
     for (const colorScheme of ["light", "dark"]) {
         await opened(sample, {colorScheme}, async (page) => {
             const luminances = await page.evaluate((names) => {

@@ -59,8 +59,9 @@ function cellOf(method, task, length, at) {
         seconds: (n * prompts) / speed, prompt_tokens: n * prompts,
         cached_prompt_tokens: method === "memory" ? n * Math.round(tokens * 0.04) : 0,
         generated_tokens: n * (method === "memory" ? Math.round(tokens / 60) : 24),
-        outcomes: {right: n - wrong, never_noted: wrong - lost - unused - failed, lost,
-            not_used: unused, ...(failed ? {failed} : {})},
+        outcomes: {right: n - wrong, lost, not_used: unused,
+            [method === "truncate-middle" ? "not_shown" : "never_noted"]:
+                wrong - lost - unused - failed, ...(failed ? {failed} : {})},
         by_depth: Array.from({length: 10}, (_, i) => {
             const part = right.slice(i * 4, i * 4 + 4);
             const middle = 1 - Math.abs(i - 4.5) / 4.5;
@@ -121,7 +122,9 @@ function rowOf(index, method, task, length, hostile) {
 
 const cells = METHODS.flatMap((method) => TASKS.flatMap((task) => LENGTHS.flatMap((length, at) => {
     // Not run: the whole document where no window holds it; one task at one length.
-    if (method === "full" && length > 524288) return [];
+    if (method === "full" && length > 524288) {
+        return [{method, task: task.name, length, n: 40, outcomes: {too_long: 40}}];
+    }
     if (task.name === "common_words" && length === 3670016) {
         return [{method, task: task.name, length, n: 0}];
     }

@@ -97,12 +97,13 @@ export class Report {
         };
     }
 
-    // {outcome: count} over cells.
+    // {outcome: count} over cells, those without a score too: why there is none is an outcome.
     outcomes(method, task, length) {
         const counts = {};
-        for (const cell of this.cellsOf(method, task, length)) {
-            for (const [name, count] of Object.entries(cell.outcomes ?? {})) {
-                if (number(count) > 0) counts[name] = (counts[name] ?? 0) + count;
+        for (const name of task ? [task] : this.tasks) {
+            const cell = this.byKey.get(JSON.stringify([method, name, length])) ?? {};
+            for (const [outcome, count] of Object.entries(cell.outcomes ?? {})) {
+                if (number(count) > 0) counts[outcome] = (counts[outcome] ?? 0) + count;
             }
         }
         return counts;

@@ -42,7 +42,8 @@ function tile(report, method, i) {
 export function head(report) {
     const {model, machine, date, commit, memagent} = report.head;
     document.title = `${model ? `${model}: ` : ""}memagent evaluation`;
-    const asked = report.cells.reduce((sum, cell) => sum + (cell.n > 0 ? cell.n : 0), 0);
+    const asked = report.cells.reduce((sum, cell) => sum + (typeof cell.score === "number" &&
+        cell.n > 0 ? cell.n : 0), 0);
     const facts = [
         machine ? ["Machine", machine] : null,
         date ? ["Date", dated(date)] : null,

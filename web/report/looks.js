@@ -12,24 +12,23 @@ export const methodLook = (i) => ({
     width: i === 0 ? 2.5 : 1.6,
 });
 
-// In the order in which bars stack them, with what a reader should understand by each.
+// In the order in which bars stack them: colour and what a reader should understand by each.
 const OUTCOMES = {
-    right: "the answer is right",
-    partial: "some of the accepted answers are given",
-    not_used: "the memory held the facts at the end, the answer is wrong all the same",
-    lost: "the facts were in the memory once and were gone at the end",
-    never_noted: "the facts were read and never entered the memory",
-    wrong: "the answer is wrong; where it went wrong is not known",
-    excessive: "the response lists far more than an answer",
-    failed: "the model or the endpoint failed",
+    right: [0, "the answer is right"],
+    not_used: [2, "the memory held the facts at the end, the answer is wrong all the same"],
+    lost: [3, "the facts were in the memory once and were gone at the end"],
+    never_noted: [4, "the facts were read and never entered the memory"],
+    not_shown: [5, "the model was not shown the facts: they were cut out"],
+    excessive: [6, "the response lists far more than an answer"],
+    no_evidence: [1, "the answer is wrong; where it went wrong is not known"],
+    failed: [7, "the model or the endpoint failed"],
+    too_long: ["other", "the window does not hold the document"],
 };
 const KNOWN = Object.keys(OUTCOMES);
 
-export const outcomeMeaning = (name) => OUTCOMES[name] ?? "";
-export const outcomeColour = (name) =>
-    (KNOWN.includes(name) ? `var(--outcome-${KNOWN.indexOf(name)})` : "var(--outcome-other)");
-export const outcomeInk = (name) =>
-    (KNOWN.includes(name) ? `var(--outcome-ink-${KNOWN.indexOf(name)})` : "var(--ink)");
+export const outcomeMeaning = (name) => OUTCOMES[name]?.[1] ?? "";
+export const outcomeColour = (name) => `var(--outcome-${OUTCOMES[name]?.[0] ?? "other"})`;
+export const outcomeInk = (name) => `var(--outcome-ink-${OUTCOMES[name]?.[0] ?? "other"})`;
 export function inOutcomeOrder(names) {
     const rank = (name) => (KNOWN.includes(name) ? KNOWN.indexOf(name) : KNOWN.length);
     return [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
