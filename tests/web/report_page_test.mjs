@@ -89,6 +89,10 @@ test("curves, tables, heat maps, cost, outcomes and readings are there", async (
         assert.equal(await page.locator("#depth figure:visible svg").count(), 3);
         assert.equal(await page.locator("#hops figure:visible svg").count(), 3);
         assert.equal(await page.locator("#cost .chart svg").count(), 2);
+        // From 4 to 4,000 seconds: every tick has its label.
+        assert.deepEqual(await page.locator("#cost .chart").nth(1)
+            .locator('[aria-label="y-axis tick label"] text').allTextContents(),
+        ["10 s", "1 min", "10 min", "1 h"]);
         assert.ok(await page.locator("#outcomes [aria-label=bar] rect").count() > 20);
         assert.equal(await page.locator("#rows tbody tr").count(), 12);
     });

@@ -80,8 +80,10 @@ export function curves(points, {width, height, methods, lengths, label, y}) {
         style: {background: "none", fontSize: "12px", color: "var(--soft)"},
         ariaLabel: label,
         x: lengthAxis(lengths, width - margin.marginLeft - margin.marginRight),
-        y: {label: null, tickSize: 0, ...y},
+        y: {label: null, axis: null, ...y},
         marks: [
+            // Ticks as data: a logarithmic scale would leave out the labels of some.
+            Plot.axisY(y.ticks, {text: (tick) => y.tickFormat(tick), tickSize: 0}),
             Plot.gridY({stroke: "var(--line)", strokeOpacity: 1, ticks: y.ticks}),
             Plot.ruleX(lengths, {stroke: "var(--line)", strokeOpacity: 0.5}),
             // The method the report is about is drawn last, on top.

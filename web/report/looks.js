@@ -15,7 +15,8 @@ export const methodLook = (i) => ({
 // In the order in which bars stack them: colour and what a reader should understand by each.
 const OUTCOMES = {
     right: [0, "the answer is right"],
-    not_used: [2, "the memory held the facts at the end, the answer is wrong all the same"],
+    not_used: [2, "the facts were in the last memory, or in what the baseline was shown, and the answer is " +
+        "wrong all the same"],
     lost: [3, "the facts were in the memory once and were gone at the end"],
     never_noted: [4, "the facts were read and never entered the memory"],
     not_shown: [5, "the model was not shown the facts: they were cut out"],
