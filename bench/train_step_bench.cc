@@ -1,0 +1,135 @@
+// One training step on the CPU: forward and backward over packed conversations, tokens per second
+// and the share of the machine's float32 peak.
+//
+//   build/release/bench/train_step_bench [--shape nano] [--tokens 8192] [--segment 512]
+//       [--children 0] [--learn 0.1] [--threads 2] [--steps 5]
+//
+// `--children N`: each segment is a root with N children of an eighth of its length, all learnt,
+// and throughput counts the tokens that conversations of their own would have had. The peak is what
+// OpenBLAS reaches on a square product of 2,048. The last line is one JSON object.
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "model/local/model_tools.h"
+#include "train/policy_network.h"
+
+namespace {
+
+using namespace memagent;  // NOLINT: a program, not a header
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double peak_flops() {
+  const torch::Tensor a = torch::randn({2048, 2048});
+  double best = 0;
+  for (int i = 0; i < 4; ++i) {
+    const double begin = now();
+    torch::mm(a, a);
+    best = std::max(best, 2.0 * 2048 * 2048 * 2048 / (now() - begin));
+  }
+  return best;
+}
+
+std::vector<std::int32_t> random_tokens(std::int64_t count, std::int32_t vocab,
+                                        RandomStream& random) {
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(count));
+  for (std::int32_t& token : tokens) {
+    token = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(vocab)));
+  }
+  return tokens;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string shape = "nano";
+  std::int64_t tokens = 8192;
+  std::int64_t segment = 512;
+  std::int64_t children = 0;
+  double learn = 0.1;
+  int threads = 2;
+  int steps = 5;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string flag = argv[i];
+    const std::string value = argv[i + 1];
+    if (flag == "--shape") shape = value;
+    if (flag == "--tokens") tokens = std::stoll(value);
+    if (flag == "--segment") segment = std::stoll(value);
+    if (flag == "--children") children = std::stoll(value);
+    if (flag == "--learn") learn = std::stod(value);
+    if (flag == "--threads") threads = std::stoi(value);
+    if (flag == "--steps") steps = std::stoi(value);
+  }
+  torch::set_num_threads(threads);
+  const ModelConfig config = named_shape(shape).config;
+  PolicyNetwork network(config, {});
+  network.initialise(1);
+  RandomStream random(7);
+  PackedBatch batch;
+  std::int64_t apart = 0;  // tokens of the same conversations without sharing
+  double attended = 0;     // pairs of tokens
+  const std::int64_t child = std::max<std::int64_t>(1, segment / 8);
+  while (batch.num_tokens() < tokens) {
+    const std::int64_t root = batch.add(random_tokens(segment, config.vocab_size, random));
+    attended += 0.5 * static_cast<double>(segment * segment);
+    if (children == 0) {
+      batch.learn(root,
+                  segment - std::max<std::int64_t>(
+                                1, static_cast<std::int64_t>(learn * static_cast<double>(segment))),
+                  segment);
+      apart += segment;
+    }
+    for (std::int64_t i = 0; i < children; ++i) {
+      batch.learn(batch.add(random_tokens(child, config.vocab_size, random), root), 0, child);
+      attended += static_cast<double>(child * segment) + 0.5 * static_cast<double>(child * child);
+      apart += segment + child;
+    }
+  }
+  const auto d = static_cast<double>(config.model_dim);
+  const double q = config.num_heads * config.head_dim;
+  const double kv = 2.0 * config.num_kv_heads * config.head_dim;
+  const double per_token = config.num_layers * (2 * d * (2 * q + kv) + 6 * d * config.ffn_dim);
+  const double flops = 3 * (per_token * static_cast<double>(batch.num_tokens()) +
+                            config.num_layers * 4 * q * attended +
+                            2 * d * config.vocab_size * static_cast<double>(batch.rows.size()));
+  const auto step = [&] {
+    for (const Parameter& parameter : network.parameters()) {
+      torch::Tensor value = parameter.value;
+      value.mutable_grad().reset();
+    }
+    (-network.logprobs(batch).logprobs.mean()).backward();
+  };
+  const double peak = peak_flops();
+  step();
+  std::vector<double> seconds;
+  for (int i = 0; i < steps; ++i) {
+    const double begin = now();
+    step();
+    seconds.push_back(now() - begin);
+  }
+  std::sort(seconds.begin(), seconds.end());
+  const double median = seconds[seconds.size() / 2];
+  fmt::print(
+      "{} tokens, {} learnt: {:.3f} s, {:.0f} tokens/s ({:.0f} as if unshared), {:.1f} of {:.1f} "
+      "GFLOP/s\n",
+      batch.num_tokens(), batch.rows.size(), median,
+      static_cast<double>(batch.num_tokens()) / median, static_cast<double>(apart) / median,
+      flops / median / 1e9, peak / 1e9);
+  fmt::print(
+      "{{\"shape\":\"{}\",\"tokens\":{},\"segment\":{},\"children\":{},\"threads\":{},"
+      "\"seconds\":{:.4f},\"tokens_per_second\":{:.0f},\"unshared_tokens_per_second\":{:.0f},"
+      "\"gflops\":{:.1f},\"peak_gflops\":{:.1f},\"utilisation\":{:.3f}}}\n",
+      shape, batch.num_tokens(), segment, children, threads, median,
+      static_cast<double>(batch.num_tokens()) / median, static_cast<double>(apart) / median,
+      flops / median / 1e9, peak / 1e9, flops / median / peak);
+  return 0;
+}
