@@ -25,8 +25,9 @@ std::string score_text(const Estimate& score) {
 }
 
 std::string difference_text(const Estimate& difference) {
-  return fmt::format("{:+.1f} [{:+.0f},{:+.0f}]", percent(difference.mean), percent(difference.low),
-                     percent(difference.high));
+  const std::string interval =
+      fmt::format("[{:+.0f},{:+.0f}]", percent(difference.low), percent(difference.high));
+  return fmt::format("{:+.1f} {:<8}", percent(difference.mean), interval);
 }
 
 // One named line of a table: a text for each length.
@@ -163,8 +164,8 @@ class Tables {
       }
       lines.push_back(std::move(line));
     }
-    return text + block(fmt::format("{} less", to_string(plan_.methods[0])), columns_,
-                        lines, width_);
+    return text +
+           block(fmt::format("{} less", to_string(plan_.methods[0])), columns_, lines, width_);
   }
 
   const Plan& plan_;
