@@ -12,8 +12,6 @@ namespace memagent {
 
 struct EvalOptions {
   std::vector<std::string> tasks;  // names and groups
-  std::string data;                // a data set, instead of or besides tasks
-  std::vector<std::string> distractors;
   std::string haystack;
   std::vector<std::string> lengths;
   std::int64_t samples = 20;

@@ -164,7 +164,7 @@ class EvalRun : public SuiteObserver {
 
  private:
   void settle_suite() {
-    if (options_.tasks.empty() && options_.data.empty()) options_.tasks = {"ruler"};
+    if (options_.tasks.empty()) options_.tasks = {"ruler"};
     if (options_.lengths.empty()) options_.lengths = {"8K"};
     if (options_.methods.empty()) options_.methods = {to_string(Method::kMemory)};
     for (const auto& task : find_tasks(options_.tasks, {.haystack_file = options_.haystack})) {
@@ -189,13 +189,6 @@ class EvalRun : public SuiteObserver {
     settings["prompts"] = file_identity(options_.reading.prompts, "built in");
     settings["metric"] = options_.metric.empty() ? "containment" : options_.metric;
     settings["haystack"] = file_identity(options_.haystack, "generated");
-    if (!options_.data.empty()) {
-      settings["data"] = file_identity(options_.data, "");
-      json& distractors = settings["distractors"] = json::array();
-      for (const std::string& path : options_.distractors) {
-        distractors.push_back(file_identity(path, ""));
-      }
-    }
     if (!options_.model.local()) {
       settings["api"] = options_.model.api.empty() ? "chat" : options_.model.api;
       settings["request_fields"] = options_.model.request_fields;

@@ -1,0 +1,198 @@
+// `memagent eval` as its users run it: reports, resuming after full disks, interrupts and kills,
+// errors of one line.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/ask_support.h"
+
+namespace memagent {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+
+// Two tasks, 12 rows, a second or so.
+std::vector<std::string> tiny_eval(const std::vector<std::string>& more,
+                                   const std::string& samples = "3") {
+  std::vector<std::string> arguments = {"eval",
+                                        "--model",
+                                        tiny_model(),
+                                        "--tasks",
+                                        "niah_single_1,qa_1",
+                                        "--samples",
+                                        samples,
+                                        "--lengths",
+                                        "1500",
+                                        "--method",
+                                        "memory,truncate",
+                                        "--section-tokens",
+                                        "512",
+                                        "--memory-tokens",
+                                        "24",
+                                        "--output-tokens",
+                                        "8",
+                                        "--question-tokens",
+                                        "128",
+                                        "--threads",
+                                        "1"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+// What has to be the same however often a run was stopped: everything but time, and what a cache
+// happened to hold.
+json comparable(json report) {
+  for (const char* key : {"date", "seconds"}) report.erase(key);
+  for (const char* list : {"cells", "rows"}) {
+    for (json& one : report[list]) {
+      one.erase("seconds");
+      one.erase("cached_prompt_tokens");
+    }
+  }
+  return report;
+}
+
+class EvalTest : public testing::Test {
+ protected:
+  json report_of(const std::vector<std::string>& more, const std::string& samples = "3") {
+    const std::string path = folder_ / "report.json";
+    std::vector<std::string> flags = {"--json", path};
+    flags.insert(flags.end(), more.begin(), more.end());
+    const RunResult result = run_memagent(tiny_eval(flags, samples));
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return json::parse(read_file(path));
+  }
+  const json& unbroken() {
+    if (unbroken_.is_null()) unbroken_ = comparable(report_of({}));
+    return unbroken_;
+  }
+  static void expect_error(const std::vector<std::string>& arguments, int exit_code,
+                           const std::string& part) {
+    SCOPED_TRACE(testing::PrintToString(arguments));
+    const RunResult result = run_memagent(arguments);
+    EXPECT_EQ(result.exit_code, exit_code) << result.errors;
+    EXPECT_EQ(result.output, "");
+    EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
+    EXPECT_THAT(result.errors, AllOf(testing::StartsWith("memagent: "), HasSubstr(part)));
+  }
+
+  ScratchFolder folder_;
+  std::string out_ = folder_ / "run";
+
+ private:
+  json unbroken_;
+};
+
+TEST_F(EvalTest, Report) {
+  const json report = report_of({"--traces", "all"});
+  EXPECT_EQ(report["methods"], (std::vector<std::string>{"memory", "truncate"}));
+  EXPECT_EQ(report["lengths"], std::vector{1500});
+  EXPECT_EQ(report["settings"]["section_tokens"], 512);
+  EXPECT_EQ(report["settings"]["samples"], 3);
+  ASSERT_EQ(report["cells"].size(), 4U);
+  ASSERT_EQ(report["rows"].size(), 12U);
+  for (const json& cell : report["cells"]) {
+    EXPECT_EQ(cell["n"], 3);
+    EXPECT_LE(cell["ci_low"], cell["score"]);
+    EXPECT_GE(cell["ci_high"], cell["score"]);
+    EXPECT_LE(cell["tokens"], 1500);
+    EXPECT_GT(cell["seconds"], 0.0);
+  }
+  for (const json& row : report["rows"]) {
+    EXPECT_EQ(row.contains("trace"), row["method"] == "memory");
+    EXPECT_EQ(row["sections"], row["method"] == "memory" ? row["trace"].size() : 0U);
+  }
+}
+
+TEST_F(EvalTest, TableOnStandardOutput) {
+  const RunResult result = run_memagent(tiny_eval({"--quiet"}));
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(result.errors, "");
+  EXPECT_THAT(result.output, AllOf(HasSubstr("niah_single_1"), HasSubstr("average"),
+                                   HasSubstr("6 rows: "), HasSubstr("memory less")));
+}
+
+// A disk that is full after so many bytes, then has room again: a torn line is dropped, finished
+// rows stay, and the numbers are those of an unbroken run.
+TEST_F(EvalTest, FullDisks) {
+  for (const std::int64_t bytes : {700, 3000, 6000}) {
+    const std::string out = folder_ / ("run" + std::to_string(bytes));
+    const RunResult broken = run_memagent(tiny_eval({"--out", out}), {.file_bytes_limit = bytes});
+    ASSERT_EQ(broken.exit_code, 3) << bytes << broken.errors;
+    EXPECT_THAT(broken.errors, AllOf(HasSubstr("rows.jsonl: cannot be written"),
+                                     HasSubstr("to go on, run the same command again")));
+    const std::string left = read_file(out + "/rows.jsonl");
+    EXPECT_FALSE(left.ends_with('\n')) << bytes;
+    EXPECT_EQ(comparable(report_of({"--out", out})), unbroken()) << bytes;
+    const std::string whole = read_file(out + "/rows.jsonl");
+    const std::size_t finished = left.rfind('\n') + 1;
+    EXPECT_EQ(whole.substr(0, finished), left.substr(0, finished));
+    EXPECT_EQ(std::count(whole.begin(), whole.end(), '\n'), 12);
+  }
+}
+
+TEST_F(EvalTest, InterruptedAndKilled) {
+  const auto has_a_row = [&] {
+    std::error_code error;
+    return std::filesystem::file_size(out_ + "/rows.jsonl", error) > 0 && !error;
+  };
+  for (const int signal : {SIGINT, SIGKILL}) {
+    std::filesystem::remove_all(out_);
+    // Long enough not to end by itself before the signal; the same rows are among them.
+    RunningProgram program(tiny_eval({"--out", out_}, "2000"));
+    ASSERT_TRUE(program.wait_until(has_a_row));
+    program.send(signal);
+    const RunResult result = program.wait();
+    if (signal == SIGINT) {
+      EXPECT_EQ(result.exit_code, 130) << result.errors;
+      EXPECT_THAT(result.errors, AllOf(HasSubstr("interrupted: " + out_ + " keeps "),
+                                       HasSubstr("of 8,000 rows: to go on, run the same command")));
+    } else {
+      EXPECT_EQ(result.signal, SIGKILL);
+    }
+    // Asked for fewer: those that are there are taken.
+    EXPECT_EQ(comparable(report_of({"--out", out_})), unbroken());
+  }
+}
+
+TEST_F(EvalTest, FinishedRowsAreNotRunAgain) {
+  const json first = report_of({"--out", out_});
+  const std::string rows = read_file(out_ + "/rows.jsonl");
+  const json second = report_of({"--out", out_});
+  EXPECT_EQ(second["rows"], first["rows"]);
+  EXPECT_EQ(read_file(out_ + "/rows.jsonl"), rows);
+  // More samples find the ones there are.
+  const json more = report_of({"--out", out_}, "4");
+  EXPECT_TRUE(read_file(out_ + "/rows.jsonl").starts_with(rows));
+  EXPECT_EQ(more["rows"].size(), 16U);
+  expect_error(tiny_eval({"--out", out_, "--seed", "5"}), 2, "seed was 0, now 5");
+  expect_error(tiny_eval({"--out", out_, "--policy", "gated"}), 2,
+               "policy was \"overwrite\", now \"gated\"");
+}
+
+TEST_F(EvalTest, Errors) {
+  expect_error(tiny_eval({"--tasks", "niah_singel_1"}), 2, "did you mean niah_single_1");
+  expect_error(tiny_eval({"--method", "guess"}), 2, "--method: unknown 'guess'");
+  expect_error(tiny_eval({"--lengths", "long"}), 2, "--lengths: 'long' is not a length");
+  expect_error(tiny_eval({"--lengths", "0"}), 2, "--lengths: ");
+  expect_error(tiny_eval({"--lengths", "10"}), 2, "10 tokens are too few for niah_single_1");
+  expect_error(tiny_eval({}, "0"), 2, "--samples");
+  expect_error(tiny_eval({"--traces", "some"}), 2, "--traces: unknown 'some'");
+  expect_error(tiny_eval({"--metric", "luck"}), 2, "--metric: unknown 'luck'");
+  expect_error(tiny_eval({"--haystack", folder_ / "missing"}), 3, "missing");
+  expect_error(tiny_eval({"--json", folder_ / "no/such/folder/report.json"}), 3, "report.json");
+  expect_error({"eval", "--tasks", "qa_1"}, 2, "no model: name one with --model");
+  // Nobody listens on port 1.
+  expect_error({"eval", "--endpoint", "http://127.0.0.1:1/v1", "--tasks", "qa_1", "--attempts", "1",
+                "--out", out_},
+               4, "127.0.0.1:1");
+}
+
+}  // namespace
+}  // namespace memagent
