@@ -109,6 +109,14 @@ bool RunningProgram::wait_for_error_text(const std::string& text) {
   return true;
 }
 
+bool RunningProgram::wait_until(const std::function<bool()>& holds) {
+  while (!holds()) {
+    if (output_ < 0 && errors_ < 0) return false;
+    read_some(1);
+  }
+  return true;
+}
+
 RunResult RunningProgram::wait() {
   while (output_ >= 0 || errors_ >= 0) read_some(-1);
   int status = 0;

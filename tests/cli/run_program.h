@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ class RunningProgram {
   void send(int signal) const;
   // Reads standard error until it holds `text`; false if the program ended before.
   bool wait_for_error_text(const std::string& text);
+  // Reads output until `holds()` does; false if the program ended before.
+  bool wait_until(const std::function<bool()>& holds);
   RunResult wait();
 
  private:
