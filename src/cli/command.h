@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -22,6 +23,7 @@ Command add_bench_command(CLI::App& program);
 Command add_eval_command(CLI::App& program);
 std::vector<Command> add_model_commands(CLI::App& program);
 std::vector<Command> add_sessions_commands(CLI::App& program);
+Command add_synth_command(CLI::App& program);
 std::vector<Command> add_tokenizer_commands(CLI::App& program);
 
 // Parses the arguments (without the program's name), runs the command, and turns every error into
@@ -30,6 +32,6 @@ std::vector<Command> add_tokenizer_commands(CLI::App& program);
 int run_program(const std::vector<std::string>& arguments);
 
 // Writes all of `text` to standard output. Throws Error(kStorage) if it cannot be.
-void write_output(const std::string& text);
+void write_output(std::string_view text);
 
 }  // namespace memagent

@@ -138,7 +138,7 @@ int dispatch(CLI::App& program, const std::vector<std::string>& arguments,
 
 }  // namespace
 
-void write_output(const std::string& text) {
+void write_output(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     fail(ErrorKind::kStorage, "standard output: cannot be written: {}: check where it goes",
          std::strerror(errno));
@@ -169,6 +169,7 @@ int run_program(const std::vector<std::string>& arguments) {
   add(add_model_commands(program));
   add(add_tokenizer_commands(program));
   commands.push_back(add_eval_command(program));
+  commands.push_back(add_synth_command(program));
   commands.push_back(add_bench_command(program));
   program.footer(kFooter);  // last: commands made before it do not inherit it
 
