@@ -152,7 +152,7 @@ TEST_P(Lengths, AreMetToLessThanAUnitUnderEveryTokenizer) {
 
 INSTANTIATE_TEST_SUITE_P(PlanUnits, Lengths,
                          testing::Values(150, 151, 152, 153, 999, 1000, 4096, 65536, 65537, 200003,
-                                         1000000));
+                                         1000000, 2500000));
 
 TEST(OpenUnits, ReadsTheSameInAnyPortionsAndAgain) {
   const auto document = plan_units(std::make_shared<RaggedUnits>(), {{0.3, "[B]"}}, "head ", "",
