@@ -136,14 +136,14 @@ std::string listed(const std::vector<std::string>& items) {
 std::string make_question(const NiahConfig& config, const std::vector<std::string>& keys) {
   const char* word = value_word(config.value);
   if (config.queries > 1) {
-    return fmt::format("Which {} does the text enter for each of {}? Give all {}.", word,
-                       listed(keys), in_words(config.queries));
+    return fmt::format("Which {}s are entered for {}? Give all {}.", word, listed(keys),
+                       in_words(config.queries));
   }
   if (config.values > 1) {
-    return fmt::format("The text enters {} {}s for {}. Which are they? Give all {}.",
-                       in_words(config.values), word, keys[0], in_words(config.values));
+    return fmt::format("Which {0} {1}s are entered for {2}? Give all {0}.", in_words(config.values),
+                       word, keys[0]);
   }
-  return fmt::format("Which {} does the text enter for {}?", word, keys[0]);
+  return fmt::format("Which {} is entered for {}?", word, keys[0]);
 }
 
 class NiahTask final : public Task {
