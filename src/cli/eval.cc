@@ -23,7 +23,7 @@ Command add_eval_command(CLI::App& program) {
 
   const char* suite = "Suite";
   app->add_option("--tasks", options->tasks,
-                  "Tasks and groups of them, separated by commas (ruler)")
+                  "Tasks and groups of them, separated by commas (ruler, or none with --data)")
       ->type_name("NAME,...")
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -44,6 +44,15 @@ Command add_eval_command(CLI::App& program) {
       ->type_name("NAME,...")
       ->delimiter(',')
       ->allow_extra_args(false)
+      ->group(suite);
+  app->add_option("--data", options->data,
+                  "A data set's file, or a task file (docs/tasks.md), padded to the lengths with "
+                  "other paragraphs of the set")
+      ->type_name("FILE")
+      ->group(suite);
+  app->add_option("--distractors", options->distractors,
+                  "Files of further paragraphs to pad it with")
+      ->type_name("FILE")
       ->group(suite);
   app->add_option("--haystack", options->haystack,
                   "A text file for tasks that hide needles in prose (default: generated prose)")

@@ -12,6 +12,8 @@ namespace memagent {
 
 struct EvalOptions {
   std::vector<std::string> tasks;  // names and groups
+  std::string data;                // a data set's file, besides tasks
+  std::vector<std::string> distractors;
   std::string haystack;
   std::vector<std::string> lengths;
   std::int64_t samples = 20;

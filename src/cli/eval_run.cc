@@ -29,6 +29,7 @@
 #include "eval/row_log.h"
 #include "eval/suite.h"
 #include "format/atomic_file.h"
+#include "task/data_set.h"
 #include "task/registry.h"
 
 namespace memagent {
@@ -164,20 +165,42 @@ class EvalRun : public SuiteObserver {
 
  private:
   void settle_suite() {
-    if (options_.tasks.empty()) options_.tasks = {"ruler"};
+    if (!options_.distractors.empty() && options_.data.empty()) {
+      fail(ErrorKind::kUsage, "--distractors: they pad a data set: name it with --data");
+    }
+    if (options_.tasks.empty() && options_.data.empty()) options_.tasks = {"ruler"};
     if (options_.lengths.empty()) options_.lengths = {"8K"};
     if (options_.methods.empty()) options_.methods = {to_string(Method::kMemory)};
     for (const auto& task : find_tasks(options_.tasks, {.haystack_file = options_.haystack})) {
-      config_.tasks.push_back(task);
-      head_.tasks.emplace_back(task->name(), task->description());
-      plan_.tasks.push_back(task->name());
+      add_task(task);
     }
+    if (!options_.data.empty()) read_data();
     config_.lengths = plan_.lengths = parse_lengths(options_.lengths);
     for (const std::string& name : options_.methods) add_once(plan_.methods, parse_method(name));
     config_.methods = plan_.methods;
     config_.samples = options_.samples;
     config_.verifier.metric = parse_metric(options_.metric);
     config_.traces = options_.traces.empty() ? Traces::kFailed : parse_traces(options_.traces);
+  }
+
+  void add_task(const std::shared_ptr<const Task>& task) {
+    if (std::find(plan_.tasks.begin(), plan_.tasks.end(), task->name()) != plan_.tasks.end()) {
+      fail(ErrorKind::kUsage, "--data: {}: its rows are of {}, as are those of --tasks: choose one",
+           options_.data, task->name());
+    }
+    config_.tasks.push_back(task);
+    head_.tasks.emplace_back(task->name(), task->description());
+    plan_.tasks.push_back(task->name());
+  }
+
+  void read_data() {
+    const DataSet set =
+        read_data_set({.path = options_.data, .distractor_files = options_.distractors});
+    add_task(set.task);
+    if (options_.quiet) return;
+    for (const std::string& warning : set.warnings) {
+      fmt::print(stderr, "memagent: {}\n", harmless(warning));
+    }
   }
 
   // What a row depends on. Which rows there are may change from run to run: more samples, lengths,
@@ -189,6 +212,13 @@ class EvalRun : public SuiteObserver {
     settings["prompts"] = file_identity(options_.reading.prompts, "built in");
     settings["metric"] = options_.metric.empty() ? "containment" : options_.metric;
     settings["haystack"] = file_identity(options_.haystack, "generated");
+    if (!options_.data.empty()) {
+      settings["data"] = file_identity(options_.data, "");
+      json& distractors = settings["distractors"] = json::array();
+      for (const std::string& path : options_.distractors) {
+        distractors.push_back(file_identity(path, ""));
+      }
+    }
     if (!options_.model.local()) {
       settings["api"] = options_.model.api.empty() ? "chat" : options_.model.api;
       settings["request_fields"] = options_.model.request_fields;

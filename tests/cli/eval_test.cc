@@ -176,6 +176,51 @@ TEST_F(EvalTest, FinishedRowsAreNotRunAgain) {
                "policy was \"overwrite\", now \"gated\"");
 }
 
+TEST_F(EvalTest, DataSets) {
+  const std::string data = folder_ / "data.jsonl";
+  const std::string more = folder_ / "more.jsonl";
+  std::string rows;
+  std::string paragraphs;
+  for (int i = 0; i < 4; ++i) {
+    const std::string name = "Keeper" + std::to_string(i);
+    const json row = {{"id", "row-" + std::to_string(i)},
+                      {"question", "Where does " + name + " live?"},
+                      {"answers", {"Tarn" + std::to_string(i)}},
+                      {"documents",
+                       {{{"title", name},
+                         {"text", name + " lives in " +
+                                      (i == 3 ? "a town" : "Tarn" + std::to_string(i)) + "."}}}}};
+    rows += row.dump() + "\n";
+  }
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    const json paragraph = {{"title", "Filler " + std::to_string(i)},
+                            {"text", english(300, i + 1)}};
+    paragraphs += paragraph.dump() + "\n";
+  }
+  write_file(data, rows);
+  write_file(more, paragraphs);
+  const std::string path = folder_ / "report.json";
+  std::vector<std::string> arguments = {
+      "eval", "--model",         tiny_model(), "--data",          data, "--distractors",
+      more,   "--lengths",       "1K,2K",      "--samples",       "10", "--section-tokens",
+      "512",  "--memory-tokens", "24",         "--output-tokens", "8",  "--question-tokens",
+      "128",  "--json",          path,         "--out",           out_};
+  const RunResult result = run_memagent(arguments);
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  // The last row's answer stands nowhere.
+  EXPECT_THAT(result.errors, AllOf(HasSubstr("row-3"), testing::Not(HasSubstr("row-2"))));
+  const json report = json::parse(read_file(path));
+  ASSERT_EQ(report["cells"].size(), 2U);
+  for (const json& cell : report["cells"]) {
+    EXPECT_EQ(cell["n"], 4);  // as many as there are
+    EXPECT_LE(cell["tokens"], cell["length"]);
+    EXPECT_GT(cell["tokens"], cell["length"].get<double>() / 2);
+  }
+  write_file(more, paragraphs + paragraphs.substr(0, paragraphs.find('\n') + 1));
+  arguments.push_back("--quiet");  // no warnings beside the error
+  expect_error(arguments, 2, "distractors was ");
+}
+
 TEST_F(EvalTest, Errors) {
   expect_error(tiny_eval({"--tasks", "niah_singel_1"}), 2, "did you mean niah_single_1");
   expect_error(tiny_eval({"--method", "guess"}), 2, "--method: unknown 'guess'");
@@ -187,6 +232,8 @@ TEST_F(EvalTest, Errors) {
   expect_error(tiny_eval({"--metric", "luck"}), 2, "--metric: unknown 'luck'");
   expect_error(tiny_eval({"--haystack", folder_ / "missing"}), 3, "missing");
   expect_error(tiny_eval({"--json", folder_ / "no/such/folder/report.json"}), 3, "report.json");
+  expect_error(tiny_eval({"--data", folder_ / "missing"}), 3, "missing");
+  expect_error(tiny_eval({"--distractors", "x"}), 2, "--distractors: ");
   expect_error({"eval", "--tasks", "qa_1"}, 2, "no model: name one with --model");
   // Nobody listens on port 1.
   expect_error({"eval", "--endpoint", "http://127.0.0.1:1/v1", "--tasks", "qa_1", "--attempts", "1",
