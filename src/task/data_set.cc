@@ -175,21 +175,6 @@ class Reader {
   std::size_t num_warnings_ = 0;
 };
 
-class PaddedSample final : public Sample {
- public:
-  PaddedSample(Row row, std::shared_ptr<const UnitDocument> document)
-      : row_(std::move(row)), document_(std::move(document)) {}
-  const Row& row() const override { return row_; }
-  std::unique_ptr<DocumentSource> document() const override {
-    return open_units(document_, row_.id);
-  }
-  std::unique_ptr<Oracle> oracle() const override { return nullptr; }
-
- private:
-  Row row_;
-  std::shared_ptr<const UnitDocument> document_;
-};
-
 class ContextSample final : public Sample {
  public:
   ContextSample(Row row, std::string context)
@@ -311,8 +296,6 @@ class DataSetTask final : public Task {
                                            .key = derive(spec.seed, hash.value()),
                                            .name = name_ + ": row " + row.id},
                                           tokenizer);
-    row.tokens = padded.document->tokens;
-    row.document_bytes = padded.document->bytes;
     for (const Fact& fact : kept.facts) {
       const std::uint32_t number = kept.paragraphs[fact.paragraph];
       const std::int64_t text_begin = padded.text_begin.at(number);
@@ -325,7 +308,7 @@ class DataSetTask final : public Task {
       evidence.hop = fact.hop;
       row.evidence.push_back(std::move(evidence));
     }
-    return std::make_unique<PaddedSample>(std::move(row), padded.document);
+    return unit_sample(std::move(row), padded.document, {});
   }
 
   std::vector<std::uint32_t> supporting(const KeptRow& row) const {

@@ -339,6 +339,12 @@ class UnitSource final : public DocumentSource {
 
 }  // namespace
 
+const UnitDocument::Placed& UnitDocument::placed(std::size_t input) const {
+  const auto found = std::find(origin.begin(), origin.end(), input);
+  MEMAGENT_CHECK(found != origin.end(), "insert {} was not placed", input);
+  return inserts[static_cast<std::size_t>(found - origin.begin())];
+}
+
 std::shared_ptr<const UnitDocument> plan_units(std::shared_ptr<const UnitText> units,
                                                std::vector<Insert> inserts, std::string head,
                                                std::string tail, const UnitLimits& limits,

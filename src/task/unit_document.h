@@ -48,6 +48,9 @@ struct UnitDocument {
   std::string tail;
   std::int64_t tokens = 0;  // of the whole document as one text
   std::int64_t bytes = 0;
+
+  // Where insert `input` of the plan's input stands.
+  const Placed& placed(std::size_t input) const;
 };
 
 struct UnitLimits {

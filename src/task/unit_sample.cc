@@ -23,7 +23,9 @@ class UnitSample final : public Sample {
   std::unique_ptr<DocumentSource> document() const override {
     return open_units(document_, row_.id);
   }
-  std::unique_ptr<Oracle> oracle() const override { return make_oracle_(row_); }
+  std::unique_ptr<Oracle> oracle() const override {
+    return make_oracle_ ? make_oracle_(row_) : nullptr;
+  }
 
  private:
   Row row_;
@@ -47,24 +49,26 @@ std::string row_id(std::string_view task, const SampleSpec& spec) {
   return fmt::format("{}-{}-{}-{}-{}", task, to_string(spec.split), spec.seed, length, spec.index);
 }
 
+std::unique_ptr<Sample> unit_sample(Row row, std::shared_ptr<const UnitDocument> document,
+                                    MakeOracle make_oracle) {
+  row.tokens = document->tokens;
+  row.document_bytes = document->bytes;
+  return std::make_unique<UnitSample>(std::move(row), std::move(document), std::move(make_oracle));
+}
+
 std::unique_ptr<Sample> unit_sample(Row row, const std::vector<std::size_t>& insert_of,
                                     std::shared_ptr<const UnitDocument> document,
                                     MakeOracle make_oracle) {
   MEMAGENT_CHECK(insert_of.size() == row.evidence.size(), "{} inserts for {} facts",
                  insert_of.size(), row.evidence.size());
-  row.tokens = document->tokens;
-  row.document_bytes = document->bytes;
   for (std::size_t i = 0; i < insert_of.size(); ++i) {
     Evidence& fact = row.evidence[i];
-    for (std::size_t at = 0; at < document->inserts.size(); ++at) {
-      if (document->origin[at] != insert_of[i]) continue;
-      const UnitDocument::Placed& placed = document->inserts[at];
-      MEMAGENT_CHECK(placed.text.starts_with(fact.text), "row {}: evidence {}", row.id, i);
-      fact.byte_begin = placed.byte_begin;
-      fact.byte_end = placed.byte_begin + static_cast<std::int64_t>(fact.text.size());
-    }
+    const UnitDocument::Placed& placed = document->placed(insert_of[i]);
+    MEMAGENT_CHECK(placed.text.starts_with(fact.text), "row {}: evidence {}", row.id, i);
+    fact.byte_begin = placed.byte_begin;
+    fact.byte_end = placed.byte_begin + static_cast<std::int64_t>(fact.text.size());
   }
-  return std::make_unique<UnitSample>(std::move(row), std::move(document), std::move(make_oracle));
+  return unit_sample(std::move(row), std::move(document), std::move(make_oracle));
 }
 
 void check_spec(std::string_view task, const SampleSpec& spec, std::int64_t fewest) {

@@ -1,5 +1,5 @@
-// A Sample whose document is units and inserts: what all generated tasks hand out. Knows nothing
-// about any of them.
+// A Sample whose document is units and inserts: what generated tasks and padded data sets hand out.
+// Knows nothing about any of them.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,10 @@ std::string row_id(std::string_view task, const SampleSpec& spec);
 
 using MakeOracle = std::function<std::unique_ptr<Oracle>(const Row&)>;
 
-// Fills in the row's tokens and document_bytes, and byte ranges of its evidence: evidence i is the
+// Fills in the row's tokens and document_bytes. Without `make_oracle` there is no oracle.
+std::unique_ptr<Sample> unit_sample(Row row, std::shared_ptr<const UnitDocument> document,
+                                    MakeOracle make_oracle);
+// The same, and fills in byte ranges of the row's evidence: evidence i is the
 // insert `insert_of[i]` of the plan's input, which begins with its text.
 std::unique_ptr<Sample> unit_sample(Row row, const std::vector<std::size_t>& insert_of,
                                     std::shared_ptr<const UnitDocument> document,

@@ -37,22 +37,6 @@ struct WorldTaskInfo {
   Draw draw;
 };
 
-class WorldSample final : public Sample {
- public:
-  WorldSample(Row row, std::shared_ptr<const UnitDocument> document)
-      : row_(std::move(row)), document_(std::move(document)) {}
-
-  const Row& row() const override { return row_; }
-  std::unique_ptr<DocumentSource> document() const override {
-    return open_units(document_, row_.id);
-  }
-  std::unique_ptr<Oracle> oracle() const override { return evidence_oracle(row_); }
-
- private:
-  Row row_;
-  std::shared_ptr<const UnitDocument> document_;
-};
-
 // Well within what the world's names can fill: no entity has a second paragraph in a document.
 constexpr std::int64_t kMostTokens = 200'000'000;
 constexpr std::int64_t kMostParagraphs = 2'000'000;
@@ -115,12 +99,10 @@ class WorldTask final : public Task {
     row.task = info_.name;
     row.question = question.text;
     row.answers = question.answers;
-    row.tokens = document->tokens;
-    row.document_bytes = document->bytes;
     for (const world::Support& support : question.support) {
       row.evidence.push_back(evidence(support, spans[support.paragraph], *document));
     }
-    return std::make_unique<WorldSample>(std::move(row), std::move(document));
+    return unit_sample(std::move(row), std::move(document), evidence_oracle);
   }
 
  private:
@@ -168,17 +150,13 @@ class WorldTask final : public Task {
     const auto span = std::ranges::find_if(
         spans, [&](const SentenceSpan& s) { return s.facts.has(support.fact); });
     MEMAGENT_CHECK(span != spans.end(), "{} is not told", support.note);
-    for (std::size_t i = 0; i < document.inserts.size(); ++i) {
-      if (document.origin[i] != support.paragraph) continue;
-      const UnitDocument::Placed& placed = document.inserts[i];
-      return {.text = placed.text.substr(span->begin, span->end - span->begin),
-              .byte_begin = placed.byte_begin + static_cast<std::int64_t>(span->begin),
-              .byte_end = placed.byte_begin + static_cast<std::int64_t>(span->end),
-              .values = support.values,
-              .note = support.note,
-              .hop = support.hop};
-    }
-    MEMAGENT_CHECK(false, "paragraph {} was not placed", support.paragraph);
+    const UnitDocument::Placed& placed = document.placed(support.paragraph);
+    return {.text = placed.text.substr(span->begin, span->end - span->begin),
+            .byte_begin = placed.byte_begin + static_cast<std::int64_t>(span->begin),
+            .byte_end = placed.byte_begin + static_cast<std::int64_t>(span->end),
+            .values = support.values,
+            .note = support.note,
+            .hop = support.hop};
   }
 
   WorldTaskInfo info_;

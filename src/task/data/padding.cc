@@ -114,10 +114,9 @@ Padded pad(const PaddingSpec& spec, const Tokenizer& tokenizer) {
          "to pad with (--distractors)",
          spec.name, result.document->tokens, spec.tokens);
   }
-  for (std::size_t at = 0; at < result.document->inserts.size(); ++at) {
-    const std::size_t origin = result.document->origin[at];
-    result.text_begin[inside[origin]] =
-        result.document->inserts[at].byte_begin + static_cast<std::int64_t>(heading_bytes[origin]);
+  for (std::size_t i = 0; i < inside.size(); ++i) {
+    result.text_begin[inside[i]] =
+        result.document->placed(i).byte_begin + static_cast<std::int64_t>(heading_bytes[i]);
   }
   return result;
 }
