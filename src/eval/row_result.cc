@@ -22,13 +22,6 @@ Outcome parse_outcome(const std::string& name) {
   throw std::invalid_argument("outcome '" + name + "' is unknown");
 }
 
-Match parse_match(const std::string& name) {
-  for (const Match match : {Match::kAny, Match::kAll}) {
-    if (name == to_string(match)) return match;
-  }
-  throw std::invalid_argument("match '" + name + "' is unknown");
-}
-
 struct Count {
   const char* name;
   std::int64_t RowResult::*member;
@@ -86,7 +79,9 @@ RowResult parse(const nlohmann::json& object) {
   get("id", result.row.id);
   get("question", result.row.question);
   get("answers", result.row.answers);
-  result.row.match = parse_match(object.at("match").get<std::string>());
+  const auto match = object.at("match").get<std::string>();
+  if (!match_named(match)) throw std::invalid_argument("match '" + match + "' is unknown");
+  result.row.match = *match_named(match);
   get("document_tokens", result.row.tokens);
   get("document_bytes", result.row.document_bytes);
   get("response", result.response);

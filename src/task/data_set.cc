@@ -67,7 +67,7 @@ const Format& recognise(const JsonRows& file, const JsonRows::Item& first) {
 std::vector<RawRow> read_item(const Contents& contents, const JsonRows::Item& item) {
   std::vector<RawRow> rows;
   const nlohmann::json object = contents.file.parse(item);
-  contents.format->read(data::Fields(object, contents.file.where(item)), rows);
+  contents.format->read(JsonFields(object, contents.file.where(item)), rows);
   return rows;
 }
 
@@ -160,7 +160,7 @@ class Reader {
     std::size_t dropped = 0;
     for (JsonRows::Item item; file.next(item);) {
       const nlohmann::json object = file.parse(item);
-      const data::Fields fields(object, file.where(item));
+      const JsonFields fields(object, file.where(item));
       contents_->pool.add(fields.text("title"), fields.text("text"));
       if (item.end - dropped <= kDropEvery) continue;
       file.drop_pages();

@@ -15,6 +15,13 @@ const char* to_string(Match match) {
   MEMAGENT_CHECK(false, "match {}", static_cast<int>(match));
 }
 
+std::optional<Match> match_named(std::string_view name) {
+  for (const Match match : {Match::kAny, Match::kAll}) {
+    if (name == to_string(match)) return match;
+  }
+  return std::nullopt;
+}
+
 const char* to_string(Split split) {
   switch (split) {
     case Split::kTrain:

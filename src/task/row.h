@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace memagent {
@@ -15,7 +17,8 @@ enum class Match {
   kAny,  // one of them: questions with one answer in several spellings
   kAll,  // the share of them that is given is the score: recall tasks
 };
-const char* to_string(Match match);  // "any", "all"
+const char* to_string(Match match);                       // "any", "all"
+std::optional<Match> match_named(std::string_view name);  // nothing for other names
 
 // A fact that the answer rests on, as it stands in the document.
 struct Evidence {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/fail.h"
+#include "task/json_fields.h"
 #include "text/utf8.h"
 
 namespace memagent {
@@ -63,67 +64,17 @@ ordered_json evidence_json(const Evidence& fact) {
   return object;
 }
 
-// Fields of one JSON object, with messages that say where.
-class Fields {
- public:
-  Fields(const json& object, std::string where) : object_(object), where_(std::move(where)) {
-    if (!object_.is_object()) fail(ErrorKind::kBadInput, "{}: must be a JSON object", where_);
-  }
-
-  const json* find(const char* key) const {
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-  const json& need(const char* key) const {
-    const json* value = find(key);
-    if (value == nullptr) fail(ErrorKind::kBadInput, "{}: field {} is missing", where_, key);
-    return *value;
-  }
-  [[noreturn]] void wrong(const char* key, const char* expected) const {
-    fail(ErrorKind::kBadInput, "{}: field {} must be {}", where_, key, expected);
-  }
-
-  std::string text(const char* key, bool needed = false) const {
-    const json* value = needed ? &need(key) : find(key);
-    if (value == nullptr) return "";
-    if (!value->is_string()) wrong(key, "a string");
-    return value->get<std::string>();
-  }
-  std::int64_t count(const char* key, std::int64_t without) const {
-    const json* value = find(key);
-    if (value == nullptr) return without;
-    if (!value->is_number_integer() || *value < 0 || *value > (std::int64_t{1} << 53)) {
-      wrong(key, "a whole number, 0 or more");
-    }
-    return value->get<std::int64_t>();
-  }
-  std::vector<std::string> texts(const char* key, bool needed) const {
-    const json* value = needed ? &need(key) : find(key);
-    std::vector<std::string> result;
-    if (value == nullptr) return result;
-    if (!value->is_array()) wrong(key, "an array of strings");
-    for (const json& item : *value) {
-      if (!item.is_string()) wrong(key, "an array of strings");
-      result.push_back(item.get<std::string>());
-    }
-    return result;
-  }
-
- private:
-  const json& object_;
-  std::string where_;
-};
-
 Evidence read_evidence(const json& object, const std::string& where) {
-  const Fields fields(object, where);
+  const JsonFields fields(object, where);
   Evidence fact;
-  fact.text = fields.text("text", true);
+  fact.text = fields.text("text");
   fact.byte_begin = fields.count("byte_begin", -1);
   fact.byte_end = fields.count("byte_end", -1);
   const bool is_range = fact.byte_begin < 0 ? fact.byte_end < 0 : fact.byte_end >= fact.byte_begin;
   if (!is_range) fields.wrong("byte_end", "byte_begin or more");
-  fact.values = fields.texts("values", false);
-  fact.note = fields.text("note");
+  fact.values =
+      fields.find("values") == nullptr ? std::vector<std::string>() : fields.texts("values");
+  fact.note = fields.text("note", "");
   const std::int64_t hop = fields.count("hop", 0);
   if (hop > 1000) fields.wrong("hop", "at most 1000");
   fact.hop = static_cast<std::int32_t>(hop);
@@ -174,17 +125,15 @@ RowLine read_row(std::string_view line, const std::string& where) {
   } catch (const json::exception&) {
     fail(ErrorKind::kBadInput, "{}: is not JSON: each line must be one object", where);
   }
-  const Fields fields(object, where);
+  const JsonFields fields(object, where);
   RowLine result;
   Row& row = result.row;
-  row.id = fields.text("id");
-  row.task = fields.text("task");
-  row.question = fields.text("question", true);
-  row.answers = fields.texts("answers", true);
+  row.id = fields.text("id", "");
+  row.task = fields.text("task", "");
+  row.question = fields.text("question");
+  row.answers = fields.texts("answers");
   if (row.answers.empty()) fields.wrong("answers", "an array of at least one string");
-  const std::string match = fields.text("match");
-  if (!match.empty() && match != "any" && match != "all") fields.wrong("match", "any or all");
-  row.match = match == "all" ? Match::kAll : Match::kAny;
+  if (!fields.text("match", "").empty()) row.match = fields.match("match", Match::kAny);
   row.tokens = fields.count("tokens", 0);
   row.document_bytes = fields.count("document_bytes", -1);
   if (const json* evidence = fields.find("evidence"); evidence != nullptr) {
@@ -193,7 +142,7 @@ RowLine read_row(std::string_view line, const std::string& where) {
       row.evidence.push_back(read_evidence(fact, where + ": evidence"));
     }
   }
-  result.context = fields.text("context", true);
+  result.context = fields.text("context");
   return result;
 }
 

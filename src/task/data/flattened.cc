@@ -22,7 +22,7 @@ void add_fact(RawRow& row, std::size_t paragraph, std::vector<std::string> value
       {paragraph, 0, row.paragraphs[paragraph].text.size(), std::move(values), hop});
 }
 
-void read_supporting(const Fields& item, RawRow& row) {
+void read_supporting(const JsonFields& item, RawRow& row) {
   constexpr const char* kFacts = "an array of [title, sentence number]";
   for (const json& fact : item.array("supporting_facts", kFacts)) {
     if (!fact.is_array() || fact.empty() || !fact[0].is_string()) {
@@ -37,10 +37,10 @@ void read_supporting(const Fields& item, RawRow& row) {
   }
 }
 
-void read_decomposition(const Fields& item, RawRow& row) {
+void read_decomposition(const JsonFields& item, RawRow& row) {
   std::int32_t hop = 0;
   for (const json& step : item.array("decomposition", "an array of objects")) {
-    const Fields fields(step, item.where() + ": decomposition");
+    const JsonFields fields(step, item.where() + ": decomposition");
     const std::int64_t paragraph = fields.count("paragraph");
     if (paragraph >= static_cast<std::int64_t>(row.paragraphs.size())) {
       fields.wrong("paragraph", "the place of one of the documents, from 0");
@@ -51,19 +51,15 @@ void read_decomposition(const Fields& item, RawRow& row) {
 
 }  // namespace
 
-void read_flattened(const Fields& item, std::vector<RawRow>& rows) {
+void read_flattened(const JsonFields& item, std::vector<RawRow>& rows) {
   RawRow row;
-  if (item.find("id") != nullptr) row.id = item.text("id");
-  if (item.find("task") != nullptr) row.task = item.text("task");
+  row.id = item.text("id", "");
+  row.task = item.text("task", "");
   row.question = item.text("question");
   row.answers = item.texts("answers");
-  if (item.find("match") != nullptr) {
-    const std::string& match = item.text("match");
-    if (match != "any" && match != "all") item.wrong("match", "any or all");
-    if (match == "all") row.match = Match::kAll;
-  }
+  row.match = item.match("match", Match::kAny);
   for (const json& document : item.array("documents", "an array of objects")) {
-    const Fields fields(document, item.where() + ": documents");
+    const JsonFields fields(document, item.where() + ": documents");
     row.paragraphs.push_back({fields.text("title"), fields.text("text")});
   }
   if (item.find("supporting_facts") != nullptr) {

@@ -18,7 +18,8 @@ struct Span {
   std::size_t end;
 };
 
-std::vector<Span> append_sentences(const Fields& item, const json& sentences, std::string& text) {
+std::vector<Span> append_sentences(const JsonFields& item, const json& sentences,
+                                   std::string& text) {
   std::vector<Span> spans;
   for (const json& sentence : sentences) {
     if (!sentence.is_string()) item.wrong("context", kContext);
@@ -35,7 +36,7 @@ std::vector<Span> append_sentences(const Fields& item, const json& sentences, st
 
 }  // namespace
 
-void read_hotpotqa(const Fields& item, std::vector<RawRow>& rows) {
+void read_hotpotqa(const JsonFields& item, std::vector<RawRow>& rows) {
   RawRow row;
   row.id = item.text(item.find("_id") != nullptr ? "_id" : "id");
   row.question = item.text("question");

@@ -20,7 +20,7 @@ std::string_view trimmed(std::string_view text) {
 // prompt: its last line is the question where it asks something, else the prompt stays whole and
 // the question points to it. RULER scores its question answering by any output, all else by all of
 // them; the rows do not say which, but the prompt's opening does.
-void read_ruler(const Fields& item, std::vector<RawRow>& rows) {
+void read_ruler(const JsonFields& item, std::vector<RawRow>& rows) {
   RawRow row;
   if (item.find("index") != nullptr) row.id = fmt::format("{}", item.count("index"));
   const std::string& input = item.text("input");
@@ -46,7 +46,7 @@ void read_ruler(const Fields& item, std::vector<RawRow>& rows) {
 }
 
 // github.com/booydar/babilong: {"input", "question", "target"}.
-void read_babilong(const Fields& item, std::vector<RawRow>& rows) {
+void read_babilong(const JsonFields& item, std::vector<RawRow>& rows) {
   RawRow row;
   row.question = item.text("question");
   row.answers = {item.text("target")};
@@ -55,10 +55,10 @@ void read_babilong(const Fields& item, std::vector<RawRow>& rows) {
 }
 
 // github.com/THUDM/LongBench: {"input", "context", "answers": [...], "_id", ...}.
-void read_longbench(const Fields& item, std::vector<RawRow>& rows) {
+void read_longbench(const JsonFields& item, std::vector<RawRow>& rows) {
   RawRow row;
-  if (item.find("_id") != nullptr) row.id = item.text("_id");
-  if (item.find("dataset") != nullptr) row.task = item.text("dataset");
+  row.id = item.text("_id", "");
+  row.task = item.text("dataset", "");
   row.question = item.text("input");
   row.answers = item.texts("answers");
   row.context = item.text("context");
@@ -66,7 +66,7 @@ void read_longbench(const Fields& item, std::vector<RawRow>& rows) {
 }
 
 // Our own (docs/tasks.md).
-void read_task_file(const Fields& item, std::vector<RawRow>& rows) {
+void read_task_file(const JsonFields& item, std::vector<RawRow>& rows) {
   RowLine line = read_row(item.object().dump(), item.where());
   RawRow row;
   row.id = std::move(line.row.id);

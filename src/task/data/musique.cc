@@ -10,7 +10,7 @@
 
 namespace memagent::data {
 
-void read_musique(const Fields& item, std::vector<RawRow>& rows) {
+void read_musique(const JsonFields& item, std::vector<RawRow>& rows) {
   RawRow row;
   row.id = item.text("id");
   row.question = item.text("question");
@@ -26,7 +26,7 @@ void read_musique(const Fields& item, std::vector<RawRow>& rows) {
   std::map<std::int64_t, std::size_t> place_of;  // by idx
   std::vector<std::size_t> supporting;
   for (const json& paragraph : item.array("paragraphs", "an array of objects")) {
-    const Fields fields(paragraph, item.where() + ": paragraphs");
+    const JsonFields fields(paragraph, item.where() + ": paragraphs");
     const std::size_t place = row.paragraphs.size();
     if (!place_of.emplace(fields.count("idx"), place).second) {
       fields.wrong("idx", "different for each paragraph");
@@ -37,7 +37,7 @@ void read_musique(const Fields& item, std::vector<RawRow>& rows) {
   if (item.find("question_decomposition") != nullptr) {
     std::int32_t hop = 0;
     for (const json& step : item.array("question_decomposition", "an array of objects")) {
-      const Fields fields(step, item.where() + ": question_decomposition");
+      const JsonFields fields(step, item.where() + ": question_decomposition");
       const std::int32_t this_hop = hop++;
       if (fields.find("paragraph_support_idx") == nullptr) continue;  // of an unanswerable row
       const auto found = place_of.find(fields.count("paragraph_support_idx"));

@@ -1,6 +1,6 @@
 // What the rows of every data set come down to, and the formats they come from: one function each
-// that reads one item of the file (fields.h, json_rows.h). Formats know nothing of padding, token
-// counts or whole files.
+// that reads one item of the file (task/json_fields.h, json_rows.h). Formats know nothing of
+// padding, token counts or whole files.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "memagent/document.h"
-#include "task/data/fields.h"
+#include "task/json_fields.h"
 #include "task/row.h"
 
 namespace memagent::data {
+
+using nlohmann::json;
 
 // Bytes [begin, end) of a paragraph's text that the answer rests on.
 struct Fact {
@@ -43,7 +45,7 @@ struct Format {
   // Whether an item's fields are this format's; looks at their names and kinds only.
   bool (*recognises)(const json& item);
   // Appends the item's rows: one, or for SQuAD those of an article.
-  void (*read)(const Fields& item, std::vector<RawRow>& rows);
+  void (*read)(const JsonFields& item, std::vector<RawRow>& rows);
 };
 
 // In the order in which they are tried.
@@ -54,13 +56,13 @@ bool has_fields(const json& item, std::initializer_list<const char*> names);
 // The bytes of a text's first `points` characters; nothing if it has fewer.
 std::optional<std::size_t> bytes_of_points(std::string_view text, std::int64_t points);
 
-void read_hotpotqa(const Fields& item, std::vector<RawRow>& rows);
-void read_flattened(const Fields& item, std::vector<RawRow>& rows);
-void read_musique(const Fields& item, std::vector<RawRow>& rows);
-void read_squad(const Fields& item, std::vector<RawRow>& rows);
-void read_ruler(const Fields& item, std::vector<RawRow>& rows);
-void read_babilong(const Fields& item, std::vector<RawRow>& rows);
-void read_longbench(const Fields& item, std::vector<RawRow>& rows);
-void read_task_file(const Fields& item, std::vector<RawRow>& rows);
+void read_hotpotqa(const JsonFields& item, std::vector<RawRow>& rows);
+void read_flattened(const JsonFields& item, std::vector<RawRow>& rows);
+void read_musique(const JsonFields& item, std::vector<RawRow>& rows);
+void read_squad(const JsonFields& item, std::vector<RawRow>& rows);
+void read_ruler(const JsonFields& item, std::vector<RawRow>& rows);
+void read_babilong(const JsonFields& item, std::vector<RawRow>& rows);
+void read_longbench(const JsonFields& item, std::vector<RawRow>& rows);
+void read_task_file(const JsonFields& item, std::vector<RawRow>& rows);
 
 }  // namespace memagent::data

@@ -22,7 +22,8 @@ Fact sentence_around(const std::string& text, std::size_t begin, std::size_t end
           0};
 }
 
-RawRow read_question(const Fields& fields, const std::string& title, const std::string& context) {
+RawRow read_question(const JsonFields& fields, const std::string& title,
+                     const std::string& context) {
   RawRow row;
   row.id = fields.text("id");
   row.question = fields.text("question");
@@ -30,7 +31,7 @@ RawRow read_question(const Fields& fields, const std::string& title, const std::
   row.unanswerable = fields.flag("is_impossible");
   if (row.unanswerable) return row;
   for (const json& answer : fields.array("answers", "an array of objects")) {
-    const Fields parts(answer, fields.where() + ": answers");
+    const JsonFields parts(answer, fields.where() + ": answers");
     const std::string& text = parts.text("text");
     const auto start = bytes_of_points(context, parts.count("answer_start"));
     const bool stands = start && context.compare(*start, text.size(), text) == 0;
@@ -45,13 +46,13 @@ RawRow read_question(const Fields& fields, const std::string& title, const std::
 
 }  // namespace
 
-void read_squad(const Fields& item, std::vector<RawRow>& rows) {
+void read_squad(const JsonFields& item, std::vector<RawRow>& rows) {
   const std::string& title = item.text("title");
   for (const json& paragraph : item.array("paragraphs", "an array of objects")) {
-    const Fields fields(paragraph, item.where() + ": paragraphs");
+    const JsonFields fields(paragraph, item.where() + ": paragraphs");
     const std::string& context = fields.text("context");
     for (const json& question : fields.array("qas", "an array of objects")) {
-      rows.push_back(read_question(Fields(question, item.where() + ": qas"), title, context));
+      rows.push_back(read_question(JsonFields(question, item.where() + ": qas"), title, context));
     }
   }
 }
