@@ -24,10 +24,11 @@ MemoryWatch::MemoryWatch(const Row& row) : row_(row) {
 }
 
 void MemoryWatch::see(std::string_view memory) {
+  const AnswerText text(memory);
   for (std::size_t i = 0; i < values_.size(); ++i) {
     for (std::size_t j = 0; j < values_[i].size(); ++j) {
       Value& value = values_[i][j];
-      value.now = contains_answer(memory, row_.evidence[i].values[j]) > 0;
+      value.now = text.contains(row_.evidence[i].values[j]);
       value.ever = value.ever || value.now;
     }
   }
@@ -57,15 +58,16 @@ std::vector<EvidenceResult> evidence_shown(const Row& row, std::string_view show
 
 void score_evidence(const Row& row, std::string_view response, const Verdict& verdict,
                     std::vector<EvidenceResult>& evidence) {
+  for (EvidenceResult& fact : evidence) fact.score = verdict.score;
+  if (row.match == Match::kAny || verdict.excessive) return;
+  const AnswerText text(response);
   for (std::size_t i = 0; i < evidence.size(); ++i) {
-    evidence[i].score = verdict.score;
-    if (row.match == Match::kAny || verdict.excessive) continue;
     double held = 0;
     double given = 0;
     for (const std::string& value : row.evidence[i].values) {
       if (!is_answer(row, value)) continue;
       held += 1;
-      given += contains_answer(response, value);
+      given += text.contains(value) ? 1 : 0;
     }
     if (held > 0) evidence[i].score = given / held;
   }

@@ -27,7 +27,6 @@ using data::ParagraphPool;
 using data::RawRow;
 
 constexpr std::size_t kMostWarnings = 100;
-constexpr std::size_t kDropEvery = std::size_t{64} << 20;  // bytes read, then their pages go
 constexpr const char* kMayBeUnanswerable =
     " If the text does not give the answer, say \"not stated\".";
 
@@ -71,20 +70,23 @@ std::vector<RawRow> read_item(const Contents& contents, const JsonRows::Item& it
   return rows;
 }
 
-bool stands_in(const std::string& answer, const RawRow& row) {
-  if (row.context) return contains_answer(*row.context, answer) > 0;
-  return std::ranges::any_of(row.paragraphs, [&](const TitledText& paragraph) {
-    return contains_answer(paragraph.title, answer) > 0 ||
-           contains_answer(paragraph.text, answer) > 0;
-  });
+// Yes, no and choices are inferred, never read off.
+bool needs_no_text(const std::string& answer) {
+  const std::string plain = normalise_answer(answer);
+  return plain == "yes" || plain == "no";
 }
 
-// Yes, no and choices are inferred, never read off.
 bool has_answer_in_text(const RawRow& row) {
-  return row.unanswerable || std::ranges::any_of(row.answers, [&](const std::string& answer) {
-           const std::string plain = normalise_answer(answer);
-           return plain == "yes" || plain == "no" || stands_in(answer, row);
-         });
+  if (row.unanswerable || std::ranges::any_of(row.answers, needs_no_text)) return true;
+  const auto holds_one = [&](const std::string& text) {
+    const AnswerText words(text);
+    return std::ranges::any_of(row.answers,
+                               [&](const std::string& answer) { return words.contains(answer); });
+  };
+  if (row.context) return holds_one(*row.context);
+  return std::ranges::any_of(row.paragraphs, [&](const TitledText& paragraph) {
+    return holds_one(paragraph.title) || holds_one(paragraph.text);
+  });
 }
 
 class Reader {
@@ -93,16 +95,10 @@ class Reader {
       : options_(options), contents_(std::make_shared<Contents>(options.path)) {}
 
   void read() {
-    JsonRows::Item item;
-    std::size_t dropped = 0;
-    while (contents_->file.next(item)) {
+    contents_->file.for_each([this](const JsonRows::Item& item) {
       if (contents_->format == nullptr) contents_->format = &recognise(contents_->file, item);
       for (RawRow& row : read_item(*contents_, item)) keep(std::move(row), item);
-      if (item.end - dropped > kDropEvery) {
-        contents_->file.drop_pages();
-        dropped = item.end;
-      }
-    }
+    });
     if (contents_->rows.empty()) fail(ErrorKind::kBadInput, "{}: holds no rows", options_.path);
     for (const std::string& path : options_.distractor_files) read_distractors(path);
     contents_->pool.close();
@@ -157,15 +153,11 @@ class Reader {
 
   void read_distractors(const std::string& path) {
     const JsonRows file(path);
-    std::size_t dropped = 0;
-    for (JsonRows::Item item; file.next(item);) {
+    file.for_each([&](const JsonRows::Item& item) {
       const nlohmann::json object = file.parse(item);
       const JsonFields fields(object, file.where(item));
       contents_->pool.add(fields.text("title"), fields.text("text"));
-      if (item.end - dropped <= kDropEvery) continue;
-      file.drop_pages();
-      dropped = item.end;
-    }
+    });
   }
 
   const DataSetOptions& options_;

@@ -29,10 +29,11 @@ std::vector<std::string_view> words_of(std::string_view normalised) {
   return words;
 }
 
-// `needle` as whole words of `text`; both normalised.
-bool has_words(const std::string& text, const std::string& needle) {
-  if (needle.empty()) return false;
-  return (" " + text + " ").find(" " + needle + " ") != std::string::npos;
+std::string in_spaces(const std::string& words) { return " " + words + " "; }
+
+// `words` as whole words of `text`, which is in spaces; both normalised.
+bool has_words(const std::string& text, const std::string& words) {
+  return !words.empty() && text.find(in_spaces(words)) != std::string::npos;
 }
 
 bool is_verdict_word(std::string_view word) {
@@ -186,18 +187,21 @@ double token_f1(std::string_view answer, std::string_view accepted) {
   return 2 * precision * recall / (precision + recall);
 }
 
-double contains_answer(std::string_view text, std::string_view accepted) {
-  const std::string joined = normalised_words(text, Punctuation::kDeletedButBetweenDigits);
-  const std::string spaced = normalised_words(text, Punctuation::kSpaces);
+AnswerText::AnswerText(std::string_view text)
+    : joined_(in_spaces(normalised_words(text, Punctuation::kDeletedButBetweenDigits))),
+      spaced_(in_spaces(normalised_words(text, Punctuation::kSpaces))) {}
+
+bool AnswerText::contains(std::string_view accepted) const {
   const std::string want = normalised_words(accepted, Punctuation::kDeletedButBetweenDigits);
   if (want == "yes" || want == "no") {
-    const char* opposite = want == "yes" ? "no" : "yes";
-    return has_words(spaced, want) && !has_words(spaced, opposite) ? 1 : 0;
+    return has_words(spaced_, want) && !has_words(spaced_, want == "yes" ? "no" : "yes");
   }
-  return has_words(joined, want) ||
-                 has_words(spaced, normalised_words(accepted, Punctuation::kSpaces))
-             ? 1
-             : 0;
+  return has_words(joined_, want) ||
+         has_words(spaced_, normalised_words(accepted, Punctuation::kSpaces));
+}
+
+double contains_answer(std::string_view text, std::string_view accepted) {
+  return AnswerText(text).contains(accepted) ? 1 : 0;
 }
 
 Verdict verify(std::string_view response, std::span<const std::string> answers, Match match,
@@ -207,8 +211,10 @@ Verdict verify(std::string_view response, std::span<const std::string> answers, 
   const std::string_view said = verdict.extracted;
   verdict.excessive = is_excessive(said, answers);
   if (verdict.excessive) return verdict;
-  double contained = 0;
-  for (const std::string& answer : answers) contained += contains_answer(said, answer);
+  const AnswerText text(said);
+  const auto contained = static_cast<double>(
+      std::count_if(answers.begin(), answers.end(),
+                    [&](const std::string& answer) { return text.contains(answer); }));
   if (match == Match::kAll) {
     std::string together;
     for (const std::string& answer : answers) together += answer + " ";

@@ -37,6 +37,18 @@ double token_f1(std::string_view answer, std::string_view accepted);
 // nothing between digits: "3-5" does not contain "35".
 double contains_answer(std::string_view text, std::string_view accepted);
 
+// A text in which many answers are looked for: normalised once.
+class AnswerText {
+ public:
+  explicit AnswerText(std::string_view text);
+  // As contains_answer(text, accepted).
+  bool contains(std::string_view accepted) const;
+
+ private:
+  std::string joined_;  // with a space before and behind, so that every word has both
+  std::string spaced_;
+};
+
 struct Verdict {
   // What evaluation reports and training rewards, in [0, 1]. kAny: the best over accepted answers.
   // kAll: the share of answers that are contained.

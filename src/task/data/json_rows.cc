@@ -10,6 +10,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t kDropEvery = std::size_t{64} << 20;  // bytes read, then their pages go
 constexpr int kMostDepth = 16;
 constexpr std::size_t kMostRowBytes = std::size_t{1} << 30;
 constexpr std::int64_t kMostValues = std::int64_t{1} << 20;  // of one row
@@ -96,6 +97,16 @@ std::size_t JsonRows::value_end(std::size_t begin, std::int64_t number) const {
          number);
   }
   return text_.size();
+}
+
+void JsonRows::for_each(const std::function<void(const Item&)>& visit) const {
+  std::size_t dropped = 0;
+  for (Item item; next(item);) {
+    visit(item);
+    if (item.end - dropped <= kDropEvery) continue;
+    file_.drop_pages();
+    dropped = item.end;
+  }
 }
 
 bool JsonRows::next(Item& item) const { return lines_ ? next_line(item) : next_element(item); }

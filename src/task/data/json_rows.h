@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -25,8 +26,8 @@ class JsonRows {
   // Throws Error(kBadInput), as every method does, naming the file and the row.
   explicit JsonRows(std::string path);
 
-  // The row after `item`, which begins as a default Item; false at the end of the file.
-  bool next(Item& item) const;
+  // Visits every row in order. The memory of pages read goes back to the system as it goes on.
+  void for_each(const std::function<void(const Item&)>& visit) const;
   std::string_view text(const Item& item) const {
     return text_.substr(item.begin, item.end - item.begin);
   }
@@ -34,10 +35,10 @@ class JsonRows {
   std::string where(const Item& item) const;
   nlohmann::json parse(const Item& item) const;
   const std::string& path() const { return file_.path(); }
-  // Gives the memory of pages read so far back to the system.
-  void drop_pages() const { file_.drop_pages(); }
 
  private:
+  // The row after `item`, which begins as a default Item; false at the end of the file.
+  bool next(Item& item) const;
   bool next_line(Item& item) const;
   bool next_element(Item& item) const;
   std::size_t skip_space(std::size_t at) const;
