@@ -204,8 +204,13 @@ class EvalRun : public SuiteObserver {
   }
 
   // What a row depends on. Which rows there are may change from run to run: more samples, lengths,
-  // tasks or methods find the rows that are there already.
-  json settings() const {
+  // tasks or methods find the rows that are there already. Made once: it reads whole files.
+  const json& settings() {
+    if (settings_.is_null()) settings_ = make_settings();
+    return settings_;
+  }
+
+  json make_settings() const {
     json settings = json::parse(to_json(options_.reading.settings));
     settings["memagent"] = kVersion;
     settings["model"] = model_identity(options_.model, model_.get());
@@ -318,6 +323,7 @@ class EvalRun : public SuiteObserver {
   Plan plan_;
   ReportHead head_;
   std::unique_ptr<LanguageModel> model_;
+  json settings_;  // null until asked for
   std::optional<RowLog> log_;
   std::optional<AtomicFile> json_file_;
   std::optional<AtomicFile> html_file_;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "base/shortened.h"
 #include "format/atomic_file.h"
 
 namespace memagent {
@@ -21,13 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-std::string shortened(std::string text) {
-  constexpr std::size_t kMost = 60;
-  if (text.size() <= kMost) return text;
-  text.resize(kMost);
-  return text + "...";
-}
 
 // A file's name is on the disk once its folder is.
 void sync_folder(const std::string& folder) {

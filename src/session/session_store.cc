@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "base/fail.h"
+#include "base/shortened.h"
 #include "session/session_lock.h"
 #include "session/sqlite.h"
 
@@ -118,13 +119,6 @@ void prepare_schema(Database& database) {
   }
   database.execute("PRAGMA synchronous = FULL");
   database.execute("PRAGMA foreign_keys = ON");
-}
-
-std::string shortened(std::string text) {
-  constexpr std::size_t kMost = 60;
-  if (text.size() <= kMost) return text;
-  text.resize(kMost);
-  return text + "...";
 }
 
 // Throws if the session of that name is about something else.

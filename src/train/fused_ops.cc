@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 #include <torch/autograd.h>
 
-#include <mutex>
 #include <vector>
 
 #include "train/row_ops.h"

@@ -20,7 +20,6 @@ struct PolicyOptions {
   torch::Device device = torch::kCPU;
   torch::ScalarType weights = torch::kFloat;  // double in tests of gradients
   torch::ScalarType compute = torch::kFloat;  // kBFloat16 on a GPU: weights stay as they are
-  bool checkpoint_activations = false;        // make a layer's activations again in backward
 };
 
 // A trainable tensor. Query, key and value matrices are one, gate and up another, as products of

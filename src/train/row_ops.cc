@@ -41,16 +41,6 @@ void scale(float* x, float factor, std::int64_t size) {
   for (; i < size; ++i) x[i] *= factor;
 }
 
-double sum_squares(const float* x, std::int64_t size) {
-  constexpr std::int64_t kRun = 4096;  // short enough for float sums
-  double total = 0;
-  for (std::int64_t i = 0; i < size; i += kRun) {
-    const std::int64_t count = size - i < kRun ? size - i : kRun;
-    total += static_cast<double>(dot(x + i, x + i, count));
-  }
-  return total;
-}
-
 void rms_norm(const float* x, const float* w, float epsilon, std::int64_t rows, std::int64_t dim,
               float* y, float* factor) {
   const F f;
@@ -257,7 +247,6 @@ const RowOps* row_ops_table() {
                             .rotate = rotate,
                             .dot = dot,
                             .scale = scale,
-                            .sum_squares = sum_squares,
                             .adamw = adamw};
   return &table;
 }

@@ -53,7 +53,6 @@ struct RowOps {
 
   float (*dot)(const float* x, const float* y, std::int64_t size);
   void (*scale)(float* x, float factor, std::int64_t size);
-  double (*sum_squares)(const float* x, std::int64_t size);  // accumulated in double
   void (*adamw)(const AdamWStep& step, const float* g, std::int64_t size, float* w, float* m,
                 float* v);
 };
