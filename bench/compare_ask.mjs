@@ -9,12 +9,11 @@
 // section by section with the shared beginning cached. memagent's time is the whole process, start
 // included; llama.cpp's leaves loading out. Prints a table and, last, one line of JSON.
 import {execFileSync} from "node:child_process";
-import {existsSync, mkdirSync, writeFileSync} from "node:fs";
+import {writeFileSync} from "node:fs";
 import {cpus} from "node:os";
 import {parseArgs} from "node:util";
-import {fileURLToPath} from "node:url";
+import {folder, randomModel, root} from "./random_model.mjs";
 
-const root = fileURLToPath(new URL("../", import.meta.url));
 const {values: options} = parseArgs({
     options: {
         program: {type: "string", default: `${root}build/release/memagent`},
@@ -25,11 +24,7 @@ const {values: options} = parseArgs({
         questions: {type: "string", default: "1,8"}
     }
 });
-const folder = `${root}build/bench`;
-mkdirSync(folder, {recursive: true});
-const model = `${folder}/${options.shape}-Q8_0.gguf`;
-if (!existsSync(model))
-    execFileSync(options.program, ["model", "init", options.shape, model, "--type", "Q8_0", "--seed", "1"]);
+const model = randomModel(options.program, options.shape);
 
 const words = ("river town council engine harvest letter window market signal garden history " +
     "the of and a in was for on by with as at from that were which its").split(" ");

@@ -8,12 +8,10 @@
 // within a round, so that a machine whose speed drifts does not favour either. Prints a table and,
 // last, one line of JSON.
 import {execFileSync} from "node:child_process";
-import {existsSync, mkdirSync} from "node:fs";
 import {parseArgs} from "node:util";
 import {cpus} from "node:os";
-import {fileURLToPath} from "node:url";
+import {randomModel, root} from "./random_model.mjs";
 
-const root = fileURLToPath(new URL("../", import.meta.url));
 const {values: options} = parseArgs({
     options: {
         program: {type: "string", default: `${root}build/release/memagent`},
@@ -31,16 +29,6 @@ const cases = [
 const threads = 2;
 const lastLine = (text) => JSON.parse(text.trim().split("\n").at(-1));
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-
-function model(shape, type) {
-    const folder = `${root}build/bench`;
-    const path = `${folder}/${shape}-${type}.gguf`;
-    mkdirSync(folder, {recursive: true});
-    if (!existsSync(path)) {
-        execFileSync(options.program, ["model", "init", shape, path, "--type", type, "--seed", "1"]);
-    }
-    return path;
-}
 
 function ours(path, item) {
     const result = lastLine(execFileSync(options.program, [
@@ -66,7 +54,7 @@ console.log("tokens per second      prompt |  prefill  llama.cpp  ratio |   deco
 const rows = [];
 let commit = "";
 for (const item of cases) {
-    const path = model(item.shape, item.type);
+    const path = randomModel(options.program, item.shape, item.type);
     const rounds = [];
     for (let round = 0; round < Number(options.rounds); ++round) {
         const a = ours(path, item);

@@ -9,14 +9,9 @@
 // one before it began with stays in the KV cache. `questions`: one question after another, a loop
 // as anyone would write it; `sections`: all questions on one section before the next, which makes
 // the most of that cache with section-first. The last line is one JSON object.
-import {createRequire} from "node:module";
 import {readFileSync} from "node:fs";
 import {parseArgs} from "node:util";
-import {fileURLToPath, pathToFileURL} from "node:url";
-
-// The package is installed for the tests (make test), not for this folder.
-const packages = createRequire(fileURLToPath(new URL("../tests/npm/", import.meta.url)));
-const {getLlama, LlamaLogLevel} = await import(pathToFileURL(packages.resolve("node-llama-cpp")));
+import {greedy, openLlama} from "./llama.mjs";
 
 const {values: options} = parseArgs({
     options: {
@@ -38,22 +33,8 @@ if (options.order === "questions") conversations.sort((a, b) => a.question - b.q
 const longest = Math.max(...conversations.map((c) => c.prompt.tokens.length + c.generated_tokens));
 
 const begin = performance.now();
-const llama = await getLlama({
-    gpu: false,
-    build: "never",
-    logLevel: LlamaLogLevel.error,
-    maxThreads: threads,
-    skipDownload: true
-});
-const model = await llama.loadModel({modelPath: options.model});
-const context = await model.createContext({
-    contextSize: longest + 8,
-    batchSize: Number(options.batch),
-    threads: {ideal: threads, min: threads},
-    flashAttention: true
-});
-const sequence = context.getSequence();
-const greedy = {generateNext: {token: true, options: {temperature: 0}}};
+const {sequence, release, close} = await openLlama(options.model,
+    {contextTokens: longest + 8, threads, batch: Number(options.batch)});
 
 const loaded = performance.now();
 let evaluated = 0;
@@ -72,10 +53,8 @@ for (const conversation of conversations) {
 }
 const end = performance.now();
 console.log(JSON.stringify({
-    program: "llama.cpp", release: llama.llamaCppRelease?.release ?? "", order: options.order,
+    program: "llama.cpp", release, order: options.order,
     conversations: conversations.length, evaluated_prompt_tokens: evaluated, decoded_tokens: decoded,
     load_seconds: (loaded - begin) / 1000, seconds: (end - loaded) / 1000
 }));
-await context.dispose();
-await model.dispose();
-await llama.dispose();
+await close();

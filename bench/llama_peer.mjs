@@ -7,14 +7,9 @@
 // another right after it. A shorter run before the clock starts loads the file and warms the
 // caches. Flash attention is on and the KV cache F16, llama.cpp's own defaults at their fastest.
 // The last line is one JSON object with the medians and every repetition.
-import {createRequire} from "node:module";
 import {parseArgs} from "node:util";
 import {cpus} from "node:os";
-import {fileURLToPath, pathToFileURL} from "node:url";
-
-// The package is installed for the tests (make test), not for this folder.
-const packages = createRequire(fileURLToPath(new URL("../tests/npm/", import.meta.url)));
-const {getLlama, LlamaLogLevel} = await import(pathToFileURL(packages.resolve("node-llama-cpp")));
+import {greedy, openLlama} from "./llama.mjs";
 
 const {values: options} = parseArgs({
     options: {
@@ -36,21 +31,8 @@ const threads = Number(options.threads);
 const batch = Number(options.batch);
 const repeat = Number(options.repeat);
 
-const llama = await getLlama({
-    gpu: false,
-    build: "never",
-    logLevel: LlamaLogLevel.error,
-    maxThreads: threads,
-    skipDownload: true
-});
-const model = await llama.loadModel({modelPath: options.model});
-const context = await model.createContext({
-    contextSize: promptTokens + decodeTokens + 8,
-    batchSize: batch,
-    threads: {ideal: threads, min: threads},
-    flashAttention: true
-});
-const sequence = context.getSequence();
+const {model, sequence, release, close} = await openLlama(options.model,
+    {contextTokens: promptTokens + decodeTokens + 8, threads, batch});
 
 // Ordinary tokens in no particular order; which ones makes no difference to the time.
 function prompt(count) {
@@ -61,7 +43,6 @@ function prompt(count) {
 async function run(numPrompt, numDecode) {
     await sequence.clearHistory();
     const tokens = prompt(numPrompt);
-    const greedy = {generateNext: {token: true, options: {temperature: 0}}};
     const begin = performance.now();
     const output = await sequence.controlledEvaluate([...tokens.slice(0, -1), [tokens.at(-1), greedy]]);
     const middle = performance.now();
@@ -83,7 +64,7 @@ const runs = [];
 for (let i = 0; i < repeat; ++i) runs.push(await run(promptTokens, decodeTokens));
 console.log(JSON.stringify({
     program: "llama.cpp",
-    release: llama.llamaCppRelease?.release ?? "",
+    release,
     model: options.model,
     prompt_tokens: promptTokens,
     decode_tokens: decodeTokens,
@@ -94,6 +75,4 @@ console.log(JSON.stringify({
     decode_tokens_per_second: rounded(median(runs.map((r) => r.decode))),
     repetitions: runs.map((r) => ({prefill: rounded(r.prefill), decode: rounded(r.decode)}))
 }));
-await context.dispose();
-await model.dispose();
-await llama.dispose();
+await close();

@@ -7,14 +7,13 @@
 // taken off the time per token. With --gigabyte, a 1 GB file is read as well, over the loopback endpoint that
 // answers at once, since what is tested there is the reading. Peak memory is what the kernel counted
 // for the process (GNU time, package `time`). Prints a table and, last, one line of JSON.
-import {execFileSync, spawn, spawnSync} from "node:child_process";
-import {createWriteStream, existsSync, mkdirSync, statSync} from "node:fs";
+import {spawn, spawnSync} from "node:child_process";
+import {createWriteStream, existsSync, statSync} from "node:fs";
 import {once} from "node:events";
 import {cpus} from "node:os";
 import {parseArgs} from "node:util";
-import {fileURLToPath} from "node:url";
+import {folder, randomModel, root} from "./random_model.mjs";
 
-const root = fileURLToPath(new URL("../", import.meta.url));
 const {values: options} = parseArgs({
     options: {
         program: {type: "string", default: `${root}build/release/memagent`},
@@ -27,8 +26,6 @@ if (!existsSync("/usr/bin/time")) {
     console.error("scaling: GNU time is needed: apt-get install time");
     process.exit(2);
 }
-const folder = `${root}build/bench`;
-mkdirSync(folder, {recursive: true});
 
 // English-like text from a fixed generator.
 const bytesPerToken = 2.84;  // under the nano model's vocabulary
@@ -78,8 +75,7 @@ function record(name, {report, peakKib, seconds}, constantSeconds = 0) {
         `${rows.at(-1).peak_mib.toFixed(1).padStart(7)} MiB peak`);
 }
 
-const model = `${folder}/nano-Q8_0.gguf`;
-if (!existsSync(model)) execFileSync(options.program, ["model", "init", "nano", model, "--type", "Q8_0", "--seed", "1"]);
+const model = randomModel(options.program, "nano");
 const question = ["-q", "What does the letter say?"];
 const scale = {K: 1024, M: 1024 * 1024};
 const ownModel = [...question, "--model", model, "--memory-tokens", "16", "--output-tokens", "16"];

@@ -10,9 +10,9 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -58,17 +58,15 @@ int main(int argc, char** argv) {
   double learn = 0.1;
   int threads = 2;
   int steps = 5;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string flag = argv[i];
-    const std::string value = argv[i + 1];
-    if (flag == "--shape") shape = value;
-    if (flag == "--tokens") tokens = std::stoll(value);
-    if (flag == "--segment") segment = std::stoll(value);
-    if (flag == "--children") children = std::stoll(value);
-    if (flag == "--learn") learn = std::stod(value);
-    if (flag == "--threads") threads = std::stoi(value);
-    if (flag == "--steps") steps = std::stoi(value);
-  }
+  CLI::App app("One training step on the CPU");
+  app.add_option("--shape", shape);
+  app.add_option("--tokens", tokens);
+  app.add_option("--segment", segment);
+  app.add_option("--children", children);
+  app.add_option("--learn", learn);
+  app.add_option("--threads", threads);
+  app.add_option("--steps", steps);
+  CLI11_PARSE(app, argc, argv);
   torch::set_num_threads(threads);
   const ModelConfig config = named_shape(shape).config;
   PolicyNetwork network(config, {});
