@@ -10,7 +10,7 @@ folder=build/demo
 mkdir -p "$folder"
 cd "$folder"
 [ -f nano.gguf ] || "$memagent" model init nano nano.gguf --type Q8_0
-[ -f document.txt ] || { ../../tools/make_document.sh 2000000 >document.partial
+[ -f document.txt ] || { ../../tools/make_document.sh 2400000 >document.partial
                          mv document.partial document.txt; }
 question='What is the code word of the harbour master?'
 echo "A model with random weights reads $(wc -c <document.txt) bytes and is asked:"
