@@ -45,6 +45,7 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes, const std::strin
 class SafetensorsWriter {
  public:
   explicit SafetensorsWriter(std::string path);
+  void set_metadata(const std::string& key, const std::string& text);
   void add_tensor(const std::string& name, TensorType type, std::vector<std::int64_t> shape);
   void begin();
   void write(std::span<const std::byte> bytes);
@@ -53,6 +54,7 @@ class SafetensorsWriter {
 
  private:
   AtomicFile file_;
+  std::map<std::string, std::string> metadata_;
   std::vector<TensorView> tensors_;
   std::uint64_t data_bytes_ = 0;
   std::uint64_t data_start_ = 0;
