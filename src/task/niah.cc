@@ -10,6 +10,7 @@
 #include "task/depths.h"
 #include "task/evidence_oracle.h"
 #include "task/made_words.h"
+#include "task/permutation.h"
 #include "task/unit_sample.h"
 
 namespace memagent {
@@ -40,6 +41,12 @@ void append_opening(Value kind, std::string& out) {
 constexpr std::string_view kMiddle = " is ";
 constexpr char kClosing = '.';
 
+struct Needle {
+  std::string key;
+  std::string value;
+  std::string sentence;
+};
+
 // A haystack of needles with other keys.
 class NeedleUnits final : public UnitText {
  public:
@@ -49,8 +56,31 @@ class NeedleUnits final : public UnitText {
       : config_(config), split_(split), key_(key), asked_(std::move(asked)) {}
 
   void append(std::int64_t index, std::string& out) const override {
-    RandomStream draw(derive(key_, static_cast<std::uint64_t>(index)));
+    RandomStream draw = stream(index);
     append_opening(config_.value, out);
+    append_key(draw, out);
+    out += kMiddle;
+    append_value(config_.value, draw, split_, out);
+    out += kClosing;
+    out += '\n';
+  }
+
+  // Unit `index` in its parts.
+  Needle needle(std::int64_t index) const {
+    RandomStream draw = stream(index);
+    Needle needle;
+    append_key(draw, needle.key);
+    append_value(config_.value, draw, split_, needle.value);
+    append(index, needle.sentence);
+    needle.sentence.pop_back();  // the line's end
+    return needle;
+  }
+
+ private:
+  RandomStream stream(std::int64_t index) const {
+    return RandomStream(derive(key_, static_cast<std::uint64_t>(index)));
+  }
+  void append_key(RandomStream& draw, std::string& out) const {
     if (config_.key == Key::kName) {
       std::uint64_t name = draw.below(kNumShortNames - asked_.size());
       for (const std::uint64_t other : asked_) name += other <= name ? 1 : 0;
@@ -58,23 +88,12 @@ class NeedleUnits final : public UnitText {
     } else {
       append_uuid(made_uuid(draw, split_), out);
     }
-    out += kMiddle;
-    append_value(config_.value, draw, split_, out);
-    out += kClosing;
-    out += '\n';
   }
 
- private:
   const NiahConfig config_;
   Split split_;
   std::uint64_t key_;
   std::vector<std::uint64_t> asked_;
-};
-
-struct Needle {
-  std::string key;
-  std::string value;
-  std::string sentence;
 };
 
 struct Needles {
@@ -135,15 +154,35 @@ std::string listed(const std::vector<std::string>& items) {
 
 std::string make_question(const NiahConfig& config, const std::vector<std::string>& keys) {
   const char* word = value_word(config.value);
-  if (config.queries > 1) {
+  if (keys.size() > 1) {
     return fmt::format("Which {}s are entered for {}? Give all {}.", word, listed(keys),
-                       in_words(config.queries));
+                       in_words(static_cast<int>(keys.size())));
   }
   if (config.values > 1) {
     return fmt::format("Which {0} {1}s are entered for {2}? Give all {0}.", in_words(config.values),
                        word, keys[0]);
   }
   return fmt::format("Which {} is entered for {}?", word, keys[0]);
+}
+
+Evidence needle_fact(const Needle& needle) {
+  Evidence fact;
+  fact.text = needle.sentence;
+  fact.values = {needle.value};
+  fact.note = needle.key + ": " + needle.value;
+  return fact;
+}
+
+// The key of one needle that the row does not ask for, asked for.
+Row sibling_row(const NiahConfig& config, const Row& row, const Needle& needle) {
+  Row sibling;
+  sibling.id = row.id + "-" + needle.key;
+  sibling.task = row.task;
+  sibling.question = make_question(config, {needle.key});
+  sibling.answers = {needle.value};
+  sibling.match = Match::kAll;
+  sibling.evidence = {needle_fact(needle)};
+  return sibling;
 }
 
 class NiahTask final : public Task {
@@ -190,32 +229,47 @@ class NiahTask final : public Task {
       if (i >= static_cast<std::size_t>(config_.queries * config_.values)) continue;
       if (asked.empty() || asked.back() != needle.key) asked.push_back(needle.key);
       row.answers.push_back(needle.value);
-      Evidence fact;
-      fact.text = needle.sentence;
-      fact.values = {needle.value};
-      fact.note = needle.key + ": " + needle.value;
-      row.evidence.push_back(std::move(fact));
+      row.evidence.push_back(needle_fact(needle));
       insert_of.push_back(i);
     }
     row.question = make_question(config_, asked);
 
-    auto document = plan_units(make_hay(spec.split, derive(key, kHaystack), made.names),
+    std::shared_ptr<const NeedleUnits> needle_units;
+    if (config_.hay == Hay::kNeedles) {
+      needle_units =
+          std::make_shared<NeedleUnits>(config_, spec.split, derive(key, kHaystack), made.names);
+    }
+    auto document = plan_units(needle_units != nullptr ? needle_units : make_hay(key),
                                std::move(inserts), "", "", {.tokens = spec.tokens}, *tokenizer);
-    return unit_sample(std::move(row), insert_of, std::move(document), evidence_oracle);
+    // What else the document answers: needles of keys that have one value and are not asked for.
+    const auto first = static_cast<std::size_t>(config_.queries * config_.values);
+    std::vector<Needle> unasked;
+    if (config_.values == 1) {
+      unasked.assign(made.needles.begin() + static_cast<std::ptrdiff_t>(first), made.needles.end());
+    }
+    const MakeRows others = [config = config_, row, unasked = std::move(unasked), needle_units,
+                             num_units = document->num_units](std::int64_t most,
+                                                              std::uint64_t draw_key) {
+      std::vector<Row> rows;
+      for (const Needle& needle : unasked) {
+        if (std::ssize(rows) < most) rows.push_back(sibling_row(config, row, needle));
+      }
+      const std::int64_t left =
+          needle_units == nullptr ? 0 : std::min(most - std::ssize(rows), num_units);
+      const Permutation order(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(num_units)),
+                              draw_key);
+      for (std::int64_t i = 0; i < left; ++i) {
+        const auto unit = static_cast<std::int64_t>(order.forward(static_cast<std::uint64_t>(i)));
+        rows.push_back(sibling_row(config, row, needle_units->needle(unit)));
+      }
+      return rows;
+    };
+    return unit_sample(std::move(row), insert_of, std::move(document), evidence_oracle, others);
   }
 
  private:
-  std::shared_ptr<const UnitText> make_hay(Split split, std::uint64_t key,
-                                           std::vector<std::uint64_t> names) const {
-    switch (config_.hay) {
-      case Hay::kNoise:
-        return noise_units();
-      case Hay::kProse:
-        return prose_(key);
-      case Hay::kNeedles:
-        return std::make_shared<NeedleUnits>(config_, split, key, std::move(names));
-    }
-    MEMAGENT_CHECK(false, "haystack {}", static_cast<int>(config_.hay));
+  std::shared_ptr<const UnitText> make_hay(std::uint64_t key) const {
+    return config_.hay == Hay::kNoise ? noise_units() : prose_(derive(key, kHaystack));
   }
 
   const NiahConfig config_;

@@ -56,6 +56,13 @@ class Sample {
   virtual std::unique_ptr<DocumentSource> document() const = 0;
   // Null where no facts are recorded (data sets).
   virtual std::unique_ptr<Oracle> oracle() const = 0;
+  // At most `most` other questions that the same document answers, for trainers: one section read
+  // then teaches more than once. Which of those there are is drawn from `key`. Holds the document's
+  // text meanwhile. None where the task knows of none.
+  virtual std::vector<std::unique_ptr<Sample>> siblings([[maybe_unused]] std::int64_t most,
+                                                        [[maybe_unused]] std::uint64_t key) const {
+    return {};
+  }
 };
 
 // Immutable; every method may be called from any number of threads at once.

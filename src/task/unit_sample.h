@@ -29,6 +29,13 @@ std::unique_ptr<Sample> unit_sample(Row row, const std::vector<std::size_t>& ins
                                     std::shared_ptr<const UnitDocument> document,
                                     MakeOracle make_oracle);
 
+// The same with siblings: `others` makes their rows, with no byte ranges yet. Each piece of their
+// evidence stands in the document word for word, once.
+using MakeRows = std::function<std::vector<Row>(std::int64_t most, std::uint64_t key)>;
+std::unique_ptr<Sample> unit_sample(Row row, const std::vector<std::size_t>& insert_of,
+                                    std::shared_ptr<const UnitDocument> document,
+                                    MakeOracle make_oracle, MakeRows others);
+
 // Throws Error(kUsage) unless spec.tokens is from `fewest` to 2^40 and spec.index not negative;
 // names the task.
 void check_spec(std::string_view task, const SampleSpec& spec, std::int64_t fewest);
