@@ -1,0 +1,103 @@
+#include "train/imitation.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/fail.h"
+
+namespace memagent {
+namespace {
+
+// Under both policies: what an ideal reader replies to a section.
+std::string update_reply(Policy policy, const PromptSet& prompts, const std::string& before,
+                         const std::string& now) {
+  if (policy == Policy::kOverwrite) return now.empty() ? prompts.empty_memory : now;
+  return before == now ? prompts.gate_keep : prompts.gate_update + "\n" + now;
+}
+
+// A fact that has its end in the section, but began before it.
+bool cuts_a_fact(const Row& row, const Section& section) {
+  return std::any_of(row.evidence.begin(), row.evidence.end(), [&](const Evidence& fact) {
+    return fact.byte_begin >= 0 && fact.byte_begin < section.byte_begin &&
+           fact.byte_end > section.byte_begin && fact.byte_end <= section.byte_end;
+  });
+}
+
+}  // namespace
+
+std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig config, Cut cut,
+                                          const std::shared_ptr<const PromptRenderer>& renderer,
+                                          const std::shared_ptr<const Tokenizer>& tokenizer) {
+  const Row& row = sample.row();
+  const std::unique_ptr<Oracle> oracle = sample.oracle();
+  if (oracle == nullptr) {
+    fail(ErrorKind::kUsage, "{}: no facts are recorded: it cannot be learnt by imitation",
+         row.task);
+  }
+  if (tokenizer->end_tokens().empty()) {
+    fail(ErrorKind::kUsage, "the vocabulary has no token that ends a reply");
+  }
+  const TokenId end = tokenizer->end_tokens().front();
+  const PromptSet& prompts = renderer->prompts();
+  config.keep_prompts = true;
+  config.lookahead = 1;
+  SectionReader reader(sample.document(), tokenizer,
+                       {.section_tokens = config.section_tokens, .cut = cut});
+  Episode episode(config, renderer, row.question);
+
+  std::vector<ImitatedConversation> said;
+  ImitatedConversation next;
+  std::string before;
+  bool whole = true;  // no memory had to be cut so far
+  while (true) {
+    switch (episode.need()) {
+      case Need::kSection: {
+        auto section = std::make_shared<Section>();
+        if (!reader.next(*section)) {
+          episode.end_of_document();
+          break;
+        }
+        oracle->read(section->byte_begin, section->byte_end, section->text);
+        next.imitable = whole && !cuts_a_fact(row, *section);
+        episode.give_section(std::move(section));
+        break;
+      }
+      case Need::kGeneration: {
+        const Turn turn = episode.take_generation();
+        next.shared_prefix_tokens = turn.request.shared_prefix_tokens;
+        GenerationResult result;
+        if (turn.kind == ConversationKind::kAnswer) {
+          result.text = oracle->answer();
+          next.imitable = whole;
+        } else {
+          const std::string now = oracle->memory();
+          result.text = update_reply(config.policy, prompts, before, now);
+          before = now;
+        }
+        result.tokens = tokenizer->encode(result.text);
+        const auto most = static_cast<std::size_t>(turn.request.max_tokens);
+        if (result.tokens.size() >= most) {
+          whole = false;
+          next.imitable = false;
+          result.tokens.resize(most);
+          result.text = tokenizer->decode(result.tokens);
+          result.stop = StopReason::kLength;
+        }
+        next.response = result.tokens;
+        next.response.push_back(end);
+        episode.give_generation(turn.id, std::move(result));
+        break;
+      }
+      case Need::kAccept:
+        next.conversation = episode.accept();
+        said.push_back(next);
+        break;
+      case Need::kWait:
+      case Need::kFinished:
+        return said;
+    }
+  }
+}
+
+}  // namespace memagent

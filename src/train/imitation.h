@@ -1,0 +1,34 @@
+// What an ideal reader would say: the conversations of an Episode whose model is a task's Oracle.
+//
+// The Episode is the one that answers, evaluates and rolls out; so the prompts are those a model
+// will meet, and memories are carried on in the very tokens they were said in. Knows nothing of
+// networks or batches.
+//
+// Not to be imitated, because it cannot be known from the prompt: an update on a section that holds
+// the end of a fact but not its beginning, and whatever is said after a memory had to be cut.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "memagent/episode.h"
+#include "task/task.h"
+
+namespace memagent {
+
+struct ImitatedConversation {
+  Conversation conversation;  // with its prompt
+  // The response's tokens as a model should sample them, the end token included.
+  std::vector<TokenId> response;
+  // Leading prompt tokens that are the section's alone (GenerationRequest::shared_prefix_tokens).
+  std::int32_t shared_prefix_tokens = 0;
+  bool imitable = true;
+};
+
+// The whole reading of one sample. `config` is as the reader's; keep_prompts is implied. Throws
+// Error(kUsage) for a sample without an oracle, and for a model without an end token.
+std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig config, Cut cut,
+                                          const std::shared_ptr<const PromptRenderer>& renderer,
+                                          const std::shared_ptr<const Tokenizer>& tokenizer);
+
+}  // namespace memagent

@@ -1,0 +1,269 @@
+#include "train/lessons.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "base/check.h"
+#include "base/fail.h"
+#include "base/random.h"
+#include "task/prose.h"
+#include "task/registry.h"
+#include "task/unit_document.h"
+#include "train/imitation.h"
+
+namespace memagent {
+namespace {
+
+// Not tasks, but texts: learnt from beginning to end. A drill is random tokens, said twice: what
+// copying is learnt from first. Prose is generated.
+constexpr std::string_view kDrill = "drill";
+constexpr std::string_view kProse = "prose";
+
+std::int64_t drawn_length(RandomStream& random, const std::vector<std::int64_t>& range) {
+  const double from = std::log(static_cast<double>(range.front()));
+  const double to = std::log(static_cast<double>(range.back()));
+  return std::llround(std::exp(from + random.uniform() * (to - from)));
+}
+
+template <typename T>
+void shuffle(std::vector<T>& items, RandomStream& random) {
+  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random.below(i)]);
+}
+
+ReplyKind kind_of(const Conversation& conversation) {
+  if (conversation.kind == ConversationKind::kAnswer) return ReplyKind::kAnswer;
+  return conversation.decision == Decision::kKeep ? ReplyKind::kKeep : ReplyKind::kUpdate;
+}
+
+// One conversation that may be learnt, with the section it is about (-1: none).
+struct Candidate {
+  std::int64_t section = -1;
+  ReplyKind kind = ReplyKind::kKeep;
+  std::vector<TokenId> prompt;
+  std::vector<TokenId> response;
+  std::int32_t shared = 0;  // leading prompt tokens that are the section's alone
+};
+
+// The candidates of one section share what their prompts begin with.
+Lesson joined(std::vector<Candidate> candidates, std::size_t task) {
+  Lesson lesson;
+  lesson.task = task;
+  const std::vector<TokenId>& first = candidates.front().prompt;
+  const std::ptrdiff_t shared = candidates.front().shared;
+  lesson.prefix.assign(first.begin(), first.begin() + shared);
+  for (Candidate& candidate : candidates) {
+    MEMAGENT_CHECK(std::equal(lesson.prefix.begin(), lesson.prefix.end(), candidate.prompt.begin()),
+                   "prompts of one section begin differently");
+    candidate.prompt.erase(candidate.prompt.begin(), candidate.prompt.begin() + shared);
+    lesson.replies.push_back(
+        {candidate.kind, std::move(candidate.prompt), std::move(candidate.response)});
+  }
+  return lesson;
+}
+
+}  // namespace
+
+const char* to_string(ReplyKind kind) {
+  switch (kind) {
+    case ReplyKind::kKeep:
+      return "keep";
+    case ReplyKind::kUpdate:
+      return "update";
+    case ReplyKind::kAnswer:
+      return "answer";
+    case ReplyKind::kText:
+      return "text";
+  }
+  MEMAGENT_CHECK(false, "reply kind {}", static_cast<int>(kind));
+}
+
+struct LessonSource::State {
+  std::uint64_t seed = 0;
+  EpisodeConfig config;
+  std::vector<Stage> stages;
+  std::vector<std::vector<std::shared_ptr<const Task>>> tasks;  // null: a text
+  std::shared_ptr<const PromptRenderer> renderer;
+  std::shared_ptr<const Tokenizer> tokenizer;
+
+  std::size_t drawn_task(const Stage& stage, RandomStream& random) const {
+    double total = 0;
+    for (const TaskWeight& task : stage.tasks) total += task.weight;
+    double at = random.uniform() * total;
+    for (std::size_t i = 0; i + 1 < stage.tasks.size(); ++i) {
+      at -= stage.tasks[i].weight;
+      if (at < 0) return i;
+    }
+    return stage.tasks.size() - 1;
+  }
+
+  std::vector<Lesson> drill(std::size_t task, std::int64_t tokens, RandomStream& random) const {
+    Reply reply{ReplyKind::kText, {}, {}};
+    const auto vocab = static_cast<std::uint64_t>(tokenizer->vocab_size());
+    for (std::int64_t i = 0; i < std::max<std::int64_t>(2, tokens / 2); ++i) {
+      reply.prompt.push_back(static_cast<TokenId>(random.below(vocab)));
+    }
+    reply.response = reply.prompt;
+    return {{task, {}, {std::move(reply)}}};
+  }
+
+  std::vector<Lesson> prose(std::size_t task, std::int64_t tokens, std::uint64_t key) const {
+    const auto units = generated_prose(key);
+    std::string text;
+    std::vector<TokenId> ids;
+    for (std::int64_t i = 0; std::ssize(ids) < tokens; ++i) {
+      text.clear();
+      units->append(i, text);
+      tokenizer->encode(text, ids);
+    }
+    ids.resize(static_cast<std::size_t>(tokens));
+    return {{task, {}, {{ReplyKind::kText, {ids.front()}, {ids.begin() + 1, ids.end()}}}}};
+  }
+
+  void add(const std::vector<ImitatedConversation>& reading, std::vector<Candidate>& updates,
+           std::vector<Candidate>& keeps, std::vector<Candidate>& answers) const {
+    for (const ImitatedConversation& said : reading) {
+      if (!said.imitable) continue;
+      const ReplyKind kind = kind_of(said.conversation);
+      std::vector<Candidate>& to = kind == ReplyKind::kAnswer ? answers
+                                   : kind == ReplyKind::kKeep ? keeps
+                                                              : updates;
+      to.push_back({said.conversation.section_index, kind, said.conversation.prompt.tokens,
+                    said.response, said.shared_prefix_tokens});
+    }
+  }
+
+  // Another document's question, at some point of its reading, asked of one of these sections:
+  // nothing is to be noted.
+  Candidate stranger(const Row& row, const std::vector<ImitatedConversation>& reading,
+                     const Section& section, std::size_t at) const {
+    const TokenText before = at == 0 ? renderer->encode(renderer->prompts().empty_memory)
+                                     : reading[at - 1].conversation.memory;
+    Candidate candidate;
+    candidate.section = section.index;
+    candidate.prompt = renderer
+                           ->update(config.policy, config.layout, renderer->encode(row.question),
+                                    before, TokenTextView(section.tokens, section.text))
+                           .tokens;
+    candidate.response = config.policy == Policy::kGated
+                             ? tokenizer->encode(renderer->prompts().gate_keep)
+                             : before.tokens;
+    candidate.response.push_back(tokenizer->end_tokens().front());
+    candidate.shared = renderer->shared_prefix_tokens(
+        config.layout, config.policy, static_cast<std::int64_t>(section.tokens.size()));
+    return candidate;
+  }
+
+  std::vector<Section> sections_of(const Sample& sample, const EpisodeConfig& reading) const {
+    std::vector<Section> sections;
+    SectionReader reader(sample.document(), tokenizer, {.section_tokens = reading.section_tokens});
+    for (Section section; reader.next(section);) sections.push_back(section);
+    return sections;
+  }
+
+  std::vector<Lesson> document(std::size_t stage_index, std::size_t task_index,
+                               RandomStream& random, std::int64_t number) const {
+    const Stage& stage = stages[stage_index];
+    const Task& task = *tasks[stage_index][task_index];
+    EpisodeConfig reading = config;
+    reading.section_tokens = static_cast<std::int32_t>(drawn_length(random, stage.section_tokens));
+    SampleSpec spec;
+    spec.tokens =
+        std::max(drawn_length(random, stage.document_tokens), task.fewest_tokens(*tokenizer));
+    spec.seed = derive(seed, stage_index);
+    spec.split = Split::kTrain;
+    spec.index = 2 * number;
+    const auto sample = task.sample(spec, tokenizer);
+
+    std::vector<Candidate> updates;
+    std::vector<Candidate> keeps;
+    std::vector<Candidate> answers;
+    const auto read = [&](const Sample& of) {
+      return imitate(of, reading, Cut::kNatural, renderer, tokenizer);
+    };
+    add(read(*sample), updates, keeps, answers);
+    const std::int64_t num_sections = spec.tokens / reading.section_tokens + 1;
+    for (const auto& sibling :
+         sample->siblings(stage.replies_per_section * num_sections, random.next())) {
+      add(read(*sibling), updates, keeps, answers);
+    }
+    shuffle(updates, random);
+    shuffle(keeps, random);
+    shuffle(answers, random);
+
+    const auto wanted_keeps = static_cast<std::size_t>(std::ceil(
+        stage.keeps_per_update * static_cast<double>(std::max<std::size_t>(1, updates.size()))));
+    const auto num_strangers = static_cast<std::size_t>(
+        stage.strangers * static_cast<double>(wanted_keeps) + random.uniform());
+    keeps.resize(std::min(keeps.size(), wanted_keeps - std::min(wanted_keeps, num_strangers)));
+    if (num_strangers > 0) {
+      const std::vector<Section> sections = sections_of(*sample, reading);
+      spec.index = 2 * number + 1;
+      const auto other = task.sample(spec, tokenizer);
+      const std::vector<ImitatedConversation> others = read(*other);
+      for (std::size_t i = 0; i < num_strangers && !sections.empty(); ++i) {
+        // At the end of its reading it knows what it looks for, earlier it does not.
+        keeps.push_back(stranger(other->row(), others, sections[random.below(sections.size())],
+                                 random.below(others.size())));
+      }
+    }
+
+    std::map<std::int64_t, std::vector<Candidate>> by_section;
+    const auto most = static_cast<std::size_t>(stage.replies_per_section);
+    for (std::vector<Candidate>* group : {&updates, &keeps}) {
+      for (Candidate& candidate : *group) {
+        std::vector<Candidate>& of = by_section[candidate.section];
+        if (of.size() < most) of.push_back(std::move(candidate));
+      }
+    }
+    std::vector<Lesson> lessons;
+    for (auto& [section, candidates] : by_section) {
+      // Without a shared beginning there are only conversations of their own.
+      lessons.push_back(joined(std::move(candidates), task_index));
+    }
+    answers.resize(std::min(answers.size(), std::max<std::size_t>(1, updates.size() / 2)));
+    for (Candidate& answer : answers) {
+      lessons.push_back(joined({std::move(answer)}, task_index));
+    }
+    return lessons;
+  }
+};
+
+LessonSource::LessonSource(const SftRecipe& recipe, std::shared_ptr<const PromptRenderer> renderer,
+                           std::shared_ptr<const Tokenizer> tokenizer, std::int32_t context_tokens)
+    : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.seed = recipe.seed;
+  s.stages = recipe.stages;
+  s.renderer = std::move(renderer);
+  s.tokenizer = std::move(tokenizer);
+  s.config = episode_config(recipe.reading);
+  for (const Stage& stage : s.stages) {
+    std::vector<std::shared_ptr<const Task>> tasks;
+    for (const TaskWeight& task : stage.tasks) {
+      const bool text = task.task == kDrill || task.task == kProse;
+      tasks.push_back(text ? nullptr : find_tasks({task.task}, {}).at(0));
+    }
+    s.tasks.push_back(std::move(tasks));
+    EpisodeConfig longest = s.config;
+    longest.window_tokens = context_tokens;
+    longest.section_tokens = static_cast<std::int32_t>(stage.section_tokens.back());
+    validate(longest, *s.renderer);
+  }
+}
+
+LessonSource::~LessonSource() = default;
+
+std::vector<Lesson> LessonSource::draw(std::size_t stage, std::int64_t number) const {
+  const State& s = *state_;
+  const std::uint64_t key = derive(derive(s.seed, stage), static_cast<std::uint64_t>(number));
+  RandomStream random(key);
+  const std::size_t task = s.drawn_task(s.stages[stage], random);
+  if (s.tasks[stage][task] != nullptr) return s.document(stage, task, random, number);
+  const std::int64_t tokens = drawn_length(random, s.stages[stage].section_tokens);
+  return s.stages[stage].tasks[task].task == kDrill ? s.drill(task, tokens, random)
+                                                    : s.prose(task, tokens, random.next());
+}
+
+}  // namespace memagent

@@ -1,0 +1,264 @@
+#include "train/recipe.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "base/fail.h"
+#include "format/toml_table.h"
+
+namespace memagent {
+namespace {
+
+constexpr const char* kSee = "docs/training.md";
+
+// The tables of keys: each struct's fields with what they mean. A visitor is called for every one.
+template <typename Visitor>
+void describe(Visitor&& v, NetworkConfig& c) {
+  v("weights", c.weights, "weights to start from: a GGUF file or folder; none: random, as follows");
+  v("tokenizer", c.tokenizer, "a tokenizer.json; not with weights");
+  v("num_layers", c.num_layers, "layers");
+  v("model_dim", c.model_dim, "width");
+  v("num_heads", c.num_heads, "attention heads");
+  v("num_kv_heads", c.num_kv_heads, "heads of keys and values");
+  v("head_dim", c.head_dim, "width of a head");
+  v("ffn_dim", c.ffn_dim, "width of the feed-forward layer");
+  v("context_tokens", c.context_tokens, "the longest prompt and reply together");
+  v("rope_theta", c.rope_theta, "base of the rotary frequencies");
+}
+
+template <typename Visitor>
+void describe(Visitor&& v, ReadingConfig& c) {
+  v("prompts", c.prompts, "a prompt file; none: the built-in wording");
+  v("policy", c.policy, "gated or overwrite");
+  v("layout", c.layout, "section-first or question-first");
+  v("question_tokens", c.question_tokens, "the longest question");
+  v("memory_tokens", c.memory_tokens, "where a memory is cut");
+  v("output_tokens", c.output_tokens, "where an answer is cut");
+}
+
+template <typename Visitor>
+void describe(Visitor&& v, OptimizerConfig& c) {
+  v("learning_rate", c.learning_rate, "the highest");
+  v("warmup_steps", c.warmup_steps, "steps over which the rate grows from 0");
+  v("schedule", c.schedule, "constant, linear or cosine");
+  v("final_share", c.final_share, "of the rate at the end of the run");
+  v("beta1", c.beta1, "decay of the first moment");
+  v("beta2", c.beta2, "decay of the second moment");
+  v("epsilon", c.epsilon, "added to the root of the second moment");
+  v("weight_decay", c.weight_decay, "of matrices, not of norms and biases");
+  v("clip_norm", c.clip_norm, "highest norm of the gradient; 0: off");
+  v("average", c.average, "decay of the weights' moving average, a step; 0: off");
+  v("most_skipped", c.most_skipped, "steps in a row without a finite gradient that end a run");
+}
+
+template <typename Visitor>
+void describe(Visitor&& v, Stage& c) {
+  v("name", c.name, "for the log");
+  v("tokens", c.tokens, "trained on at most");
+  v("until", c.until, "or until this share of recent replies of every kind is right; 1: never");
+  v("section_tokens", c.section_tokens, "shortest and longest section");
+  v("document_tokens", c.document_tokens, "shortest and longest document");
+  v("replies_per_section", c.replies_per_section, "questions asked of one section, at most");
+  v("keeps_per_update", c.keeps_per_update, "replies that change nothing for each that does");
+  v("strangers", c.strangers, "share of the former that ask what another document answers");
+  v("section_weight", c.section_weight, "weight of a section's own tokens; 0: not learnt");
+}
+
+template <typename Visitor>
+void describe(Visitor&& v, SftRecipe& c) {
+  v("seed", c.seed, "of everything that is drawn");
+  v("batch_tokens", c.batch_tokens, "of one step, shared sections counted once");
+  v("checkpoint_minutes", c.checkpoint_minutes, "between checkpoints");
+}
+
+// Settings that are one of a few words.
+template <typename T>
+struct Words;
+template <>
+struct Words<Schedule> {
+  static constexpr std::pair<Schedule, const char*> kAll[] = {{Schedule::kConstant, "constant"},
+                                                              {Schedule::kLinear, "linear"},
+                                                              {Schedule::kCosine, "cosine"}};
+};
+template <>
+struct Words<Policy> {
+  static constexpr std::pair<Policy, const char*> kAll[] = {{Policy::kGated, "gated"},
+                                                            {Policy::kOverwrite, "overwrite"}};
+};
+template <>
+struct Words<Layout> {
+  static constexpr std::pair<Layout, const char*> kAll[] = {
+      {Layout::kSectionFirst, "section-first"}, {Layout::kQuestionFirst, "question-first"}};
+};
+
+template <typename T>
+std::string word_of(T value) {
+  for (const auto& [each, word] : Words<T>::kAll) {
+    if (each == value) return word;
+  }
+  return "";
+}
+
+// Reads every field that the table has.
+struct ReadFields {
+  TomlTable& table;
+
+  template <typename T>
+  void operator()(const char* key, T& value, const char*) {
+    if constexpr (std::is_enum_v<T>) {
+      std::string word;
+      if (!table.read_if_there(key, word)) return;
+      std::string choices;
+      for (const auto& [each, name] : Words<T>::kAll) {
+        if (word == name) {
+          value = each;
+          return;
+        }
+        choices += choices.empty() ? "" : ", ";
+        choices += name;
+      }
+      table.fail_at(key, fmt::format("is '{}': choose one of {}", word, choices));
+    } else {
+      table.read_if_there(key, value);
+    }
+  }
+};
+
+struct WriteFields {
+  nlohmann::ordered_json& json;
+
+  template <typename T>
+  void operator()(const char* key, T& value, const char*) {
+    if constexpr (std::is_enum_v<T>) {
+      json[key] = word_of(value);
+    } else {
+      json[key] = value;
+    }
+  }
+};
+
+struct ListFields {
+  std::string& text;
+
+  template <typename T>
+  void operator()(const char* key, T& value, const char* meaning) {
+    nlohmann::ordered_json json;
+    WriteFields{json}(key, value, meaning);
+    text += fmt::format("{:<20} {:<16} {}\n", key, json[key].dump(), meaning);
+  }
+};
+
+struct PathIsRelativeTo {
+  std::filesystem::path folder;
+  void operator()(std::string& path) const {
+    if (!path.empty()) path = (folder / path).lexically_normal().string();
+  }
+};
+
+void check_range(TomlTable& table, const char* key, const std::vector<std::int64_t>& range) {
+  if (range.size() != 2 || range[0] < 1 || range[1] < range[0]) {
+    table.fail_at(key, "must be two lengths, the shorter first");
+  }
+}
+
+void read_tasks(TomlTable table, std::vector<TaskWeight>& tasks) {
+  for (const std::string& name : table.keys()) {
+    TaskWeight task{name, 0};
+    table.read(name, task.weight);
+    if (!(task.weight > 0)) table.fail_at(name, "must be more than 0");
+    tasks.push_back(std::move(task));
+  }
+}
+
+Stage read_stage(TomlTable table) {
+  Stage stage;
+  describe(ReadFields{table}, stage);
+  check_range(table, "section_tokens", stage.section_tokens);
+  check_range(table, "document_tokens", stage.document_tokens);
+  if (stage.tokens < 1) table.fail_at("tokens", "must be at least 1");
+  if (stage.replies_per_section < 1) table.fail_at("replies_per_section", "must be at least 1");
+  if (stage.strangers < 0 || stage.strangers > 1) {
+    table.fail_at("strangers", "must be from 0 to 1");
+  }
+  read_tasks(table.table("tasks"), stage.tasks);
+  if (stage.tasks.empty()) table.fail_at("tasks", "has none: name at least one");
+  return stage;
+}
+
+}  // namespace
+
+EpisodeConfig episode_config(const ReadingConfig& reading) {
+  EpisodeConfig config;
+  config.policy = reading.policy;
+  config.layout = reading.layout;
+  config.question_tokens = reading.question_tokens;
+  config.memory_tokens = reading.memory_tokens;
+  config.output_tokens = reading.output_tokens;
+  return config;
+}
+
+SftRecipe load_sft_recipe(const std::string& path) {
+  TomlTable root = TomlTable::load(path, "a recipe", kSee);
+  SftRecipe recipe;
+  describe(ReadFields{root}, recipe);
+  TomlTable network = root.table("network");
+  describe(ReadFields{network}, recipe.network);
+  TomlTable reading = root.table("reading");
+  describe(ReadFields{reading}, recipe.reading);
+  TomlTable optimizer = root.table("optimizer");
+  describe(ReadFields{optimizer}, recipe.optimizer);
+  for (TomlTable& stage : root.tables("stage")) recipe.stages.push_back(read_stage(stage));
+  root.refuse_others();
+  if (recipe.stages.empty()) {
+    fail(ErrorKind::kBadInput, "{}: there is no [[stage]]: see {}", path, kSee);
+  }
+  if (recipe.network.weights.empty() == recipe.network.tokenizer.empty()) {
+    network.fail_at("tokenizer", "and network.weights: give one of the two");
+  }
+  const PathIsRelativeTo relative{std::filesystem::path(path).parent_path()};
+  relative(recipe.network.weights);
+  relative(recipe.network.tokenizer);
+  relative(recipe.reading.prompts);
+  return recipe;
+}
+
+std::string to_json(const SftRecipe& recipe) {
+  SftRecipe copy = recipe;
+  nlohmann::ordered_json json;
+  describe(WriteFields{json}, copy);
+  describe(WriteFields{json["network"]}, copy.network);
+  describe(WriteFields{json["reading"]}, copy.reading);
+  describe(WriteFields{json["optimizer"]}, copy.optimizer);
+  json["stage"] = nlohmann::ordered_json::array();
+  for (Stage& stage : copy.stages) {
+    nlohmann::ordered_json one;
+    describe(WriteFields{one}, stage);
+    for (const TaskWeight& task : stage.tasks) one["tasks"][task.task] = task.weight;
+    json["stage"].push_back(std::move(one));
+  }
+  return json.dump();
+}
+
+std::string sft_recipe_keys() {
+  SftRecipe recipe;
+  Stage stage;
+  std::string text;
+  describe(ListFields{text}, recipe);
+  text += "\n[network]\n";
+  describe(ListFields{text}, recipe.network);
+  text += "\n[reading]\n";
+  describe(ListFields{text}, recipe.reading);
+  text += "\n[optimizer]\n";
+  describe(ListFields{text}, recipe.optimizer);
+  text += "\n[[stage]]\n";
+  describe(ListFields{text}, stage);
+  text +=
+      "tasks                                 task names (or drill, prose), each with a weight\n";
+  return text;
+}
+
+}  // namespace memagent

@@ -1,0 +1,82 @@
+// What a training run is made of, as read from a TOML file. Everything a run depends on is here:
+// the same recipe gives the same weights.
+//
+// One table of keys (recipe.cc) makes the reader, the record kept with a run and the list of keys
+// with their defaults (`memagent train keys`).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "memagent/episode.h"
+#include "train/optimizer.h"
+
+namespace memagent {
+
+// The network at the start of a run: weights from a file, or a shape of its own.
+struct NetworkConfig {
+  std::string weights;    // a GGUF file or Hugging Face folder; empty: random weights, as follows
+  std::string tokenizer;  // a tokenizer.json; not with weights, which bring their own
+  std::int32_t num_layers = 4;
+  std::int32_t model_dim = 128;
+  std::int32_t num_heads = 4;
+  std::int32_t num_kv_heads = 4;
+  std::int32_t head_dim = 32;
+  std::int32_t ffn_dim = 384;
+  std::int32_t context_tokens = 2048;
+  double rope_theta = 10000;
+};
+
+// How the policy reads, in training as later: what an Episode is made with.
+struct ReadingConfig {
+  std::string prompts;  // a prompt file; empty: the built-in wording
+  Policy policy = Policy::kGated;
+  Layout layout = Layout::kSectionFirst;
+  std::int32_t question_tokens = 128;
+  std::int32_t memory_tokens = 256;
+  std::int32_t output_tokens = 256;
+};
+
+// Which share of the lessons a task has.
+struct TaskWeight {
+  std::string task;
+  double weight = 1;
+};
+
+// A part of the curriculum: what is read, how long it is, and when to go on.
+struct Stage {
+  std::string name;
+  std::int64_t tokens = 1'000'000;  // trained on at most
+  double until = 1;                 // or until this share of recent replies is right; 1: never
+  std::vector<std::int64_t> section_tokens = {64, 128};    // from, to: drawn evenly in logarithm
+  std::vector<std::int64_t> document_tokens = {256, 512};  // the same
+  std::int64_t replies_per_section = 8;  // questions asked of one section, at most
+  double keeps_per_update = 1;           // of replies that change nothing, for each that does
+  double strangers = 0.5;       // share of the former that ask what another document answers
+  double section_weight = 0.1;  // of a section's own tokens (language modelling); 0: not learnt
+  std::vector<TaskWeight> tasks;
+};
+
+struct SftRecipe {
+  std::uint64_t seed = 0;
+  std::int64_t batch_tokens = 8192;  // of one step, shared sections counted once
+  std::int64_t checkpoint_minutes = 5;
+  NetworkConfig network;
+  ReadingConfig reading;
+  OptimizerConfig optimizer;
+  std::vector<Stage> stages;
+};
+
+// The Episode's settings but for what differs from document to document (section_tokens).
+EpisodeConfig episode_config(const ReadingConfig& reading);
+
+// Paths in a recipe are relative to its folder. Throws Error(kBadInput) naming file, line and key.
+SftRecipe load_sft_recipe(const std::string& path);
+// The resolved recipe as one JSON object: what a run keeps beside its results.
+std::string to_json(const SftRecipe& recipe);
+// Every key with its default and meaning, for people.
+std::string sft_recipe_keys();
+
+}  // namespace memagent
