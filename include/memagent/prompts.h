@@ -59,6 +59,7 @@ const PromptSet& default_prompts();
 PromptSet load_prompts(const std::string& path);
 // The format that belongs to a model: told from its chat template and special tokens.
 ChatFormat detect_chat_format(const LanguageModel& model);
+ChatFormat detect_chat_format(const Tokenizer& tokenizer, const std::string& chat_template);
 
 class PromptRenderer {
  public:
@@ -69,6 +70,9 @@ class PromptRenderer {
   // As above with everything told from the model. Thinking is suppressed where the chat template
   // has a switch for it (Qwen3).
   PromptRenderer(PromptSet prompts, const LanguageModel& model);
+  // The same as tokens, for a model that is not running.
+  PromptRenderer(PromptSet prompts, std::shared_ptr<const Tokenizer> tokenizer,
+                 const std::string& chat_template);
   ~PromptRenderer();
   PromptRenderer(const PromptRenderer&) = delete;
   PromptRenderer& operator=(const PromptRenderer&) = delete;

@@ -77,11 +77,13 @@ bool template_knows_thinking(const std::string& chat_template) {
 }
 
 ChatFormat detect_chat_format(const LanguageModel& model) {
-  const std::shared_ptr<const Tokenizer> tokenizer = model.tokenizer();
-  const bool chat_ml = has_all(*tokenizer, {"<|im_start|>", "<|im_end|>"});
+  return detect_chat_format(*model.tokenizer(), model.chat_template());
+}
+
+ChatFormat detect_chat_format(const Tokenizer& tokenizer, const std::string& chat) {
+  const bool chat_ml = has_all(tokenizer, {"<|im_start|>", "<|im_end|>"});
   const bool llama3 =
-      has_all(*tokenizer, {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"});
-  const std::string& chat = model.chat_template();
+      has_all(tokenizer, {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"});
   if (!chat.empty()) {
     if (chat_ml && chat.find("<|im_start|>") != std::string::npos) return ChatFormat::kChatMl;
     if (llama3 && chat.find("<|start_header_id|>") != std::string::npos) return ChatFormat::kLlama3;
@@ -89,8 +91,8 @@ ChatFormat detect_chat_format(const LanguageModel& model) {
   }
   // Without a template, a turn's end that ends responses tells a chat model from a base model that
   // merely shares its vocabulary.
-  if (chat_ml && ends_with(*tokenizer, "<|im_end|>")) return ChatFormat::kChatMl;
-  if (llama3 && ends_with(*tokenizer, "<|eot_id|>")) return ChatFormat::kLlama3;
+  if (chat_ml && ends_with(tokenizer, "<|im_end|>")) return ChatFormat::kChatMl;
+  if (llama3 && ends_with(tokenizer, "<|eot_id|>")) return ChatFormat::kLlama3;
   return ChatFormat::kPlain;
 }
 

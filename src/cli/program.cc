@@ -145,7 +145,7 @@ void write_output(std::string_view text) {
   }
 }
 
-int run_program(const std::vector<std::string>& arguments) {
+int run_program(const std::vector<std::string>& arguments, const AddCommands& add_commands) {
   // A closed pipe and a file at its size limit are errors of write(), not deaths.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
@@ -160,17 +160,7 @@ int run_program(const std::vector<std::string>& arguments) {
   program.set_help_flag("-h,--help", "Say how this is used");
   program.formatter(std::make_shared<HelpFormatter>());
   program.require_subcommand(1);
-  std::vector<Command> commands;
-  const auto add = [&](std::vector<Command> more) {
-    std::move(more.begin(), more.end(), std::back_inserter(commands));
-  };
-  commands.push_back(add_ask_command(program));
-  add(add_sessions_commands(program));
-  add(add_model_commands(program));
-  add(add_tokenizer_commands(program));
-  commands.push_back(add_eval_command(program));
-  commands.push_back(add_synth_command(program));
-  commands.push_back(add_bench_command(program));
+  const std::vector<Command> commands = add_commands(program);
   program.footer(kFooter);  // last: commands made before it do not inherit it
 
   try {

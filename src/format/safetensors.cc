@@ -214,6 +214,10 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes, const std::strin
 
 SafetensorsWriter::SafetensorsWriter(std::string path) : file_(std::move(path)) {}
 
+void SafetensorsWriter::set_metadata(const std::string& key, const std::string& text) {
+  metadata_[key] = text;
+}
+
 void SafetensorsWriter::add_tensor(const std::string& name, TensorType type,
                                    std::vector<std::int64_t> shape) {
   MEMAGENT_CHECK(block_size(type).elements == 1, "{} cannot be {}", name, to_string(type));
@@ -224,6 +228,7 @@ void SafetensorsWriter::begin() {
   // The tensors are listed in the order they are written; the JSON library would sort them.
   nlohmann::ordered_json header;
   header["__metadata__"]["format"] = "pt";  // what transformers expects of torch's tensors
+  for (const auto& [key, text] : metadata_) header["__metadata__"][key] = text;
   for (const TensorView& tensor : tensors_) {
     const std::int64_t bytes = tensor_bytes(tensor.type, tensor.shape);
     MEMAGENT_CHECK(bytes > 0, "tensor {} {}", tensor.name, shape_text(tensor.shape));

@@ -106,4 +106,13 @@ WrittenModel convert_model(const std::string& from, const std::string& to,
   return write_gguf(*model, types, types.front(), from, to);
 }
 
+WrittenModel write_gguf_model(const ModelFile& model, TensorType type, const std::string& to) {
+  std::vector<TensorType> types;
+  std::int64_t kept = 0;
+  for (const TensorView& tensor : model.tensors()) {
+    types.push_back(is_matrix(tensor) ? gguf_type(tensor, type, kept) : TensorType::kF32);
+  }
+  return write_gguf(model, types, type, model.name(), to);
+}
+
 }  // namespace memagent

@@ -57,6 +57,9 @@ struct QuantizedModel {
 };
 QuantizedModel quantize_model(const std::string& from, const std::string& to, TensorType type);
 
+// Any open model into a GGUF file with matrices of `type`.
+WrittenModel write_gguf_model(const ModelFile& model, TensorType type, const std::string& to);
+
 struct ModelInfo {
   std::string path;
   std::string name;

@@ -1,0 +1,28 @@
+// A run's weights and optimizer on disk, so that a run that was killed goes on bit for bit.
+//
+// One safetensors file: every parameter under its name, every tensor of Optimizer::state(), float32
+// or as they are; the metadata key "memagent" holds the run's own state as JSON, with the number of
+// optimizer steps. Files are written whole or not at all, and the one before is kept.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "train/optimizer.h"
+#include "train/policy_network.h"
+
+namespace memagent {
+
+// Into `folder`, which must be there. The checkpoint before becomes checkpoint-before.safetensors.
+void write_checkpoint(const std::string& folder, const PolicyNetwork& network,
+                      const Optimizer& optimizer, const std::string& state_json);
+
+struct RestoredCheckpoint {
+  std::string state_json;
+  std::string warning;  // why the last one was passed over; empty if it was not
+};
+// Nothing if the folder has none. Throws Error(kBadInput) if neither file can be used.
+std::optional<RestoredCheckpoint> read_checkpoint(const std::string& folder, PolicyNetwork& network,
+                                                  Optimizer& optimizer);
+
+}  // namespace memagent

@@ -1,0 +1,83 @@
+#include "train/run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "base/fail.h"
+#include "format/atomic_file.h"
+
+namespace memagent {
+namespace {
+
+namespace fs = std::filesystem;
+
+int open_or_fail(const std::string& path, int flags) {
+  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+  if (descriptor < 0) {
+    fail(ErrorKind::kStorage, "{}: cannot be opened: {}", path, std::strerror(errno));
+  }
+  return descriptor;
+}
+
+}  // namespace
+
+RunFolder::RunFolder(const std::string& path, const std::string& recipe_json, bool resume)
+    : path_(path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail(ErrorKind::kStorage, "{}: cannot be made: {}", path, error.message());
+  lock_ = open_or_fail(file("lock"), O_RDWR | O_CREAT);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(lock_);
+    fail(ErrorKind::kStorage, "{}: another process trains here: choose another folder", path);
+  }
+  const std::string recipe = file("recipe.json");
+  if (fs::exists(recipe, error)) {
+    std::ifstream in(recipe, std::ios::binary);
+    const std::string there{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    if (!resume) {
+      ::close(lock_);
+      fail(ErrorKind::kUsage, "{}: holds a run already: go on with --resume, or choose another",
+           path);
+    }
+    if (there != recipe_json + "\n") {
+      ::close(lock_);
+      fail(ErrorKind::kUsage, "{}: is the run of another recipe (recipe.json): choose another",
+           path);
+    }
+  } else {
+    AtomicFile out(recipe);
+    out.write(recipe_json + "\n");
+    out.commit();
+  }
+  log_ = open_or_fail(file("log.jsonl"), O_WRONLY | O_CREAT | O_APPEND);
+  log_bytes_ = static_cast<std::int64_t>(fs::file_size(file("log.jsonl"), error));
+}
+
+RunFolder::~RunFolder() {
+  if (log_ >= 0) ::close(log_);
+  if (lock_ >= 0) ::close(lock_);
+}
+
+std::string RunFolder::file(const char* name) const { return (fs::path(path_) / name).string(); }
+
+void RunFolder::log(const std::string& json) {
+  const std::string line = json + "\n";
+  if (::write(log_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    fail(ErrorKind::kStorage, "{}: cannot be written: {}", file("log.jsonl"), std::strerror(errno));
+  }
+  log_bytes_ += static_cast<std::int64_t>(line.size());
+}
+
+void RunFolder::cut_log(std::int64_t bytes) {
+  if (bytes < log_bytes_ && ::ftruncate(log_, bytes) == 0) log_bytes_ = bytes;
+}
+
+}  // namespace memagent

@@ -1,0 +1,60 @@
+#include "train/start.h"
+
+#include <utility>
+
+#include "base/fail.h"
+#include "model/local/model_file_layout.h"
+#include "model/local/model_tools.h"
+
+namespace memagent {
+namespace {
+
+ModelConfig shape_of(const NetworkConfig& network, const Tokenizer& tokenizer) {
+  ModelConfig config;
+  config.architecture = Architecture::kQwen3;
+  config.num_layers = network.num_layers;
+  config.model_dim = network.model_dim;
+  config.num_heads = network.num_heads;
+  config.num_kv_heads = network.num_kv_heads;
+  config.head_dim = network.head_dim;
+  config.ffn_dim = network.ffn_dim;
+  config.vocab_size = tokenizer.vocab_size();
+  config.context_tokens = network.context_tokens;
+  config.rope_theta = static_cast<float>(network.rope_theta);
+  config.query_key_norm = true;
+  config.tied_output = true;
+  check_config(config, "recipe");
+  return config;
+}
+
+}  // namespace
+
+Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
+                 const PolicyOptions& options, std::uint64_t seed) {
+  Start start;
+  if (network.weights.empty()) {
+    start.tokenizer = load_tokenizer(network.tokenizer);
+    start.network = std::make_unique<PolicyNetwork>(shape_of(network, *start.tokenizer), options);
+    start.network->initialise(seed);
+  } else {
+    const auto file = open_model_file(network.weights);
+    start.tokenizer = file->tokenizer();
+    if (start.tokenizer == nullptr) {
+      fail(ErrorKind::kBadInput, "{}: has no vocabulary", network.weights);
+    }
+    start.chat_template = file->chat_template();
+    start.network = std::make_unique<PolicyNetwork>(file->config(), options);
+    start.network->load(*file);
+  }
+  start.renderer = std::make_shared<const PromptRenderer>(
+      reading.prompts.empty() ? default_prompts() : load_prompts(reading.prompts), start.tokenizer,
+      start.chat_template);
+  return start;
+}
+
+void write_model(const Start& start, const std::string& name, const std::string& path) {
+  const auto file = start.network->model_file(start.tokenizer, start.chat_template, name);
+  write_gguf_model(*file, TensorType::kF32, path);
+}
+
+}  // namespace memagent

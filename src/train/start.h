@@ -1,0 +1,28 @@
+// What a run begins with: the network with its first weights, the vocabulary, and the wording in
+// which the policy is spoken to.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "memagent/prompts.h"
+#include "train/policy_network.h"
+#include "train/recipe.h"
+
+namespace memagent {
+
+struct Start {
+  std::unique_ptr<PolicyNetwork> network;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const PromptRenderer> renderer;
+  std::string chat_template;
+};
+
+// Throws Error(kBadInput) for files that cannot be used, Error(kUsage) for a shape that cannot be.
+Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
+                 const PolicyOptions& options, std::uint64_t seed);
+
+// The weights as a GGUF file, float32.
+void write_model(const Start& start, const std::string& name, const std::string& path);
+
+}  // namespace memagent
