@@ -9,10 +9,15 @@
 namespace memagent {
 namespace {
 
+// An oracle's memory as it is written down: never empty.
+const std::string& written(const PromptSet& prompts, const std::string& memory) {
+  return memory.empty() ? prompts.empty_memory : memory;
+}
+
 // Under both policies: what an ideal reader replies to a section.
 std::string update_reply(Policy policy, const PromptSet& prompts, const std::string& before,
                          const std::string& now) {
-  if (policy == Policy::kOverwrite) return now.empty() ? prompts.empty_memory : now;
+  if (policy == Policy::kOverwrite) return written(prompts, now);
   return before == now ? prompts.gate_keep : prompts.gate_update + "\n" + now;
 }
 
@@ -91,6 +96,11 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig co
       }
       case Need::kAccept:
         next.conversation = episode.accept();
+        if (next.conversation.decision == Decision::kOverwrite &&
+            next.conversation.memory.text != written(prompts, before)) {
+          whole = false;
+          next.imitable = false;
+        }
         said.push_back(next);
         break;
       case Need::kWait:

@@ -192,11 +192,26 @@ struct LessonSource::State {
     shuffle(keeps, random);
     shuffle(answers, random);
 
-    const auto wanted_keeps = static_cast<std::size_t>(std::ceil(
-        stage.keeps_per_update * static_cast<double>(std::max<std::size_t>(1, updates.size()))));
-    const auto num_strangers = static_cast<std::size_t>(
-        stage.strangers * static_cast<double>(wanted_keeps) + random.uniform());
-    keeps.resize(std::min(keeps.size(), wanted_keeps - std::min(wanted_keeps, num_strangers)));
+    // Updates leave room for the replies that change nothing.
+    const auto most = static_cast<double>(stage.replies_per_section);
+    std::map<std::int64_t, std::vector<Candidate>> by_section;
+    const auto ask = [&](std::vector<Candidate>& candidates, double limit) {
+      std::int64_t asked = 0;
+      for (Candidate& candidate : candidates) {
+        std::vector<Candidate>& of = by_section[candidate.section];
+        if (static_cast<double>(of.size()) + 1 > std::max(1.0, limit)) continue;
+        of.push_back(std::move(candidate));
+        ++asked;
+      }
+      return asked;
+    };
+    const std::int64_t num_updates = ask(updates, most / (1 + stage.keeps_per_update));
+    const double wanted =
+        stage.keeps_per_update * static_cast<double>(std::max<std::int64_t>(1, num_updates));
+    const auto num_keeps = static_cast<std::size_t>(std::ceil(wanted));
+    const auto num_strangers =
+        static_cast<std::size_t>(stage.strangers * wanted + random.uniform());
+    keeps.resize(std::min(keeps.size(), num_keeps - std::min(num_keeps, num_strangers)));
     if (num_strangers > 0) {
       const std::vector<Section> sections = sections_of(*sample, reading);
       spec.index = 2 * number + 1;
@@ -208,21 +223,13 @@ struct LessonSource::State {
                                  random.below(others.size())));
       }
     }
-
-    std::map<std::int64_t, std::vector<Candidate>> by_section;
-    const auto most = static_cast<std::size_t>(stage.replies_per_section);
-    for (std::vector<Candidate>* group : {&updates, &keeps}) {
-      for (Candidate& candidate : *group) {
-        std::vector<Candidate>& of = by_section[candidate.section];
-        if (of.size() < most) of.push_back(std::move(candidate));
-      }
-    }
+    ask(keeps, most);
     std::vector<Lesson> lessons;
     for (auto& [section, candidates] : by_section) {
       // Without a shared beginning there are only conversations of their own.
       lessons.push_back(joined(std::move(candidates), task_index));
     }
-    answers.resize(std::min(answers.size(), std::max<std::size_t>(1, updates.size() / 2)));
+    answers.resize(std::min(answers.size(), static_cast<std::size_t>(1 + num_updates / 2)));
     for (Candidate& answer : answers) {
       lessons.push_back(joined({std::move(answer)}, task_index));
     }

@@ -1,0 +1,129 @@
+// Lessons: drawn the same whenever they are drawn, and made of whole conversations.
+#include "train/lessons.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "support/byte_tokenizer.h"
+#include "train/training_batch.h"
+
+namespace memagent {
+namespace {
+
+class Lessons : public testing::Test {
+ protected:
+  Lessons() : tokenizer_(test::byte_tokenizer()) {
+    recipe_.seed = 11;
+    recipe_.reading.question_tokens = 1000;
+    recipe_.reading.memory_tokens = 1000;
+    recipe_.reading.output_tokens = 1000;
+    Stage stage;
+    stage.section_tokens = {400, 800};
+    stage.document_tokens = {1000, 2000};
+    stage.replies_per_section = 6;
+    stage.strangers = 0.5;
+    stage.tasks = {{"niah_multikey_2", 1}};
+    recipe_.stages = {stage};
+  }
+  LessonSource source() {
+    renderer_ = std::make_shared<PromptRenderer>(default_prompts(), ChatFormat::kPlain, tokenizer_,
+                                                 true, false);
+    return LessonSource(recipe_, renderer_, tokenizer_, 100'000);
+  }
+  std::string text(const std::vector<TokenId>& ids) const { return tokenizer_->decode_all(ids); }
+
+  std::shared_ptr<const test::ByteTokenizer> tokenizer_;
+  std::shared_ptr<const PromptRenderer> renderer_;
+  SftRecipe recipe_;
+};
+
+TEST_F(Lessons, AreAFunctionOfTheirNumber) {
+  const LessonSource one = source();
+  const LessonSource two = source();
+  two.draw(0, 4);
+  const auto a = one.draw(0, 9);
+  const auto b = two.draw(0, 9);
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].prefix, b[i].prefix);
+    ASSERT_EQ(a[i].replies.size(), b[i].replies.size());
+    for (std::size_t j = 0; j < a[i].replies.size(); ++j) {
+      EXPECT_EQ(a[i].replies[j].prompt, b[i].replies[j].prompt);
+      EXPECT_EQ(a[i].replies[j].response, b[i].replies[j].response);
+    }
+  }
+  EXPECT_NE(one.draw(0, 10)[0].prefix, a[0].prefix);
+}
+
+// What an update adds stands in the section; what is kept from is not answered by it.
+TEST_F(Lessons, AskWhatTheSectionAnswersAndWhatItDoesNot) {
+  const LessonSource from = source();
+  int updates = 0;
+  int keeps = 0;
+  for (std::int64_t number = 0; number < 20; ++number) {
+    for (const Lesson& lesson : from.draw(0, number)) {
+      EXPECT_LE(lesson.replies.size(), 6U);
+      const std::string section = text(lesson.prefix);
+      for (const Reply& reply : lesson.replies) {
+        EXPECT_EQ(reply.response.back(), tokenizer_->end_tokens().front());
+        const std::string prompt = text(reply.prompt);
+        const std::size_t asked = prompt.find("entered for ");
+        if (reply.kind == ReplyKind::kAnswer) {
+          EXPECT_TRUE(lesson.prefix.empty());
+          continue;
+        }
+        ASSERT_NE(asked, std::string::npos);
+        const std::size_t begin = asked + 12;
+        const std::string key = prompt.substr(begin, prompt.find('?', begin) - begin);
+        const bool answered = section.find(key + " is ") != std::string::npos;
+        if (reply.kind == ReplyKind::kUpdate) {
+          ++updates;
+          EXPECT_TRUE(answered) << key;
+        } else {
+          ++keeps;
+          // Its end may be cut off, where it is noted with the next section.
+          const std::size_t at = section.find(key + " is ");
+          EXPECT_TRUE(!answered || section.find('.', at) == std::string::npos) << key;
+        }
+      }
+    }
+  }
+  EXPECT_GT(updates, 50);
+  EXPECT_NEAR(keeps, updates, updates / 2);
+}
+
+TEST_F(Lessons, PackIntoOneBatchWithEveryReplyUnderItsSection) {
+  const LessonSource from = source();
+  TrainingBatch batch;
+  std::int64_t learnt = 0;
+  std::int64_t of_sections = 0;
+  for (const Lesson& lesson : from.draw(0, 2)) {
+    batch.add(lesson, 0.25);
+    if (!lesson.prefix.empty()) of_sections += std::ssize(lesson.prefix) - 1;
+    for (const Reply& reply : lesson.replies) learnt += std::ssize(reply.response);
+  }
+  ASSERT_EQ(std::ssize(batch.weights), learnt + of_sections);
+  EXPECT_EQ(batch.weights.size(), batch.packed.rows.size());
+  EXPECT_EQ(std::count(batch.weights.begin(), batch.weights.end(), 1.0F), learnt);
+  for (const TrainingBatch::PackedReply& reply : batch.replies) {
+    const TokenId last =
+        static_cast<TokenId>(batch.packed.targets[static_cast<std::size_t>(reply.end - 1)]);
+    EXPECT_EQ(last, tokenizer_->end_tokens().front());
+    for (std::int64_t row = reply.begin; row < reply.end; ++row) {
+      EXPECT_EQ(batch.weights[static_cast<std::size_t>(row)], 1.0F);
+    }
+  }
+}
+
+TEST_F(Lessons, DrillsSayEverythingTwice) {
+  recipe_.stages[0].tasks = {{"drill", 1}};
+  const auto lessons = source().draw(0, 1);
+  ASSERT_EQ(lessons.size(), 1U);
+  EXPECT_EQ(lessons[0].replies.at(0).prompt, lessons[0].replies.at(0).response);
+  EXPECT_EQ(lessons[0].replies[0].kind, ReplyKind::kText);
+}
+
+}  // namespace
+}  // namespace memagent

@@ -1,0 +1,109 @@
+// Recipes: what is read, and what is said about wrong ones.
+#include "train/recipe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "memagent/error.h"
+
+namespace memagent {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kGood = R"(
+seed = 7
+[network]
+tokenizer = "words/tokenizer.json"
+[optimizer]
+schedule = "linear"
+learning_rate = 1
+[[stage]]
+name = "first"
+tasks = { niah_single_1 = 2, vt = 0.5 }
+[[stage]]
+section_tokens = [10, 20]
+tasks = { drill = 1 }
+)";
+
+class RecipeFile : public testing::Test {
+ protected:
+  RecipeFile()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("memagent-recipe-" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(folder_);
+  }
+  ~RecipeFile() override { std::filesystem::remove_all(folder_); }
+
+  SftRecipe load(const std::string& text) const {
+    std::ofstream(path()) << text;
+    return load_sft_recipe(path());
+  }
+  std::string complaint(const std::string& text) const {
+    try {
+      load(text);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+      return error.what();
+    }
+    return "no error";
+  }
+  std::string path() const { return (folder_ / "r.toml").string(); }
+  std::string with(const std::string& from, const std::string& to) const {
+    std::string text = kGood;
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(RecipeFile, IsRead) {
+  const SftRecipe recipe = load(kGood);
+  EXPECT_EQ(recipe.seed, 7U);
+  EXPECT_EQ(recipe.network.tokenizer, (folder_ / "words/tokenizer.json").string());
+  EXPECT_EQ(recipe.optimizer.schedule, Schedule::kLinear);
+  EXPECT_EQ(recipe.optimizer.learning_rate, 1.0);
+  EXPECT_EQ(recipe.reading.policy, Policy::kGated);
+  ASSERT_EQ(recipe.stages.size(), 2U);
+  EXPECT_EQ(recipe.stages[0].name, "first");
+  ASSERT_EQ(recipe.stages[0].tasks.size(), 2U);
+  EXPECT_EQ(recipe.stages[0].tasks[1].task, "vt");
+  EXPECT_EQ(recipe.stages[0].tasks[1].weight, 0.5);
+  EXPECT_THAT(recipe.stages[1].section_tokens, testing::ElementsAre(10, 20));
+}
+
+TEST_F(RecipeFile, WhatIsKeptSaysEverything) {
+  const std::string json = to_json(load(kGood));
+  EXPECT_THAT(json, HasSubstr(R"("schedule":"linear")"));
+  EXPECT_THAT(json, HasSubstr(R"("tasks":{"niah_single_1":2.0,"vt":0.5})"));
+  EXPECT_NE(json, to_json(load(with("seed = 7", "seed = 8"))));
+}
+
+TEST_F(RecipeFile, SaysWhatIsWrongAndWhere) {
+  EXPECT_THAT(complaint(with("seed = 7", "sead = 7")), HasSubstr("line 2: unknown key sead"));
+  EXPECT_THAT(complaint(with("seed = 7", "seed = \"7\"")),
+              HasSubstr("line 2: key seed must be a whole number, not negative"));
+  EXPECT_THAT(complaint(with("\"linear\"", "\"steps\"")),
+              HasSubstr("line 6: optimizer.schedule is 'steps': choose one of constant, linear"));
+  EXPECT_THAT(complaint(with("learning_rate", "lerning_rate")),
+              HasSubstr("line 7: unknown key optimizer.lerning_rate"));
+  EXPECT_THAT(complaint(with("[10, 20]", "[20, 10]")),
+              HasSubstr("line 12: stage.section_tokens must be two lengths, the shorter first"));
+  EXPECT_THAT(complaint(with("vt = 0.5", "vt = 0")),
+              HasSubstr("line 10: stage.tasks.vt must be more than 0"));
+  EXPECT_THAT(complaint(with("{ drill = 1 }", "{}")), HasSubstr("stage.tasks has none"));
+  EXPECT_THAT(complaint(with("tokenizer =", "weights = \"w.gguf\"\ntokenizer =")),
+              HasSubstr("network.tokenizer and network.weights: give one of the two"));
+  EXPECT_THAT(complaint("seed = 1\n[network]\ntokenizer = \"t\"\n"),
+              HasSubstr("there is no [[stage]]"));
+  EXPECT_THAT(complaint("seed = \n"), HasSubstr("line 1: "));
+}
+
+}  // namespace
+}  // namespace memagent

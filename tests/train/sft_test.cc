@@ -1,0 +1,147 @@
+// Supervised training as a whole, on a network so small that a step takes milliseconds: it learns,
+// and a run that was stopped, or whose last checkpoint broke, ends with the same bytes.
+#include "train/sft.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "memagent/error.h"
+#include "model/local/model_init_vocabulary.h"
+#include "text/vocabulary.h"
+
+namespace memagent {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  EXPECT_TRUE(in) << path;
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+class Sft : public testing::Test {
+ protected:
+  Sft() : folder_(fs::temp_directory_path() / ("memagent-sft-" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+    const std::string tokenizer = (folder_ / "tokenizer.json").string();
+    std::ofstream(tokenizer) << write_tokenizer_json(generate_vocabulary(512));
+    recipe_.seed = 3;
+    recipe_.batch_tokens = 256;
+    recipe_.network.tokenizer = tokenizer;
+    recipe_.network.num_layers = 1;
+    recipe_.network.model_dim = 32;
+    recipe_.network.num_heads = 2;
+    recipe_.network.num_kv_heads = 1;
+    recipe_.network.head_dim = 16;
+    recipe_.network.ffn_dim = 32;
+    recipe_.network.context_tokens = 4096;
+    recipe_.reading.question_tokens = 256;
+    recipe_.optimizer.learning_rate = 0.01;
+    recipe_.optimizer.warmup_steps = 2;
+    recipe_.optimizer.average = 0.5;
+    Stage needles;
+    needles.name = "needles";
+    needles.tokens = 6'000;
+    needles.section_tokens = {100, 200};
+    needles.document_tokens = {300, 400};
+    needles.tasks = {{"niah_multikey_2", 2}, {"vt", 1}, {"drill", 1}};
+    Stage prose = needles;
+    prose.name = "prose";
+    prose.tokens = 2'000;
+    prose.tasks = {{"prose", 1}};
+    recipe_.stages = {needles, prose};
+  }
+  ~Sft() override { fs::remove_all(folder_); }
+
+  TrainOptions options(const char* name) {
+    TrainOptions options;
+    options.folder = (folder_ / name).string();
+    options.threads = 1;
+    options.on_step = [this](const SftStep& step) {
+      steps_ = step.step;
+      losses_.push_back(step.loss);
+      if (step.step == stop_after_) stop_ = true;
+    };
+    options.on_warning = [this](const std::string& warning) { warnings_.push_back(warning); };
+    options.stop = &stop_;
+    return options;
+  }
+  // Trains until step `last`, where the run is stopped.
+  void stopped_run(const char* name, std::int64_t last, bool resume) {
+    stop_ = false;
+    stop_after_ = last;
+    TrainOptions with = options(name);
+    with.resume = resume;
+    EXPECT_THROW(train_sft(recipe_, with), Error);
+    stop_ = false;
+    stop_after_ = -1;
+  }
+
+  fs::path folder_;
+  SftRecipe recipe_;
+  std::atomic<bool> stop_{false};
+  std::int64_t stop_after_ = -1;
+  std::int64_t steps_ = 0;
+  std::vector<double> losses_;
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(Sft, LearnsAndResumesBitForBit) {
+  train_sft(recipe_, options("whole"));
+  const std::int64_t all_steps = steps_;
+  ASSERT_GE(all_steps, 8);
+  EXPECT_LT(losses_[losses_.size() / 2], losses_.front() - 0.2);
+  const std::string model = read(folder_ / "whole/model.gguf");
+
+  stopped_run("parts", 3, false);
+  stopped_run("parts", all_steps - 2, true);  // in the second stage
+  TrainOptions last = options("parts");
+  last.resume = true;
+  train_sft(recipe_, last);
+  EXPECT_EQ(steps_, all_steps);
+  EXPECT_EQ(read(folder_ / "parts/model.gguf"), model);
+  // The log differs in seconds alone.
+  const auto lines = [](const std::string& text) {
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  EXPECT_EQ(lines(read(folder_ / "parts/log.jsonl")), all_steps);
+  EXPECT_TRUE(warnings_.empty());
+}
+
+TEST_F(Sft, GoesOnFromTheCheckpointBeforeWhenTheLastIsBroken) {
+  train_sft(recipe_, options("whole"));
+  const std::string model = read(folder_ / "whole/model.gguf");
+  stopped_run("cut", 3, false);
+  stopped_run("cut", 5, true);
+  const fs::path last = folder_ / "cut/checkpoint.safetensors";
+  fs::resize_file(last, fs::file_size(last) / 2);
+  TrainOptions resumed = options("cut");
+  resumed.resume = true;
+  train_sft(recipe_, resumed);
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_THAT(warnings_[0], testing::HasSubstr("going on from the checkpoint before"));
+  EXPECT_EQ(read(folder_ / "cut/model.gguf"), model);
+}
+
+TEST_F(Sft, RefusesFoldersOfOtherRuns) {
+  stopped_run("one", 1, false);
+  EXPECT_THROW(train_sft(recipe_, options("one")), Error);  // without resume
+  recipe_.seed = 4;
+  TrainOptions resumed = options("one");
+  resumed.resume = true;
+  EXPECT_THROW(train_sft(recipe_, resumed), Error);
+}
+
+TEST_F(Sft, RefusesSectionsThatTheNetworkCannotHold) {
+  recipe_.stages[0].section_tokens = {100, 5000};
+  EXPECT_THROW(train_sft(recipe_, options("long")), Error);
+}
+
+}  // namespace
+}  // namespace memagent
