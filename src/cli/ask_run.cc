@@ -108,6 +108,7 @@ class AskRun {
     if (options_.questions.empty()) {
       fail(ErrorKind::kUsage, "ask: no question: add -q \"...\" or --questions FILE");
     }
+    use_model_notes(options_.reading, options_.model);
     prompts_ = read_prompts(options_.reading);
     source_ =
         open_document(options_.document, !options_.session.empty() ||

@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "agent/chat_format.h"
+#include "agent/prompt_file.h"
 #include "base/fail.h"
 #include "base/hash.h"
 #include "cli/lengths.h"
+#include "model/local/model_tools.h"
 
 namespace memagent {
 
@@ -41,8 +43,29 @@ void add_reading_options(CLI::App& app, ReadingOptions& options) {
       ->group(group);
 }
 
+void use_model_notes(ReadingOptions& options, const ModelChoice& choice) {
+  if (!choice.local()) return;
+  const ModelNotes notes = model_notes(choice.model);
+  const auto note = [&](const char* key) {
+    const auto at = notes.find(key);
+    return at == notes.end() ? nullptr : &at->second;
+  };
+  if (const std::string* prompts = note("prompts")) options.model_prompts = *prompts;
+  for (const AskSetting& setting : ask_settings_table()) {
+    const std::string* text = note(setting.key);
+    if (text == nullptr || !setting.json(options.settings).empty()) continue;
+    try {
+      setting.parse(options.settings, *text);
+    } catch (const Error& error) {
+      fail(ErrorKind::kBadInput, "{}: memagent.{}: {}", choice.model, setting.key, error.what());
+    }
+  }
+}
+
 PromptSet read_prompts(const ReadingOptions& options) {
-  return options.prompts.empty() ? default_prompts() : load_prompts(options.prompts);
+  if (!options.prompts.empty()) return load_prompts(options.prompts);
+  if (options.model_prompts.empty()) return default_prompts();
+  return parse_prompts(options.model_prompts, "the model's prompts");
 }
 
 // Sections that reading ahead throws away are asked about again: their prefill is worth keeping.

@@ -20,11 +20,16 @@ namespace memagent {
 
 struct ReadingOptions {
   AskSettings settings;
-  std::string prompts;  // a prompt file; empty: the built-in wording
+  std::string prompts;        // a prompt file; empty: the model's own wording, or the built-in one
+  std::string model_prompts;  // the model's own: TOML
   std::optional<std::int32_t> lookahead;
 };
 
 void add_reading_options(CLI::App& app, ReadingOptions& options);
+
+// What the model's file says of its use, where no flag said otherwise. Before read_prompts() and
+// model_use(). Throws Error(kBadInput) for a file that says what cannot be.
+void use_model_notes(ReadingOptions& options, const ModelChoice& choice);
 
 // The wording asked for. Throws Error(kBadInput) for a prompt file that is not one.
 PromptSet read_prompts(const ReadingOptions& options);

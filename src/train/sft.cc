@@ -164,13 +164,19 @@ class SftRun {
     const Stage& stage = recipe_.stages[stage_];
     if (stage_tokens_ >= stage.tokens) return true;
     if (stage.until >= 1) return false;
+    // Texts are measured whole, which the long ones rarely are right: they count where there is
+    // nothing else.
+    const auto believed = [&](const RecentReplies& replies) {
+      return replies.count >= kEnough && replies.share() >= stage.until;
+    };
     bool any = false;
-    for (const RecentReplies& replies : recent_) {
-      if (replies.count < kEnough / 10) continue;
-      if (replies.count < kEnough || replies.share() < stage.until) return false;
+    for (const ReplyKind kind : {ReplyKind::kKeep, ReplyKind::kUpdate, ReplyKind::kAnswer}) {
+      const RecentReplies& replies = recent_[static_cast<std::size_t>(kind)];
+      if (replies.count < 1) continue;
+      if (!believed(replies)) return false;
       any = true;
     }
-    return any;
+    return any || believed(recent_[static_cast<std::size_t>(ReplyKind::kText)]);
   }
 
   void next_stage() {
@@ -198,7 +204,8 @@ class SftRun {
     for (const auto& kinds : by_task_) state["by_task"].push_back(to_list(kinds));
     write_checkpoint(folder_.path(), *start_.network, optimizer_, state.dump());
     optimizer_.swap_average();
-    write_model(start_, options_.name, folder_.file("model.gguf"));
+    const Stage& stage = recipe_.stages[std::min(stage_, recipe_.stages.size() - 1)];
+    write_model(start_, options_.name, stage.section_tokens.back(), folder_.file("model.gguf"));
     optimizer_.swap_average();
   }
 

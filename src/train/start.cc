@@ -1,7 +1,10 @@
 #include "train/start.h"
 
+#include <fstream>
+#include <iterator>
 #include <utility>
 
+#include "agent/prompt_file.h"
 #include "base/fail.h"
 #include "model/local/model_file_layout.h"
 #include "model/local/model_tools.h"
@@ -27,6 +30,12 @@ ModelConfig shape_of(const NetworkConfig& network, const Tokenizer& tokenizer) {
   return config;
 }
 
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail(ErrorKind::kBadInput, "{}: cannot be read", path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 }  // namespace
 
 Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
@@ -46,15 +55,27 @@ Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
     start.network = std::make_unique<PolicyNetwork>(file->config(), options);
     start.network->load(*file);
   }
+  start.reading = reading;
+  if (!reading.prompts.empty()) start.prompts_toml = text_of(reading.prompts);
   start.renderer = std::make_shared<const PromptRenderer>(
-      reading.prompts.empty() ? default_prompts() : load_prompts(reading.prompts), start.tokenizer,
-      start.chat_template);
+      reading.prompts.empty() ? default_prompts()
+                              : parse_prompts(start.prompts_toml, reading.prompts),
+      start.tokenizer, start.chat_template);
   return start;
 }
 
-void write_model(const Start& start, const std::string& name, const std::string& path) {
+void write_model(const Start& start, const std::string& name, std::int64_t section_tokens,
+                 const std::string& path) {
+  ModelNotes notes;
+  if (!start.prompts_toml.empty()) notes["prompts"] = start.prompts_toml;
+  notes["policy"] = to_string(start.reading.policy);
+  notes["layout"] = to_string(start.reading.layout);
+  notes["section_tokens"] = std::to_string(section_tokens);
+  notes["question_tokens"] = std::to_string(start.reading.question_tokens);
+  notes["memory_tokens"] = std::to_string(start.reading.memory_tokens);
+  notes["output_tokens"] = std::to_string(start.reading.output_tokens);
   const auto file = start.network->model_file(start.tokenizer, start.chat_template, name);
-  write_gguf_model(*file, TensorType::kF32, path);
+  write_gguf_model(*file, TensorType::kF32, notes, path);
 }
 
 }  // namespace memagent

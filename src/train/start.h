@@ -16,13 +16,17 @@ struct Start {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::shared_ptr<const PromptRenderer> renderer;
   std::string chat_template;
+  std::string prompts_toml;  // empty: the built-in wording
+  ReadingConfig reading;
 };
 
 // Throws Error(kBadInput) for files that cannot be used, Error(kUsage) for a shape that cannot be.
 Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
                  const PolicyOptions& options, std::uint64_t seed);
 
-// The weights as a GGUF file, float32.
-void write_model(const Start& start, const std::string& name, const std::string& path);
+// The weights as a GGUF file, float32, with notes on how the model reads (model_tools.h). Sections
+// are `section_tokens` long unless its user says otherwise.
+void write_model(const Start& start, const std::string& name, std::int64_t section_tokens,
+                 const std::string& path);
 
 }  // namespace memagent

@@ -6,6 +6,7 @@
 
 #include "format/gguf_writer.h"
 #include "model/local/model_file.h"
+#include "model/local/model_tools.h"
 #include "text/vocabulary.h"
 
 namespace memagent {
@@ -22,6 +23,7 @@ struct GgufModelHead {
   const Vocabulary* vocabulary = nullptr;  // null: none is written
   std::string chat_template;
   TensorType main_type = TensorType::kF32;  // what most matrices are; for general.file_type
+  ModelNotes notes;
 };
 
 // Writes the metadata, declares the tensors (types: one for each of model_tensors(config)) and

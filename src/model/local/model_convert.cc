@@ -2,6 +2,8 @@
 #include <filesystem>
 
 #include "base/fail.h"
+#include "base/mapped_file.h"
+#include "format/gguf.h"
 #include "format/safetensors.h"
 #include "model/local/gguf_model_writer.h"
 #include "model/local/model_rows.h"
@@ -14,12 +16,14 @@ namespace {
 namespace fs = std::filesystem;
 
 WrittenModel write_gguf(const ModelFile& model, std::span<const TensorType> types,
-                        TensorType main_type, const std::string& from, const std::string& to) {
+                        TensorType main_type, const ModelNotes& notes, const std::string& from,
+                        const std::string& to) {
   GgufModelHead head;
   head.config = model.config();
   head.name = model.name();
   head.chat_template = model.chat_template();
   head.main_type = main_type;
+  head.notes = notes;
   const auto tokenizer = model.tokenizer();
   Vocabulary vocabulary;
   if (tokenizer != nullptr) {
@@ -103,16 +107,33 @@ WrittenModel convert_model(const std::string& from, const std::string& to,
   for (const TensorView& tensor : model->tensors()) {
     types.push_back(gguf_type(tensor, type.value_or(tensor.type), kept));
   }
-  return write_gguf(*model, types, types.front(), from, to);
+  return write_gguf(*model, types, types.front(), {}, from, to);
 }
 
-WrittenModel write_gguf_model(const ModelFile& model, TensorType type, const std::string& to) {
+ModelNotes model_notes(const std::string& path) {
+  ModelNotes notes;
+  std::error_code error;
+  if (fs::is_directory(path, error)) return notes;
+  const MappedFile file(path);
+  const Gguf gguf = parse_gguf(file.bytes(), path);
+  constexpr std::string_view kPrefix = "memagent.";
+  for (const GgufEntry& entry : gguf.metadata) {
+    const auto text = entry.value.string();
+    if (entry.key.starts_with(kPrefix) && text) {
+      notes.emplace(entry.key.substr(kPrefix.size()), *text);
+    }
+  }
+  return notes;
+}
+
+WrittenModel write_gguf_model(const ModelFile& model, TensorType type, const ModelNotes& notes,
+                              const std::string& to) {
   std::vector<TensorType> types;
   std::int64_t kept = 0;
   for (const TensorView& tensor : model.tensors()) {
     types.push_back(is_matrix(tensor) ? gguf_type(tensor, type, kept) : TensorType::kF32);
   }
-  return write_gguf(model, types, type, model.name(), to);
+  return write_gguf(model, types, type, notes, model.name(), to);
 }
 
 }  // namespace memagent

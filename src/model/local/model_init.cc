@@ -148,7 +148,7 @@ void init_model(const ModelConfig& given, const InitOptions& options, const std:
     }
   }
   GgufWriter writer(path);
-  begin_gguf_model({config, options.name, &vocabulary, kChatMlTemplate, options.type}, types,
+  begin_gguf_model({config, options.name, &vocabulary, kChatMlTemplate, options.type, {}}, types,
                    writer);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const std::int64_t rows = tensors[i].shape.size() == 2 ? tensors[i].shape[0] : 1;

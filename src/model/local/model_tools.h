@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -57,8 +58,17 @@ struct QuantizedModel {
 };
 QuantizedModel quantize_model(const std::string& from, const std::string& to, TensorType type);
 
+// How a model was trained to be used: texts that its GGUF file holds as metadata, "memagent."
+// before the key. `prompts` is the TOML of its wording; the others are named as the settings of a
+// reading
+// ("section_tokens").
+using ModelNotes = std::map<std::string, std::string>;
+// Empty for a folder, and for files of others.
+ModelNotes model_notes(const std::string& path);
+
 // Any open model into a GGUF file with matrices of `type`.
-WrittenModel write_gguf_model(const ModelFile& model, TensorType type, const std::string& to);
+WrittenModel write_gguf_model(const ModelFile& model, TensorType type, const ModelNotes& notes,
+                              const std::string& to);
 
 struct ModelInfo {
   std::string path;
