@@ -12,6 +12,7 @@
 #include "cli/interrupt.h"
 #include "cli/lengths.h"
 #include "train/recipe.h"
+#include "train/rl.h"
 #include "train/sft.h"
 
 namespace memagent {
@@ -20,6 +21,7 @@ namespace {
 struct TrainFlags {
   std::string recipe;
   std::string out;
+  std::string name = "memagent";
   int threads = 0;
   bool resume = false;
   bool quiet = false;
@@ -38,40 +40,105 @@ std::string step_line(const SftRecipe& recipe, const SftStep& step, double speed
                      grouped(step.total_tokens), speed, step.loss, right);
 }
 
-int run_sft(const TrainFlags& flags) {
-  const SftRecipe recipe = load_sft_recipe(flags.recipe);
-  const Interrupt interrupt;
-  const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  double speed = 0;
-  double since_line = 0;
-  TrainOptions options;
+std::string step_line(const RlRecipe& recipe, const RlStep& step) {
+  return fmt::format(
+      "step {} of {}  reward {:.3f}  best of group {:.3f}  {} of {} groups teach  kept {:.1f}%  "
+      "malformed {:.2f}%  rollout {:.1f} s  update {:.1f} s",
+      step.step, recipe.steps, step.reward, step.best, step.taught, step.groups,
+      100 * step.updates_kept, 100 * step.malformed, step.rollout_seconds, step.update_seconds);
+}
+
+// A line that is written over on a terminal, and one every so often elsewhere.
+class ProgressLines {
+ public:
+  explicit ProgressLines(bool quiet) : quiet_(quiet) {}
+  ~ProgressLines() {
+    if (open_) fmt::print(stderr, "\n");
+  }
+  void show(const std::string& line, double seconds) {
+    constexpr double kEvery = 30;
+    if (quiet_) return;
+    since_ += seconds;
+    if (terminal_) {
+      fmt::print(stderr, "\r\033[K{}", line);
+      open_ = true;
+    } else if (first_ || since_ > kEvery) {
+      fmt::print(stderr, "{}\n", line);
+      since_ = 0;
+      first_ = false;
+    }
+  }
+
+ private:
+  bool quiet_;
+  bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  bool open_ = false;
+  bool first_ = true;
+  double since_ = 0;
+};
+
+RunOptions run_options(const TrainFlags& flags, const Interrupt& interrupt) {
+  RunOptions options;
   options.folder = flags.out;
   options.resume = flags.resume;
   options.threads = flags.threads;
+  options.name = flags.name;
   options.stop = interrupt.flag();
   options.on_warning = [](const std::string& warning) {
     fmt::print(stderr, "memagent: {}\n", warning);
   };
-  std::int64_t tokens_before = 0;
-  options.on_step = [&](const SftStep& step) {
-    const double now = static_cast<double>(step.tokens - tokens_before) / step.seconds;
-    if (tokens_before > 0) speed = speed == 0 ? now : 0.95 * speed + 0.05 * now;
-    tokens_before = step.tokens;
-    since_line += step.seconds;
-    if (flags.quiet) return;
-    const std::string line = step_line(recipe, step, speed);
-    if (terminal) {
-      fmt::print(stderr, "\r\033[K{}", line);
-    } else if (since_line > 30) {
-      fmt::print(stderr, "{}\n", line);
-      since_line = 0;
-    }
-  };
-  train_sft(recipe, options);
-  if (!flags.quiet) {
-    fmt::print(stderr, "{}memagent: trained: {}/model.gguf\n", terminal ? "\n" : "", flags.out);
+  return options;
+}
+
+void say_done(const TrainFlags& flags) {
+  if (!flags.quiet) fmt::print(stderr, "memagent: trained: {}/model.gguf\n", flags.out);
+}
+
+int run_sft(const TrainFlags& flags) {
+  const SftRecipe recipe = load_sft_recipe(flags.recipe);
+  const Interrupt interrupt;
+  {
+    ProgressLines progress(flags.quiet);
+    double speed = 0;
+    std::int64_t before = -1;
+    train_sft(recipe, run_options(flags, interrupt), [&](const SftStep& step) {
+      const double now = static_cast<double>(step.tokens - before) / step.seconds;
+      if (before >= 0) speed = speed == 0 ? now : 0.95 * speed + 0.05 * now;
+      before = step.tokens;
+      progress.show(step_line(recipe, step, speed), step.seconds);
+    });
   }
+  say_done(flags);
   return 0;
+}
+
+int run_rl(const TrainFlags& flags) {
+  const RlRecipe recipe = load_rl_recipe(flags.recipe);
+  const Interrupt interrupt;
+  {
+    ProgressLines progress(flags.quiet);
+    train_rl(recipe, run_options(flags, interrupt), [&](const RlStep& step) {
+      progress.show(step_line(recipe, step), step.rollout_seconds + step.update_seconds);
+    });
+  }
+  say_done(flags);
+  return 0;
+}
+
+void add_run_options(CLI::App& app, TrainFlags& flags) {
+  app.add_option("--recipe", flags.recipe, "What to train, and on what: a TOML file")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("-o,--out", flags.out, "The run's folder: log, checkpoints, model.gguf")
+      ->required()
+      ->type_name("DIR");
+  app.add_option("--name", flags.name, "The model's name, for its file (memagent)")
+      ->type_name("NAME");
+  app.add_option("--threads", flags.threads, "Threads to compute with; 0: one per core (0)")
+      ->check(CLI::Range(0, 1024))
+      ->type_name("N");
+  app.add_flag("--resume", flags.resume, "Go on from the folder's last checkpoint");
+  app.add_flag("--quiet", flags.quiet, "No progress");
 }
 
 std::vector<Command> add_trainer_commands(CLI::App& program) {
@@ -79,22 +146,19 @@ std::vector<Command> add_trainer_commands(CLI::App& program) {
   group->require_subcommand(1);
   const auto flags = std::make_shared<TrainFlags>();
   CLI::App* sft = group->add_subcommand("sft", "Supervised warm start: imitate an ideal reader");
-  sft->add_option("--recipe", flags->recipe, "What to train, and on what: a TOML file")
-      ->required()
-      ->type_name("FILE");
-  sft->add_option("-o,--out", flags->out, "The run's folder: log, checkpoints, model.gguf")
-      ->required()
-      ->type_name("DIR");
-  sft->add_option("--threads", flags->threads, "Threads to compute with; 0: one per core (0)")
-      ->check(CLI::Range(0, 1024))
-      ->type_name("N");
-  sft->add_flag("--resume", flags->resume, "Go on from the folder's last checkpoint");
-  sft->add_flag("--quiet", flags->quiet, "No progress");
+  CLI::App* rl = group->add_subcommand("rl", "Reinforcement learning by the final answer");
+  add_run_options(*sft, *flags);
+  add_run_options(*rl, *flags);
   CLI::App* keys = group->add_subcommand("keys", "List a recipe's keys with their defaults");
-  return {{sft, [flags] { return run_sft(*flags); }}, {keys, [] {
-                                                         write_output(sft_recipe_keys());
-                                                         return 0;
-                                                       }}};
+  const auto of_rl = std::make_shared<bool>(false);
+  keys->add_flag("--rl", *of_rl, "Those of a recipe for train rl, not train sft");
+  const auto list = [of_rl] {
+    write_output(*of_rl ? rl_recipe_keys() : sft_recipe_keys());
+    return 0;
+  };
+  return {{sft, [flags] { return run_sft(*flags); }},
+          {rl, [flags] { return run_rl(*flags); }},
+          {keys, list}};
 }
 
 }  // namespace

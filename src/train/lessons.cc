@@ -11,6 +11,7 @@
 #include "task/prose.h"
 #include "task/registry.h"
 #include "task/unit_document.h"
+#include "train/drawing.h"
 #include "train/imitation.h"
 
 namespace memagent {
@@ -20,12 +21,6 @@ namespace {
 // copying is learnt from first. Prose is generated.
 constexpr std::string_view kDrill = "drill";
 constexpr std::string_view kProse = "prose";
-
-std::int64_t drawn_length(RandomStream& random, const std::vector<std::int64_t>& range) {
-  const double from = std::log(static_cast<double>(range.front()));
-  const double to = std::log(static_cast<double>(range.back()));
-  return std::llround(std::exp(from + random.uniform() * (to - from)));
-}
 
 template <typename T>
 void shuffle(std::vector<T>& items, RandomStream& random) {
@@ -86,17 +81,6 @@ struct LessonSource::State {
   std::vector<std::vector<std::shared_ptr<const Task>>> tasks;  // null: a text
   std::shared_ptr<const PromptRenderer> renderer;
   std::shared_ptr<const Tokenizer> tokenizer;
-
-  std::size_t drawn_task(const Stage& stage, RandomStream& random) const {
-    double total = 0;
-    for (const TaskWeight& task : stage.tasks) total += task.weight;
-    double at = random.uniform() * total;
-    for (std::size_t i = 0; i + 1 < stage.tasks.size(); ++i) {
-      at -= stage.tasks[i].weight;
-      if (at < 0) return i;
-    }
-    return stage.tasks.size() - 1;
-  }
 
   std::vector<Lesson> drill(std::size_t task, std::int64_t tokens, RandomStream& random) const {
     Reply reply{ReplyKind::kText, {}, {}};
@@ -266,7 +250,7 @@ std::vector<Lesson> LessonSource::draw(std::size_t stage, std::int64_t number) c
   const State& s = *state_;
   const std::uint64_t key = derive(derive(s.seed, stage), static_cast<std::uint64_t>(number));
   RandomStream random(key);
-  const std::size_t task = s.drawn_task(s.stages[stage], random);
+  const std::size_t task = drawn_task(random, s.stages[stage].tasks);
   if (s.tasks[stage][task] != nullptr) return s.document(stage, task, random, number);
   const std::int64_t tokens = drawn_length(random, s.stages[stage].section_tokens);
   return s.stages[stage].tasks[task].task == kDrill ? s.drill(task, tokens, random)

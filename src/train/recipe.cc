@@ -75,6 +75,43 @@ void describe(Visitor&& v, SftRecipe& c) {
   v("checkpoint_minutes", c.checkpoint_minutes, "between checkpoints");
 }
 
+template <typename Visitor>
+void describe(Visitor&& v, AdvantageOptions& c) {
+  v("divide_by_deviation", c.divide_by_deviation, "by the standard deviation of a group's rewards");
+  v("answer_only", c.answer_only, "only the answer conversation learns: an ablation");
+}
+
+template <typename Visitor>
+void describe(Visitor&& v, PolicyLossOptions& c) {
+  v("clip_low", c.clip_low, "ratios below 1 - clip_low gain nothing");
+  v("clip_high", c.clip_high, "ratios above 1 + clip_high gain nothing");
+  v("kl", c.kl, "weight of the KL to the weights at the start; 0: none");
+  v("entropy", c.entropy, "weight of the entropy bonus; 0: none");
+  v("importance_cap", c.importance_cap,
+    "highest weight of a token for the gap between what sampled it and what trains; 0: no weight");
+}
+
+template <typename Visitor>
+void describe(Visitor&& v, QuestionConfig& c) {
+  v("section_tokens", c.section_tokens, "shortest and longest section");
+  v("document_tokens", c.document_tokens, "shortest and longest document");
+}
+
+template <typename Visitor>
+void describe(Visitor&& v, RlRecipe& c) {
+  v("seed", c.seed, "of everything that is drawn");
+  v("steps", c.steps, "rollouts, each followed by an update");
+  v("questions", c.questions, "of one step");
+  v("group", c.group, "trajectories per question");
+  v("temperature", c.temperature, "of rollouts");
+  v("mini_batches", c.mini_batches, "updates on one step's trajectories");
+  v("resample", c.resample, "times that groups of equal rewards are replaced; 0: kept");
+  v("overlong_tokens", c.overlong_tokens,
+    "of a reply's budget where the penalty for length sets in; 0: none");
+  v("batch_tokens", c.batch_tokens, "forward and backward at once");
+  v("checkpoint_minutes", c.checkpoint_minutes, "between checkpoints");
+}
+
 // Settings that are one of a few words.
 template <typename T>
 struct Words;
@@ -189,6 +226,59 @@ Stage read_stage(TomlTable table) {
   return stage;
 }
 
+// What every recipe has, besides its own keys.
+template <typename Recipe>
+void read_common(TomlTable& root, Recipe& recipe, const std::string& path) {
+  describe(ReadFields{root}, recipe);
+  TomlTable network = root.table("network");
+  describe(ReadFields{network}, recipe.network);
+  TomlTable reading = root.table("reading");
+  describe(ReadFields{reading}, recipe.reading);
+  TomlTable optimizer = root.table("optimizer");
+  describe(ReadFields{optimizer}, recipe.optimizer);
+  if (recipe.network.weights.empty() == recipe.network.tokenizer.empty()) {
+    network.fail_at("tokenizer", "and network.weights: give one of the two");
+  }
+  const PathIsRelativeTo relative{std::filesystem::path(path).parent_path()};
+  relative(recipe.network.weights);
+  relative(recipe.network.tokenizer);
+  relative(recipe.reading.prompts);
+}
+
+nlohmann::ordered_json weights_json(const std::vector<TaskWeight>& tasks) {
+  nlohmann::ordered_json json;
+  for (const TaskWeight& task : tasks) json[task.task] = task.weight;
+  return json;
+}
+
+template <typename Recipe>
+nlohmann::ordered_json common_json(Recipe& recipe) {
+  nlohmann::ordered_json json;
+  describe(WriteFields{json}, recipe);
+  describe(WriteFields{json["network"]}, recipe.network);
+  describe(WriteFields{json["reading"]}, recipe.reading);
+  describe(WriteFields{json["optimizer"]}, recipe.optimizer);
+  return json;
+}
+
+// A table's keys under its heading.
+template <typename Config>
+void list_keys(const char* heading, Config config, std::string& text) {
+  text += fmt::format("{}\n", heading);
+  describe(ListFields{text}, config);
+}
+
+template <typename Recipe>
+std::string common_keys(const Recipe& recipe) {
+  std::string text;
+  Recipe copy = recipe;
+  describe(ListFields{text}, copy);
+  list_keys("\n[network]", copy.network, text);
+  list_keys("\n[reading]", copy.reading, text);
+  list_keys("\n[optimizer]", copy.optimizer, text);
+  return text;
+}
+
 }  // namespace
 
 EpisodeConfig episode_config(const ReadingConfig& reading) {
@@ -204,61 +294,75 @@ EpisodeConfig episode_config(const ReadingConfig& reading) {
 SftRecipe load_sft_recipe(const std::string& path) {
   TomlTable root = TomlTable::load(path, "a recipe", kSee);
   SftRecipe recipe;
-  describe(ReadFields{root}, recipe);
-  TomlTable network = root.table("network");
-  describe(ReadFields{network}, recipe.network);
-  TomlTable reading = root.table("reading");
-  describe(ReadFields{reading}, recipe.reading);
-  TomlTable optimizer = root.table("optimizer");
-  describe(ReadFields{optimizer}, recipe.optimizer);
+  read_common(root, recipe, path);
   for (TomlTable& stage : root.tables("stage")) recipe.stages.push_back(read_stage(stage));
   root.refuse_others();
   if (recipe.stages.empty()) {
     fail(ErrorKind::kBadInput, "{}: there is no [[stage]]: see {}", path, kSee);
   }
-  if (recipe.network.weights.empty() == recipe.network.tokenizer.empty()) {
-    network.fail_at("tokenizer", "and network.weights: give one of the two");
+  return recipe;
+}
+
+RlRecipe load_rl_recipe(const std::string& path) {
+  TomlTable root = TomlTable::load(path, "a recipe", kSee);
+  RlRecipe recipe;
+  read_common(root, recipe, path);
+  TomlTable advantage = root.table("advantage");
+  describe(ReadFields{advantage}, recipe.advantage);
+  TomlTable loss = root.table("loss");
+  describe(ReadFields{loss}, recipe.loss);
+  TomlTable from = root.table("questions_from");
+  describe(ReadFields{from}, recipe.questions_from);
+  check_range(from, "section_tokens", recipe.questions_from.section_tokens);
+  check_range(from, "document_tokens", recipe.questions_from.document_tokens);
+  read_tasks(from.table("tasks"), recipe.questions_from.tasks);
+  root.refuse_others();
+  if (recipe.questions_from.tasks.empty()) from.fail_at("tasks", "has none: name at least one");
+  if (recipe.group < 2) root.fail_at("group", "must be at least 2: one alone has no advantage");
+  if (recipe.questions < 1) root.fail_at("questions", "must be at least 1");
+  if (recipe.mini_batches < 1) root.fail_at("mini_batches", "must be at least 1");
+  if (!(recipe.temperature > 0)) {
+    root.fail_at("temperature", "must be more than 0: equal trajectories have no advantage");
   }
-  const PathIsRelativeTo relative{std::filesystem::path(path).parent_path()};
-  relative(recipe.network.weights);
-  relative(recipe.network.tokenizer);
-  relative(recipe.reading.prompts);
   return recipe;
 }
 
 std::string to_json(const SftRecipe& recipe) {
   SftRecipe copy = recipe;
-  nlohmann::ordered_json json;
-  describe(WriteFields{json}, copy);
-  describe(WriteFields{json["network"]}, copy.network);
-  describe(WriteFields{json["reading"]}, copy.reading);
-  describe(WriteFields{json["optimizer"]}, copy.optimizer);
+  nlohmann::ordered_json json = common_json(copy);
   json["stage"] = nlohmann::ordered_json::array();
   for (Stage& stage : copy.stages) {
     nlohmann::ordered_json one;
     describe(WriteFields{one}, stage);
-    for (const TaskWeight& task : stage.tasks) one["tasks"][task.task] = task.weight;
+    one["tasks"] = weights_json(stage.tasks);
     json["stage"].push_back(std::move(one));
   }
   return json.dump();
 }
 
+std::string to_json(const RlRecipe& recipe) {
+  RlRecipe copy = recipe;
+  nlohmann::ordered_json json = common_json(copy);
+  describe(WriteFields{json["advantage"]}, copy.advantage);
+  describe(WriteFields{json["loss"]}, copy.loss);
+  describe(WriteFields{json["questions_from"]}, copy.questions_from);
+  json["questions_from"]["tasks"] = weights_json(copy.questions_from.tasks);
+  return json.dump();
+}
+
 std::string sft_recipe_keys() {
-  SftRecipe recipe;
-  Stage stage;
-  std::string text;
-  describe(ListFields{text}, recipe);
-  text += "\n[network]\n";
-  describe(ListFields{text}, recipe.network);
-  text += "\n[reading]\n";
-  describe(ListFields{text}, recipe.reading);
-  text += "\n[optimizer]\n";
-  describe(ListFields{text}, recipe.optimizer);
-  text += "\n[[stage]]\n";
-  describe(ListFields{text}, stage);
-  text +=
-      "tasks                                 task names (or drill, prose), each with a weight\n";
-  return text;
+  std::string text = common_keys(SftRecipe());
+  list_keys("\n[[stage]]", Stage(), text);
+  return text +
+         "tasks                                 task names (or drill, prose), each with a weight\n";
+}
+
+std::string rl_recipe_keys() {
+  std::string text = common_keys(RlRecipe());
+  list_keys("\n[advantage]", AdvantageOptions(), text);
+  list_keys("\n[loss]", PolicyLossOptions(), text);
+  list_keys("\n[questions_from]", QuestionConfig(), text);
+  return text + "tasks                                 task names, each with a weight\n";
 }
 
 }  // namespace memagent

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "memagent/episode.h"
+#include "train/advantage.h"
 #include "train/optimizer.h"
+#include "train/policy_loss.h"
 
 namespace memagent {
 
@@ -69,14 +71,43 @@ struct SftRecipe {
   std::vector<Stage> stages;
 };
 
+// Where questions of rollouts come from.
+struct QuestionConfig {
+  std::vector<std::int64_t> section_tokens = {128, 512};     // from, to: drawn for every step
+  std::vector<std::int64_t> document_tokens = {1024, 4096};  // drawn for every question
+  std::vector<TaskWeight> tasks;
+};
+
+struct RlRecipe {
+  std::uint64_t seed = 0;
+  std::int64_t steps = 100;
+  std::int64_t questions = 16;       // of one step
+  std::int64_t group = 8;            // G: trajectories per question
+  double temperature = 1;            // of rollouts
+  std::int64_t mini_batches = 1;     // updates on one step's trajectories
+  std::int64_t resample = 0;         // times that groups of equal rewards are replaced; 0: kept
+  std::int64_t overlong_tokens = 0;  // of a reply's budget where the penalty sets in; 0: none
+  std::int64_t batch_tokens = 8192;  // forward and backward at once
+  std::int64_t checkpoint_minutes = 5;
+  NetworkConfig network;
+  ReadingConfig reading;
+  OptimizerConfig optimizer;
+  AdvantageOptions advantage;
+  PolicyLossOptions loss;
+  QuestionConfig questions_from;
+};
+
 // The Episode's settings but for what differs from document to document (section_tokens).
 EpisodeConfig episode_config(const ReadingConfig& reading);
 
 // Paths in a recipe are relative to its folder. Throws Error(kBadInput) naming file, line and key.
 SftRecipe load_sft_recipe(const std::string& path);
 // The resolved recipe as one JSON object: what a run keeps beside its results.
+RlRecipe load_rl_recipe(const std::string& path);
 std::string to_json(const SftRecipe& recipe);
+std::string to_json(const RlRecipe& recipe);
 // Every key with its default and meaning, for people.
 std::string sft_recipe_keys();
+std::string rl_recipe_keys();
 
 }  // namespace memagent

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <thread>
 #include <utility>
 
 #include "base/fail.h"
@@ -35,7 +34,7 @@ double seconds_since(Clock::time_point begin) {
 
 class SftRun {
  public:
-  SftRun(const SftRecipe& recipe, const TrainOptions& options)
+  SftRun(const SftRecipe& recipe, const RunOptions& options)
       : recipe_(recipe),
         options_(options),
         start_(make_start(recipe.network, recipe.reading, {}, recipe.seed)),
@@ -48,10 +47,11 @@ class SftRun {
     if (options_.resume) restore();
   }
 
-  void run() {
+  void run(const std::function<void(const SftStep&)>& on_step) {
     auto saved = Clock::now();
     while (stage_ < recipe_.stages.size()) {
-      step();
+      const SftStep done = step();
+      if (on_step) on_step(done);
       if (stage_is_over()) next_stage();
       const bool stopped = options_.stop != nullptr && options_.stop->load();
       const bool due =
@@ -68,7 +68,7 @@ class SftRun {
   }
 
  private:
-  void step() {
+  SftStep step() {
     const auto begin = Clock::now();
     const Stage& stage = recipe_.stages[stage_];
     TrainingBatch batch;
@@ -102,7 +102,7 @@ class SftRun {
     report.seconds = seconds_since(begin);
     report.recent = recent_;
     folder_.log(log_line(report, batch));
-    if (options_.on_step) options_.on_step(report);
+    return report;
   }
 
   void count_replies(const TrainingBatch& batch, const torch::Tensor& logprobs) {
@@ -232,7 +232,7 @@ class SftRun {
   }
 
   const SftRecipe& recipe_;
-  const TrainOptions& options_;
+  const RunOptions& options_;
   Start start_;
   LessonSource lessons_;
   Optimizer optimizer_;
@@ -249,11 +249,10 @@ class SftRun {
 
 }  // namespace
 
-void train_sft(const SftRecipe& recipe, const TrainOptions& options) {
-  torch::set_num_threads(options.threads > 0
-                             ? options.threads
-                             : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
-  SftRun(recipe, options).run();
+void train_sft(const SftRecipe& recipe, const RunOptions& options,
+               const std::function<void(const SftStep&)>& on_step) {
+  use_threads(options.threads);
+  SftRun(recipe, options).run(on_step);
 }
 
 }  // namespace memagent

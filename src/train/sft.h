@@ -10,14 +10,13 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "train/lessons.h"
 #include "train/recipe.h"
+#include "train/run_options.h"
 
 namespace memagent {
 
@@ -42,18 +41,9 @@ struct SftStep {
   std::array<RecentReplies, kNumReplyKinds> recent;  // by ReplyKind
 };
 
-struct TrainOptions {
-  std::string folder;  // of the run: run_folder.h
-  bool resume = false;
-  int threads = 0;  // 0: one per core
-  std::string name = "memagent";            // of the model that is written
-  const std::atomic<bool>* stop = nullptr;  // set: write a checkpoint and throw kInterrupted
-  std::function<void(const SftStep&)> on_step;
-  std::function<void(const std::string&)> on_warning;
-};
-
 // Until the last stage is over. Then model.gguf holds the weights (their average where the recipe
 // keeps one).
-void train_sft(const SftRecipe& recipe, const TrainOptions& options);
+void train_sft(const SftRecipe& recipe, const RunOptions& options,
+               const std::function<void(const SftStep&)>& on_step);
 
 }  // namespace memagent

@@ -59,26 +59,28 @@ class Sft : public testing::Test {
   }
   ~Sft() override { fs::remove_all(folder_); }
 
-  TrainOptions options(const char* name) {
-    TrainOptions options;
+  RunOptions options(const char* name) {
+    RunOptions options;
     options.folder = (folder_ / name).string();
     options.threads = 1;
-    options.on_step = [this](const SftStep& step) {
-      steps_ = step.step;
-      losses_.push_back(step.loss);
-      if (step.step == stop_after_) stop_ = true;
-    };
     options.on_warning = [this](const std::string& warning) { warnings_.push_back(warning); };
     options.stop = &stop_;
     return options;
+  }
+  void train(const RunOptions& with) {
+    train_sft(recipe_, with, [this](const SftStep& step) {
+      steps_ = step.step;
+      losses_.push_back(step.loss);
+      if (step.step == stop_after_) stop_ = true;
+    });
   }
   // Trains until step `last`, where the run is stopped.
   void stopped_run(const char* name, std::int64_t last, bool resume) {
     stop_ = false;
     stop_after_ = last;
-    TrainOptions with = options(name);
+    RunOptions with = options(name);
     with.resume = resume;
-    EXPECT_THROW(train_sft(recipe_, with), Error);
+    EXPECT_THROW(train(with), Error);
     stop_ = false;
     stop_after_ = -1;
   }
@@ -93,7 +95,7 @@ class Sft : public testing::Test {
 };
 
 TEST_F(Sft, LearnsAndResumesBitForBit) {
-  train_sft(recipe_, options("whole"));
+  train(options("whole"));
   const std::int64_t all_steps = steps_;
   ASSERT_GE(all_steps, 8);
   EXPECT_LT(losses_[losses_.size() / 2], losses_.front() - 0.2);
@@ -101,9 +103,9 @@ TEST_F(Sft, LearnsAndResumesBitForBit) {
 
   stopped_run("parts", 3, false);
   stopped_run("parts", all_steps - 2, true);  // in the second stage
-  TrainOptions last = options("parts");
+  RunOptions last = options("parts");
   last.resume = true;
-  train_sft(recipe_, last);
+  train(last);
   EXPECT_EQ(steps_, all_steps);
   EXPECT_EQ(read(folder_ / "parts/model.gguf"), model);
   // The log differs in seconds alone.
@@ -115,15 +117,15 @@ TEST_F(Sft, LearnsAndResumesBitForBit) {
 }
 
 TEST_F(Sft, GoesOnFromTheCheckpointBeforeWhenTheLastIsBroken) {
-  train_sft(recipe_, options("whole"));
+  train(options("whole"));
   const std::string model = read(folder_ / "whole/model.gguf");
   stopped_run("cut", 3, false);
   stopped_run("cut", 5, true);
   const fs::path last = folder_ / "cut/checkpoint.safetensors";
   fs::resize_file(last, fs::file_size(last) / 2);
-  TrainOptions resumed = options("cut");
+  RunOptions resumed = options("cut");
   resumed.resume = true;
-  train_sft(recipe_, resumed);
+  train(resumed);
   ASSERT_EQ(warnings_.size(), 1U);
   EXPECT_THAT(warnings_[0], testing::HasSubstr("going on from the checkpoint before"));
   EXPECT_EQ(read(folder_ / "cut/model.gguf"), model);
@@ -131,16 +133,16 @@ TEST_F(Sft, GoesOnFromTheCheckpointBeforeWhenTheLastIsBroken) {
 
 TEST_F(Sft, RefusesFoldersOfOtherRuns) {
   stopped_run("one", 1, false);
-  EXPECT_THROW(train_sft(recipe_, options("one")), Error);  // without resume
+  EXPECT_THROW(train(options("one")), Error);  // without resume
   recipe_.seed = 4;
-  TrainOptions resumed = options("one");
+  RunOptions resumed = options("one");
   resumed.resume = true;
-  EXPECT_THROW(train_sft(recipe_, resumed), Error);
+  EXPECT_THROW(train(resumed), Error);
 }
 
 TEST_F(Sft, RefusesSectionsThatTheNetworkCannotHold) {
   recipe_.stages[0].section_tokens = {100, 5000};
-  EXPECT_THROW(train_sft(recipe_, options("long")), Error);
+  EXPECT_THROW(train(options("long")), Error);
 }
 
 }  // namespace

@@ -184,6 +184,7 @@ void Scheduler::accept(Request& request, std::span<const float> logits) {
   if (request.request.logprobs) result.logprobs.push_back(sampled.logprob);
   if (std::ranges::find(tokenizer_->end_tokens(), sampled.token) !=
       tokenizer_->end_tokens().end()) {
+    result.end_token = sampled.token;
     finish(request, StopReason::kEnd);
     return;
   }

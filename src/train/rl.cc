@@ -1,0 +1,323 @@
+#include "train/rl.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/fail.h"
+#include "base/random.h"
+#include "model/local/local_model.h"
+#include "task/registry.h"
+#include "train/checkpoint.h"
+#include "train/drawing.h"
+#include "train/optimizer.h"
+#include "train/rollout.h"
+#include "train/run_folder.h"
+#include "train/start.h"
+#include "train/trajectory_batch.h"
+
+namespace memagent {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+torch::Tensor as_tensor(const std::vector<float>& values) {
+  return torch::tensor(values, torch::kFloat);
+}
+
+// A batch with what is worked out once, before the first update.
+struct PreparedBatch {
+  PolicyBatch batch;
+  torch::Tensor old;
+  torch::Tensor reference;  // undefined without a KL term
+};
+
+class RlRun {
+ public:
+  RlRun(const RlRecipe& recipe, const RunOptions& options)
+      : recipe_(recipe),
+        options_(options),
+        start_(make_start(recipe.network, recipe.reading, {}, recipe.seed)),
+        optimizer_(start_.network->parameters(), recipe.optimizer),
+        folder_(options.folder, to_json(recipe), options.resume) {
+    for (const TaskWeight& task : recipe.questions_from.tasks) {
+      tasks_.push_back(find_tasks({task.task}, {}).at(0));
+    }
+    if (recipe.loss.kl > 0) {
+      reference_ = make_start(recipe.network, recipe.reading, {}, recipe.seed);
+    }
+    EpisodeConfig longest = episode_config(recipe.reading);
+    longest.window_tokens = start_.network->config().context_tokens;
+    longest.section_tokens = static_cast<std::int32_t>(recipe.questions_from.section_tokens.back());
+    validate(longest, *start_.renderer);
+    if (options.resume) restore();
+  }
+
+  void run(const std::function<void(const RlStep&)>& on_step) {
+    auto saved = Clock::now();
+    while (step_ < recipe_.steps) {
+      const RlStep done = step();
+      if (on_step) on_step(done);
+      const bool stopped = options_.stop != nullptr && options_.stop->load();
+      const bool due =
+          seconds_since(saved) > 60.0 * static_cast<double>(recipe_.checkpoint_minutes);
+      if (stopped || due || step_ == recipe_.steps) {
+        save();
+        saved = Clock::now();
+      }
+      if (stopped && step_ < recipe_.steps) {
+        fail(ErrorKind::kInterrupted, "{}: stopped after step {}: go on with --resume",
+             options_.folder, step_);
+      }
+    }
+  }
+
+ private:
+  RlStep step() {
+    RlStep report;
+    report.step = step_ + 1;
+    const auto rollout_begin = Clock::now();
+    const std::vector<Group> groups = rollouts(report);
+    report.rollout_seconds = seconds_since(rollout_begin);
+    const auto update_begin = Clock::now();
+    update(groups, report);
+    report.update_seconds = seconds_since(update_begin);
+    ++step_;
+    folder_.log(log_line(report));
+    return report;
+  }
+
+  // The groups to learn from.
+  std::vector<Group> rollouts(RlStep& report) {
+    by_task_.clear();
+    const auto model = make_local_model(std::shared_ptr<const ModelFile>(start_.network->model_file(
+                                            start_.tokenizer, start_.chat_template, options_.name)),
+                                        {.threads = options_.threads});
+    RandomStream random(derive(derive(recipe_.seed, 1), static_cast<std::uint64_t>(step_)));
+    RolloutOptions options;
+    options.episode = episode_config(recipe_.reading);
+    options.episode.section_tokens =
+        static_cast<std::int32_t>(drawn_length(random, recipe_.questions_from.section_tokens));
+    options.episode.sampling.temperature = static_cast<float>(recipe_.temperature);
+    options.group = recipe_.group;
+    std::vector<Group> kept;
+    for (std::int64_t round = 0; round <= recipe_.resample; ++round) {
+      const std::int64_t wanted = recipe_.questions - std::ssize(kept);
+      std::vector<std::shared_ptr<const Sample>> samples;
+      for (std::int64_t i = 0; i < wanted; ++i) samples.push_back(question(random));
+      for (Group& group : roll_out(*model, start_.renderer, samples, options, random.next())) {
+        count(group, report);
+        const bool useful = teaches(group.rewards());
+        report.taught += useful ? 1 : 0;
+        if (useful || recipe_.resample == 0) kept.push_back(std::move(group));
+      }
+      if (std::ssize(kept) >= recipe_.questions) break;
+    }
+    finish_counts(report);
+    return kept;
+  }
+
+  std::shared_ptr<const Sample> question(RandomStream& random) {
+    const QuestionConfig& from = recipe_.questions_from;
+    const Task& task = *tasks_[drawn_task(random, from.tasks)];
+    SampleSpec spec;
+    spec.tokens =
+        std::max(drawn_length(random, from.document_tokens), task.fewest_tokens(*start_.tokenizer));
+    // Apart from the rows that a warm start with the same seed has seen.
+    spec.seed = derive(recipe_.seed, 2);
+    spec.split = Split::kTrain;
+    spec.index = number_++;
+    return task.sample(spec, start_.tokenizer);
+  }
+
+  void count(const Group& group, RlStep& report) {
+    ++report.groups;
+    double best = 0;
+    for (const RolledOut& rolled : group.trajectories) {
+      report.reward += rolled.reward;
+      best = std::max(best, rolled.reward);
+      by_task_[group.row.task].first += rolled.reward;
+      by_task_[group.row.task].second += 1;
+      updates_ += rolled.updates;
+      changes_ += rolled.memory_changes;
+      malformed_ += rolled.malformed;
+      generated_ += rolled.generated_tokens;
+    }
+    report.best += best;
+  }
+
+  void finish_counts(RlStep& report) {
+    const auto groups = static_cast<double>(report.groups);
+    const double trajectories = groups * static_cast<double>(recipe_.group);
+    const auto updates = static_cast<double>(std::max<std::int64_t>(1, updates_));
+    report.reward /= trajectories;
+    report.best /= groups;
+    report.updates_kept = 1 - static_cast<double>(changes_) / updates;
+    report.malformed = static_cast<double>(malformed_) / updates;
+    report.reply_tokens = static_cast<double>(generated_) / (updates + trajectories);
+    updates_ = changes_ = malformed_ = generated_ = 0;
+  }
+
+  void update(const std::vector<Group>& groups, RlStep& report) {
+    const auto num_groups = std::ssize(groups);
+    const std::int64_t parts = std::min<std::int64_t>(recipe_.mini_batches, num_groups);
+    std::vector<std::vector<PreparedBatch>> mini_batches;
+    for (std::int64_t part = 0; part < parts; ++part) {
+      std::vector<PolicyBatch> batches;
+      for (std::int64_t i = part * num_groups / parts; i < (part + 1) * num_groups / parts; ++i) {
+        const Group& group = groups[static_cast<std::size_t>(i)];
+        pack_group(group, group_advantages(penalised(group), recipe_.advantage),
+                   {recipe_.batch_tokens, recipe_.advantage.answer_only}, batches);
+      }
+      std::vector<PreparedBatch> prepared;
+      for (PolicyBatch& batch : batches) prepared.push_back(prepare(std::move(batch), parts > 1));
+      mini_batches.push_back(std::move(prepared));
+    }
+    for (const std::vector<PreparedBatch>& mini_batch : mini_batches) {
+      double rows = 0;
+      for (const PreparedBatch& prepared : mini_batch) {
+        rows += static_cast<double>(prepared.batch.packed.rows.size());
+        report.trained_tokens += prepared.batch.packed.num_tokens();
+        backward(prepared, report.loss);
+      }
+      if (rows == 0) continue;
+      const Optimizer::Step done =
+          optimizer_.step(rows, static_cast<double>(step_) / static_cast<double>(recipe_.steps));
+      report.gradient_norm = done.gradient_norm;
+      report.rate = done.rate;
+    }
+  }
+
+  std::vector<double> penalised(const Group& group) const {
+    std::vector<double> rewards = group.rewards();
+    if (recipe_.overlong_tokens <= 0) return rewards;
+    for (std::size_t i = 0; i < rewards.size(); ++i) {
+      const auto& conversations = group.trajectories[i].trajectory.conversations;
+      double worst = 0;
+      for (const Conversation& conversation : conversations) {
+        const bool answer = conversation.kind == ConversationKind::kAnswer;
+        const std::int64_t limit =
+            answer ? recipe_.reading.output_tokens : recipe_.reading.memory_tokens;
+        worst = std::min(worst, overlong_penalty(conversation.response.generated_tokens, limit,
+                                                 recipe_.overlong_tokens));
+      }
+      rewards[i] += worst;
+    }
+    return rewards;
+  }
+
+  PreparedBatch prepare(PolicyBatch batch, bool several_updates) const {
+    PreparedBatch prepared;
+    prepared.batch = std::move(batch);
+    const torch::NoGradGuard no_gradients;
+    if (several_updates) {
+      prepared.old = start_.network->logprobs(prepared.batch.packed).logprobs;
+    }
+    if (recipe_.loss.kl > 0) {
+      prepared.reference = reference_.network->logprobs(prepared.batch.packed).logprobs;
+    }
+    return prepared;
+  }
+
+  void backward(const PreparedBatch& prepared, PolicyLossSums& sums) {
+    const bool with_entropy = recipe_.loss.entropy > 0;
+    const TokenLogprobs now =
+        start_.network->logprobs(prepared.batch.packed, with_entropy, recipe_.temperature);
+    PolicyLossInput input;
+    input.logprobs = now.logprobs;
+    // The first update of a batch is made with the weights that its old values come from.
+    input.old = prepared.old.defined() ? prepared.old : now.logprobs.detach();
+    input.rollout = as_tensor(prepared.batch.rollout);
+    input.reference = prepared.reference;
+    input.entropy = now.entropy;
+    input.advantages = as_tensor(prepared.batch.advantages);
+    policy_loss(input, recipe_.loss, sums).backward();
+  }
+
+  std::string log_line(const RlStep& report) const {
+    const double rows = std::max(1.0, report.loss.count);
+    Json json;
+    json["step"] = report.step;
+    json["reward"] = report.reward;
+    json["best_of_group"] = report.best;
+    json["groups"] = report.groups;
+    json["groups_that_teach"] = report.taught;
+    for (const auto& [task, sums] : by_task_) json["tasks"][task] = sums.first / sums.second;
+    json["kept_memories"] = report.updates_kept;
+    json["malformed"] = report.malformed;
+    json["reply_tokens"] = report.reply_tokens;
+    json["learnt_tokens"] = report.loss.count;
+    json["loss"] = report.loss.loss / rows;
+    json["clip_fraction"] = report.loss.clipped / rows;
+    json["kl"] = report.loss.kl / rows;
+    json["entropy"] = report.loss.entropy / rows;
+    json["rollout_gap"] = report.loss.gap / rows;
+    json["importance_capped"] = report.loss.capped / rows;
+    json["largest_ratio"] = report.loss.largest_ratio;
+    json["gradient_norm"] = report.gradient_norm;
+    json["rate"] = report.rate;
+    json["trained_tokens"] = report.trained_tokens;
+    json["rollout_seconds"] = report.rollout_seconds;
+    json["update_seconds"] = report.update_seconds;
+    return json.dump();
+  }
+
+  void save() {
+    Json state;
+    state["step"] = step_;
+    state["number"] = number_;
+    state["log_bytes"] = folder_.log_bytes();
+    write_checkpoint(folder_.path(), *start_.network, optimizer_, state.dump());
+    optimizer_.swap_average();
+    write_model(start_, options_.name, recipe_.questions_from.section_tokens.back(),
+                folder_.file("model.gguf"));
+    optimizer_.swap_average();
+  }
+
+  void restore() {
+    const auto restored = read_checkpoint(folder_.path(), *start_.network, optimizer_);
+    if (!restored) return;
+    if (!restored->warning.empty() && options_.on_warning) options_.on_warning(restored->warning);
+    const Json state = Json::parse(restored->state_json);
+    step_ = state.at("step").get<std::int64_t>();
+    number_ = state.at("number").get<std::int64_t>();
+    folder_.cut_log(state.at("log_bytes").get<std::int64_t>());
+  }
+
+  const RlRecipe& recipe_;
+  const RunOptions& options_;
+  Start start_;
+  Start reference_;  // as the run began; empty without a KL term
+  Optimizer optimizer_;
+  RunFolder folder_;
+  std::vector<std::shared_ptr<const Task>> tasks_;
+  // What a checkpoint keeps.
+  std::int64_t step_ = 0;
+  std::int64_t number_ = 0;  // of the next question
+  // Of the step under way.
+  std::map<std::string, std::pair<double, double>> by_task_;  // rewards and their count
+  std::int64_t updates_ = 0;
+  std::int64_t changes_ = 0;
+  std::int64_t malformed_ = 0;
+  std::int64_t generated_ = 0;
+};
+
+}  // namespace
+
+void train_rl(const RlRecipe& recipe, const RunOptions& options,
+              const std::function<void(const RlStep&)>& on_step) {
+  use_threads(options.threads);
+  RlRun(recipe, options).run(on_step);
+}
+
+}  // namespace memagent

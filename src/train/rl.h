@@ -1,0 +1,42 @@
+// Reinforcement learning of what to remember: multi-conversation GRPO/DAPO (arXiv 2507.02259,
+// section 3.2; arXiv 2503.14476).
+//
+// A step rolls every question out `group` times with the weights as they are, through the same
+// Episodes and engine that answer questions; scores the answers; gives each trajectory's advantage
+// to all tokens of all its conversations; and updates the weights once or several times. Nothing
+// goes through files: the engine is made from the network's weights.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "train/policy_loss.h"
+#include "train/recipe.h"
+#include "train/run_options.h"
+
+namespace memagent {
+
+struct RlStep {
+  std::int64_t step = 0;
+  double reward = 0;        // mean over all trajectories rolled out
+  double best = 0;          // mean over groups of the best of a group
+  std::int64_t groups = 0;  // rolled out
+  std::int64_t taught = 0;  // of which their rewards differed
+  double updates_kept = 0;  // share of sections that left the memory as it was
+  double malformed = 0;     // share of sections
+  double reply_tokens = 0;  // generated per conversation
+  PolicyLossSums loss;
+  double gradient_norm = 0;
+  double rate = 0;
+  std::int64_t trained_tokens = 0;  // packed, shared beginnings counted once
+  double rollout_seconds = 0;
+  double update_seconds = 0;
+};
+
+// Until recipe.steps are done; then model.gguf holds the weights.
+void train_rl(const RlRecipe& recipe, const RunOptions& options,
+              const std::function<void(const RlStep&)>& on_step);
+
+}  // namespace memagent

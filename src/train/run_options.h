@@ -1,0 +1,22 @@
+// Where a training run lives, and how it is watched and stopped: the same for every kind of run.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+namespace memagent {
+
+struct RunOptions {
+  std::string folder;  // run_folder.h
+  bool resume = false;
+  int threads = 0;                          // 0: one per core
+  std::string name = "memagent";            // of the model that is written
+  const std::atomic<bool>* stop = nullptr;  // set: write a checkpoint and throw kInterrupted
+  std::function<void(const std::string&)> on_warning;
+};
+
+// Sets the threads that tensors are computed with.
+void use_threads(int threads);
+
+}  // namespace memagent

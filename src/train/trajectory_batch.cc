@@ -1,0 +1,83 @@
+#include "train/trajectory_batch.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/check.h"
+
+namespace memagent {
+namespace {
+
+// A shorter beginning is not worth a segment of its own.
+constexpr std::size_t kLeastShared = 16;
+
+struct Member {
+  const Conversation* conversation;
+  std::size_t trajectory;
+};
+
+std::vector<TokenId> sampled_tokens(const GenerationResult& response) {
+  std::vector<TokenId> sampled = response.tokens;
+  if (response.end_token >= 0) sampled.push_back(response.end_token);
+  return sampled;
+}
+
+std::size_t shared_beginning(const std::vector<Member>& members) {
+  if (members.size() < 2) return 0;
+  const std::vector<TokenId>& first = members.front().conversation->prompt.tokens;
+  std::size_t shared = first.size();
+  for (const Member& member : members) {
+    const std::vector<TokenId>& tokens = member.conversation->prompt.tokens;
+    const auto end = first.begin() + static_cast<std::ptrdiff_t>(std::min(shared, tokens.size()));
+    const auto differ = std::mismatch(first.begin(), end, tokens.begin()).first;
+    shared = static_cast<std::size_t>(differ - first.begin());
+  }
+  return shared < kLeastShared ? 0 : shared;
+}
+
+}  // namespace
+
+void pack_group(const Group& group, std::span<const double> advantages, const PackOptions& options,
+                std::vector<PolicyBatch>& batches) {
+  MEMAGENT_CHECK(advantages.size() == group.trajectories.size(), "{} advantages, {} trajectories",
+                 advantages.size(), group.trajectories.size());
+  // By pass and section; answers, whose section is -1, come first.
+  std::map<std::pair<std::int32_t, std::int64_t>, std::vector<Member>> alike;
+  for (std::size_t i = 0; i < group.trajectories.size(); ++i) {
+    for (const Conversation& conversation : group.trajectories[i].trajectory.conversations) {
+      const bool answer = conversation.kind == ConversationKind::kAnswer;
+      if (conversation.response.stop == StopReason::kFailed) continue;
+      if (conversation.response.logprobs.empty() || (options.answer_only && !answer)) continue;
+      alike[{conversation.pass, conversation.section_index}].push_back({&conversation, i});
+    }
+  }
+  for (const auto& [place, members] : alike) {
+    if (batches.empty() || batches.back().packed.num_tokens() >= options.batch_tokens) {
+      batches.emplace_back();
+    }
+    PolicyBatch& batch = batches.back();
+    const auto shared = static_cast<std::ptrdiff_t>(shared_beginning(members));
+    std::int64_t root = -1;
+    if (shared > 0) {
+      const auto& prompt = members.front().conversation->prompt.tokens;
+      root = batch.packed.add({prompt.data(), static_cast<std::size_t>(shared)});
+    }
+    for (const auto& [conversation, trajectory] : members) {
+      const std::vector<TokenId>& prompt = conversation->prompt.tokens;
+      const GenerationResult& response = conversation->response;
+      std::vector<TokenId> tokens(prompt.begin() + shared, prompt.end());
+      const std::int64_t first = std::ssize(tokens);
+      const std::vector<TokenId> sampled = sampled_tokens(response);
+      MEMAGENT_CHECK(sampled.size() == response.logprobs.size(),
+                     "{} tokens sampled, {} log-probabilities", sampled.size(),
+                     response.logprobs.size());
+      tokens.insert(tokens.end(), sampled.begin(), sampled.end());
+      batch.packed.learn(batch.packed.add(tokens, root), first, std::ssize(tokens));
+      batch.rollout.insert(batch.rollout.end(), response.logprobs.begin(), response.logprobs.end());
+      batch.advantages.resize(batch.packed.rows.size(), static_cast<float>(advantages[trajectory]));
+    }
+  }
+}
+
+}  // namespace memagent

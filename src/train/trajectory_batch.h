@@ -1,0 +1,40 @@
+// Trajectories as packed batches: what the policy is trained on is what was sampled, token for
+// token.
+//
+// Conversations of a group about the same section begin with the same tokens (with section-first
+// the section, and the question too): that beginning is one segment, and each conversation a child
+// of it, so that a section costs once for a group and not G times, forwards and backwards.
+//
+//     group of 3, section 7     | section, question | memory reply | memory reply | memory reply |
+//     advantage                 |         -         |      A_0     |      A_1     |      A_2     |
+//
+// Learnt are the sampled tokens alone, the end token included where one was sampled; lengths are
+// carried along, never told from ids.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "train/packed_batch.h"
+#include "train/rollout.h"
+
+namespace memagent {
+
+struct PolicyBatch {
+  PackedBatch packed;
+  std::vector<float> advantages;  // [rows]
+  std::vector<float> rollout;     // [rows] log-probabilities when sampled
+};
+
+struct PackOptions {
+  std::int64_t batch_tokens = 8192;  // a batch is closed once it has as many
+  bool answer_only = false;          // AdvantageOptions::answer_only
+};
+
+// Appends a group's conversations to `batches`, the last of which is filled up first. `advantages`:
+// one per trajectory. Conversations that failed, and those without a response, teach nothing.
+void pack_group(const Group& group, std::span<const double> advantages, const PackOptions& options,
+                std::vector<PolicyBatch>& batches);
+
+}  // namespace memagent
