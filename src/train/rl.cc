@@ -198,20 +198,21 @@ class RlRun {
     }
   }
 
+  // Rewards less the mean penalty for length over a trajectory's conversations.
   std::vector<double> penalised(const Group& group) const {
     std::vector<double> rewards = group.rewards();
     if (recipe_.overlong_tokens <= 0) return rewards;
     for (std::size_t i = 0; i < rewards.size(); ++i) {
       const auto& conversations = group.trajectories[i].trajectory.conversations;
-      double worst = 0;
+      double penalty = 0;
       for (const Conversation& conversation : conversations) {
         const bool answer = conversation.kind == ConversationKind::kAnswer;
         const std::int64_t limit =
             answer ? recipe_.reading.output_tokens : recipe_.reading.memory_tokens;
-        worst = std::min(worst, overlong_penalty(conversation.response.generated_tokens, limit,
-                                                 recipe_.overlong_tokens));
+        penalty += overlong_penalty(conversation.response.generated_tokens, limit,
+                                    recipe_.overlong_tokens);
       }
-      rewards[i] += worst;
+      rewards[i] += penalty / static_cast<double>(conversations.size());
     }
     return rewards;
   }

@@ -1,0 +1,201 @@
+// Reinforcement learning as a whole on a network of a few thousand weights: what is trained on is
+// what was sampled, an optimum that is known is found, and a run that was stopped ends in the same
+// bytes.
+#include "train/rl.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "memagent/error.h"
+#include "model/local/local_model.h"
+#include "model/local/model_init_vocabulary.h"
+#include "task/registry.h"
+#include "text/vocabulary.h"
+#include "train/start.h"
+#include "train/trajectory_batch.h"
+
+namespace memagent {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  EXPECT_TRUE(in) << path;
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+class Rl : public testing::Test {
+ protected:
+  Rl() : folder_(fs::temp_directory_path() / ("memagent-rl-" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+    const std::string tokenizer = (folder_ / "tokenizer.json").string();
+    std::ofstream(tokenizer) << write_tokenizer_json(generate_vocabulary(300));
+    recipe_.seed = 2;
+    recipe_.steps = 30;
+    recipe_.questions = 2;
+    recipe_.group = 8;
+    recipe_.network.tokenizer = tokenizer;
+    recipe_.network.num_layers = 1;
+    recipe_.network.model_dim = 32;
+    recipe_.network.num_heads = 2;
+    recipe_.network.num_kv_heads = 1;
+    recipe_.network.head_dim = 16;
+    recipe_.network.ffn_dim = 32;
+    recipe_.network.context_tokens = 4096;
+    recipe_.reading.policy = Policy::kOverwrite;
+    recipe_.reading.question_tokens = 400;
+    recipe_.reading.memory_tokens = 20;
+    recipe_.reading.output_tokens = 20;
+    recipe_.optimizer.learning_rate = 0.02;
+    recipe_.optimizer.warmup_steps = 0;
+    recipe_.optimizer.schedule = Schedule::kConstant;
+    recipe_.loss.kl = 0;
+    recipe_.questions_from.section_tokens = {400, 400};
+    recipe_.questions_from.document_tokens = {700, 800};
+    recipe_.questions_from.tasks = {{"niah_single_1", 1}};
+  }
+  ~Rl() override { fs::remove_all(folder_); }
+
+  RunOptions options(const char* name, bool resume = false) {
+    RunOptions options;
+    options.folder = (folder_ / name).string();
+    options.resume = resume;
+    options.threads = 1;
+    options.stop = &stop_;
+    return options;
+  }
+
+  fs::path folder_;
+  RlRecipe recipe_;
+  std::atomic<bool> stop_{false};
+};
+
+// Replies are pushed to be short: the reward of a random network is 0 whatever it says, and the
+// penalty for length begins with the first token. The optimum is to end at once.
+TEST_F(Rl, FindsAnOptimumThatIsKnown) {
+  recipe_.overlong_tokens = 20;
+  std::vector<double> lengths;
+  train_rl(recipe_, options("short"), [&](const RlStep& step) {
+    lengths.push_back(step.reply_tokens);
+    EXPECT_EQ(step.reward, 0);
+    EXPECT_EQ(step.taught, 0);
+  });
+  ASSERT_EQ(lengths.size(), 30U);
+  EXPECT_GT(lengths.front(), 15);
+  EXPECT_LT(lengths.back(), 4);
+}
+
+TEST_F(Rl, LearnsNothingFromEqualRewards) {
+  recipe_.steps = 1;
+  recipe_.optimizer.weight_decay = 0;
+  train_rl(recipe_, options("equal"), nullptr);
+  const Start untouched = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
+  write_model(untouched, "memagent", 400, (folder_ / "untouched.gguf").string());
+  EXPECT_EQ(read(folder_ / "equal/model.gguf"), read(folder_ / "untouched.gguf"));
+}
+
+TEST_F(Rl, ResumesBitForBit) {
+  recipe_.overlong_tokens = 20;
+  recipe_.steps = 6;
+  recipe_.mini_batches = 2;
+  recipe_.loss.kl = 0.01;
+  recipe_.loss.entropy = 0.001;
+  train_rl(recipe_, options("whole"), nullptr);
+  EXPECT_THROW(
+      train_rl(recipe_, options("parts"), [&](const RlStep& step) { stop_ = step.step == 3; }),
+      Error);
+  stop_ = false;
+  train_rl(recipe_, options("parts", true), nullptr);
+  EXPECT_EQ(read(folder_ / "parts/model.gguf"), read(folder_ / "whole/model.gguf"));
+}
+
+class Packing : public Rl, public testing::WithParamInterface<Layout> {};
+
+TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
+  recipe_.reading.layout = GetParam();
+  const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
+  const auto model = make_local_model(
+      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
+      {.threads = 1});
+  std::vector<std::shared_ptr<const Sample>> samples;
+  for (std::int64_t i = 0; i < 2; ++i) {
+    samples.push_back(find_tasks({"niah_single_1"}, {})[0]->sample(
+        {.tokens = 900, .paragraphs = 0, .seed = 1, .split = Split::kTrain, .index = i},
+        start.tokenizer));
+  }
+  RolloutOptions rollout;
+  rollout.episode = episode_config(recipe_.reading);
+  rollout.episode.section_tokens = 400;
+  rollout.episode.sampling.temperature = 1;
+  rollout.group = 4;
+  const std::vector<Group> groups = roll_out(*model, start.renderer, samples, rollout, 9);
+  ASSERT_EQ(groups.size(), 2U);
+
+  std::int64_t sampled = 0;
+  std::int64_t prompts = 0;
+  std::set<std::vector<TokenId>> different;
+  for (const Group& group : groups) {
+    ASSERT_EQ(group.trajectories.size(), 4U);
+    for (const RolledOut& rolled : group.trajectories) {
+      ASSERT_GE(rolled.trajectory.conversations.size(), 4U);  // three sections and an answer
+      for (const Conversation& conversation : rolled.trajectory.conversations) {
+        sampled += conversation.response.generated_tokens;
+        prompts += std::ssize(conversation.prompt.tokens);
+        different.insert(conversation.response.tokens);
+      }
+    }
+  }
+  EXPECT_GT(different.size(), 20U);  // every trajectory draws for itself
+
+  std::vector<PolicyBatch> batches;
+  const std::vector<double> advantages = {1, 2, 3, 4};
+  for (const Group& group : groups) pack_group(group, advantages, {2048, false}, batches);
+  EXPECT_GT(batches.size(), 1U);
+  std::int64_t learnt = 0;
+  std::int64_t packed = 0;
+  double worst = 0;
+  const torch::NoGradGuard no_gradients;
+  for (const PolicyBatch& batch : batches) {
+    learnt += std::ssize(batch.packed.rows);
+    packed += batch.packed.num_tokens();
+    ASSERT_EQ(batch.rollout.size(), batch.packed.rows.size());
+    ASSERT_EQ(batch.advantages.size(), batch.packed.rows.size());
+    const torch::Tensor now = start.network->logprobs(batch.packed).logprobs;
+    for (std::size_t i = 0; i < batch.rollout.size(); ++i) {
+      worst = std::max(worst, std::abs(static_cast<double>(batch.rollout[i]) -
+                                       now[static_cast<std::int64_t>(i)].item<double>()));
+    }
+  }
+  EXPECT_EQ(learnt, sampled);
+  EXPECT_LT(worst, 1e-4);
+  // What conversations begin with alike stands in a batch once and not four times.
+  EXPECT_LT(packed, prompts / (GetParam() == Layout::kSectionFirst ? 2 : 1));
+
+  std::vector<PolicyBatch> answers;
+  pack_group(groups[0], advantages, {2048, true}, answers);
+  std::int64_t of_answers = 0;
+  for (const RolledOut& rolled : groups[0].trajectories) {
+    of_answers += rolled.trajectory.conversations.back().response.generated_tokens;
+  }
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(std::ssize(answers[0].packed.rows), of_answers);
+}
+
+INSTANTIATE_TEST_SUITE_P(Layouts, Packing,
+                         testing::Values(Layout::kSectionFirst, Layout::kQuestionFirst),
+                         [](const auto& of) {
+                           return of.param == Layout::kSectionFirst ? "SectionFirst"
+                                                                    : "QuestionFirst";
+                         });
+
+}  // namespace
+}  // namespace memagent
