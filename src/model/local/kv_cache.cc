@@ -80,6 +80,11 @@ void KvCache::release(PageId id, bool retain) {
   }
 }
 
+void KvCache::forget() {
+  MEMAGENT_CHECK(held_ == 0, "{} pages are held", held_);
+  while (!retained_.empty()) evict_oldest();
+}
+
 void KvCache::evict_oldest() {
   const PageId id = retained_.front();
   retained_.pop_front();

@@ -46,6 +46,9 @@ class KvCache {
   void hold(PageId page);
   // `retain`: keep a registered page for later prompts once nobody holds it.
   void release(PageId page, bool retain);
+  // Lets go of what is kept for later prompts: the weights it was computed with are no more. Nobody
+  // may hold a page.
+  void forget();
 
   // The registered page with exactly these 64 tokens after `parent` (kNoPage: at the beginning).
   PageId find(PageId parent, std::span<const TokenId> tokens) const;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "base/check.h"
 #include "base/fail.h"
 #include "base/thread_pool.h"
 #include "model/local/model_file.h"
@@ -17,24 +18,26 @@ namespace {
 constexpr std::int32_t kMaxDefaultContext = 32'768;
 constexpr std::int64_t kMaxDefaultCacheBytes = std::int64_t{1} << 30;
 
-class LocalModel final : public LanguageModel {
+class Engine final : public LocalModel {
  public:
-  LocalModel(std::shared_ptr<const ModelFile> file, const LocalModelOptions& options)
-      : pool_(threads(options)), file_(std::move(file)), tokenizer_(file_->tokenizer()) {
+  Engine(const std::shared_ptr<const ModelFile>& file, const LocalModelOptions& options)
+      : pool_(threads(options)),
+        tokenizer_(file->tokenizer()),
+        chat_template_(file->chat_template()) {
     if (tokenizer_ == nullptr) {
       fail(ErrorKind::kBadInput,
            "{}: no vocabulary: expected tokenizer metadata in a GGUF file or "
            "tokenizer.json beside the weights",
-           file_->name());
+           file->name());
     }
-    weights_ = load_weights(file_, best_kernels(), pool_);
+    weights_ = load_weights(file, best_kernels(), pool_);
     const ModelConfig& config = weights_->config;
 
     capabilities_.tokens = true;
     capabilities_.logprobs = true;
     capabilities_.prefix_sharing = true;
     capabilities_.parallel = options.max_running;
-    capabilities_.name = file_->name();
+    capabilities_.name = file->name();
     capabilities_.context_tokens = options.context_tokens > 0
                                        ? options.context_tokens
                                        : std::min(config.context_tokens, kMaxDefaultContext);
@@ -69,7 +72,7 @@ class LocalModel final : public LanguageModel {
 
   const Capabilities& capabilities() const override { return capabilities_; }
   std::shared_ptr<const Tokenizer> tokenizer() const override { return tokenizer_; }
-  const std::string& chat_template() const override { return file_->chat_template(); }
+  const std::string& chat_template() const override { return chat_template_; }
 
   RequestId submit(GenerationRequest request) override {
     scheduler_->submit(next_id_, std::move(request));
@@ -89,6 +92,16 @@ class LocalModel final : public LanguageModel {
 
   void wake() override { woken_.store(true); }
 
+  void replace_weights(std::shared_ptr<const ModelFile> file) override {
+    MEMAGENT_CHECK(scheduler_->idle(), "weights are replaced while requests are in flight");
+    MEMAGENT_CHECK(file->config() == weights_->config, "weights of '{}' have another configuration",
+                   file->name());
+    weights_ = load_weights(std::move(file), *weights_->kernels, pool_);
+    transformer_->use(weights_);
+    scheduler_->use(weights_);
+    cache_->forget();
+  }
+
  private:
   static int threads(const LocalModelOptions& options) {
     if (options.threads < 0 || options.max_running < 1 || options.prefill_chunk < 1 ||
@@ -104,8 +117,8 @@ class LocalModel final : public LanguageModel {
   }
 
   ThreadPool pool_;
-  std::shared_ptr<const ModelFile> file_;
   std::shared_ptr<const Tokenizer> tokenizer_;
+  std::string chat_template_;
   std::shared_ptr<const Weights> weights_;
   Capabilities capabilities_;
   std::unique_ptr<KvCache> cache_;
@@ -117,9 +130,9 @@ class LocalModel final : public LanguageModel {
 
 }  // namespace
 
-std::unique_ptr<LanguageModel> make_local_model(std::shared_ptr<const ModelFile> file,
-                                                const LocalModelOptions& options) {
-  return std::make_unique<LocalModel>(std::move(file), options);
+std::unique_ptr<LocalModel> make_local_model(std::shared_ptr<const ModelFile> file,
+                                             const LocalModelOptions& options) {
+  return std::make_unique<Engine>(file, options);
 }
 
 std::unique_ptr<LanguageModel> open_local_model(const std::string& path,

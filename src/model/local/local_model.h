@@ -9,7 +9,15 @@
 
 namespace memagent {
 
-std::unique_ptr<LanguageModel> make_local_model(std::shared_ptr<const ModelFile> file,
-                                                const LocalModelOptions& options);
+// The engine as those see it that change what it runs.
+class LocalModel : public LanguageModel {
+ public:
+  // From now on these weights, of the same configuration: a training step has changed them. What
+  // was kept for later prompts is forgotten. Nothing may be in flight.
+  virtual void replace_weights(std::shared_ptr<const ModelFile> file) = 0;
+};
+
+std::unique_ptr<LocalModel> make_local_model(std::shared_ptr<const ModelFile> file,
+                                             const LocalModelOptions& options);
 
 }  // namespace memagent

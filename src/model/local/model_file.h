@@ -42,6 +42,8 @@ struct ModelConfig {
   bool qkv_bias = false;
   bool query_key_norm = false;
   bool tied_output = false;  // the output matrix is the token embedding
+
+  bool operator==(const ModelConfig&) const = default;
 };
 
 class ModelFile {

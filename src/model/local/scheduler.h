@@ -35,6 +35,8 @@ class Scheduler {
   void submit(RequestId id, GenerationRequest request);
   void cancel(RequestId id);
   bool idle() const { return waiting_.empty() && running_.empty(); }
+  // Others of the same shape, from the next pass on. Only while idle.
+  void use(std::shared_ptr<const Weights> weights) { weights_ = std::move(weights); }
   // One forward pass; appends the requests it finished.
   void step(std::vector<GenerationResult>& finished);
 

@@ -30,6 +30,8 @@ class Transformer {
   // `max_tokens`: most tokens of one forward pass.
   Transformer(std::shared_ptr<const Weights> weights, ThreadPool& pool, std::int32_t max_tokens);
 
+  // Others of the same shape, from the next pass on.
+  void use(std::shared_ptr<const Weights> weights) { weights_ = std::move(weights); }
   // Writes keys and values of all runs into `cache`; returns the logits of the runs that want them,
   // [number wanted][vocab_size], valid until the next call.
   std::span<const float> forward(std::span<const TokenRun> runs, KvCache& cache);
@@ -66,7 +68,7 @@ class Transformer {
   void for_rows(std::int64_t rows, const Body& body);
 
   std::shared_ptr<const Weights> weights_;
-  const ModelConfig& config_;
+  const ModelConfig config_;
   const Kernels& kernels_;
   ThreadPool& pool_;
 

@@ -248,5 +248,44 @@ TEST(Engine, WaitReturnsAtOnceWhenIdleOrWoken) {
   EXPECT_EQ(results.size(), 1U);
 }
 
+// Between training steps: afterwards the engine is like a fresh one, bit for bit, and nothing of
+// the prompts it kept is found again.
+TEST(Engine, WeightsAreReplacedInPlace) {
+  RandomModelOptions options;
+  const auto before = random_model(options);
+  options.seed = 2;
+  const auto after = random_model(options);
+  const auto requests = [] {
+    std::vector<GenerationRequest> out;
+    for (const std::size_t length : {150, 150, 40}) {
+      out.push_back(request(random_tokens(length, 9), 12, {.temperature = 1.0F, .seed = length}));
+      out.back().shared_prefix_tokens = 128;
+    }
+    return out;
+  };
+  const auto model = make_local_model(before, {.threads = 2});
+  const auto of_before = run(*model, requests());
+  model->replace_weights(after);
+  const auto replaced = run(*model, requests());
+  const auto fresh = run(*make_local_model(after, {.threads = 2}), requests());
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    EXPECT_TRUE(same(replaced[i], fresh[i])) << "request " << i;
+    EXPECT_FALSE(same(replaced[i], of_before[i])) << "request " << i;
+    EXPECT_EQ(replaced[i].cached_prompt_tokens, fresh[i].cached_prompt_tokens);
+  }
+  model->replace_weights(before);
+  const auto back = run(*model, requests());
+  for (std::size_t i = 0; i < back.size(); ++i) EXPECT_TRUE(same(back[i], of_before[i]));
+}
+
+TEST(Engine, WeightsAreNotReplacedUnderARequestNorByOthersOfAnotherShape) {
+  const auto model = make_local_model(random_model({}), {.threads = 1});
+  RandomModelOptions wide;
+  wide.ffn_dim = 128;
+  EXPECT_THROW(model->replace_weights(random_model(wide)), std::logic_error);
+  model->submit(request(random_tokens(10, 1), 3));
+  EXPECT_THROW(model->replace_weights(random_model({})), std::logic_error);
+}
+
 }  // namespace
 }  // namespace memagent
