@@ -100,9 +100,13 @@ class RlRun {
   // The groups to learn from.
   std::vector<Group> rollouts(RlStep& report) {
     by_task_.clear();
-    const auto model = make_local_model(std::shared_ptr<const ModelFile>(start_.network->model_file(
-                                            start_.tokenizer, start_.chat_template, options_.name)),
-                                        {.threads = options_.threads});
+    std::shared_ptr<const ModelFile> weights =
+        start_.network->model_file(start_.tokenizer, start_.chat_template, options_.name);
+    if (engine_ == nullptr) {
+      engine_ = make_local_model(std::move(weights), {.threads = options_.threads});
+    } else {
+      engine_->replace_weights(std::move(weights));
+    }
     RandomStream random(derive(derive(recipe_.seed, 1), static_cast<std::uint64_t>(step_)));
     RolloutOptions options;
     options.episode = episode_config(recipe_.reading);
@@ -115,7 +119,7 @@ class RlRun {
       const std::int64_t wanted = recipe_.questions - std::ssize(kept);
       std::vector<std::shared_ptr<const Sample>> samples;
       for (std::int64_t i = 0; i < wanted; ++i) samples.push_back(question(random));
-      for (Group& group : roll_out(*model, start_.renderer, samples, options, random.next())) {
+      for (Group& group : roll_out(*engine_, start_.renderer, samples, options, random.next())) {
         count(group, report);
         const bool useful = teaches(group.rewards());
         report.taught += useful ? 1 : 0;
@@ -301,6 +305,7 @@ class RlRun {
   Start reference_;  // as the run began; empty without a KL term
   Optimizer optimizer_;
   RunFolder folder_;
+  std::unique_ptr<LocalModel> engine_;  // with the weights of the last rollouts
   std::vector<std::shared_ptr<const Task>> tasks_;
   // What a checkpoint keeps.
   std::int64_t step_ = 0;

@@ -4,7 +4,7 @@
 // A step rolls every question out `group` times with the weights as they are, through the same
 // Episodes and engine that answer questions; scores the answers; gives each trajectory's advantage
 // to all tokens of all its conversations; and updates the weights once or several times. Nothing
-// goes through files: the engine is made from the network's weights.
+// goes through files: the engine takes the network's weights in place.
 #pragma once
 
 #include <atomic>
