@@ -9,6 +9,13 @@
 namespace memagent {
 namespace {
 
+// Logarithms of ratios beyond these are as good as infinite, and their exponentials would be.
+constexpr double kMostLogRatio = 20;
+
+torch::Tensor bounded(const torch::Tensor& log_ratio) {
+  return log_ratio.clamp(-kMostLogRatio, kMostLogRatio);
+}
+
 double total(const torch::Tensor& values) {
   return values.detach().sum(torch::kDouble).item<double>();
 }
@@ -34,7 +41,7 @@ torch::Tensor policy_loss(const PolicyLossInput& input, const PolicyLossOptions&
       "{} log-probabilities, {} advantages", input.logprobs.numel(), advantages.numel());
   PolicyLossSums mine;
   mine.count = static_cast<double>(advantages.numel());
-  const torch::Tensor ratio = (input.logprobs - input.old).exp();
+  const torch::Tensor ratio = bounded(input.logprobs - input.old).exp();
   const torch::Tensor plain = ratio * advantages;
   const torch::Tensor held = ratio.clamp(1 - options.clip_low, 1 + options.clip_high) * advantages;
   torch::Tensor gain = torch::min(plain, held);
@@ -43,7 +50,7 @@ torch::Tensor policy_loss(const PolicyLossInput& input, const PolicyLossOptions&
   if (input.rollout.defined()) {
     mine.gap = total((input.old - input.rollout).abs());
     if (options.importance_cap > 0) {
-      const torch::Tensor weight = (input.old - input.rollout).exp().detach();
+      const torch::Tensor weight = bounded(input.old - input.rollout).exp().detach();
       mine.capped = total(weight > options.importance_cap);
       gain = gain * weight.clamp_max(options.importance_cap);
     }
@@ -51,7 +58,7 @@ torch::Tensor policy_loss(const PolicyLossInput& input, const PolicyLossOptions&
   torch::Tensor loss = -gain.sum();
   if (options.kl > 0) {
     MEMAGENT_CHECK(input.reference.defined(), "kl {} without a reference", options.kl);
-    const torch::Tensor toward = input.reference - input.logprobs;
+    const torch::Tensor toward = bounded(input.reference - input.logprobs);
     const torch::Tensor k3 = toward.exp() - toward - 1;
     mine.kl = total(k3);
     loss = loss + options.kl * k3.sum();
