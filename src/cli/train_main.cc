@@ -44,8 +44,9 @@ std::string step_line(const RlRecipe& recipe, const RlStep& step) {
   return fmt::format(
       "step {} of {}  reward {:.3f}  best of group {:.3f}  {} of {} groups teach  kept {:.1f}%  "
       "malformed {:.2f}%  rollout {:.1f} s  update {:.1f} s",
-      step.step, recipe.steps, step.reward, step.best, step.taught, step.groups,
-      100 * step.updates_kept, 100 * step.malformed, step.rollout_seconds, step.update_seconds);
+      step.step, recipe.steps, step.rollouts.reward.value(), step.rollouts.best.value(),
+      step.rollouts.taught, step.rollouts.groups, 100 * step.rollouts.kept.value(),
+      100 * step.rollouts.malformed.value(), step.rollout_seconds, step.update_seconds);
 }
 
 // A line that is written over on a terminal, and one every so often elsewhere.

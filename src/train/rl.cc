@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -99,7 +98,6 @@ class RlRun {
 
   // The groups to learn from.
   std::vector<Group> rollouts(RlStep& report) {
-    by_task_.clear();
     std::shared_ptr<const ModelFile> weights =
         start_.network->model_file(start_.tokenizer, start_.chat_template, options_.name);
     if (engine_ == nullptr) {
@@ -120,14 +118,11 @@ class RlRun {
       std::vector<std::shared_ptr<const Sample>> samples;
       for (std::int64_t i = 0; i < wanted; ++i) samples.push_back(question(random));
       for (Group& group : roll_out(*engine_, start_.renderer, samples, options, random.next())) {
-        count(group, report);
-        const bool useful = teaches(group.rewards());
-        report.taught += useful ? 1 : 0;
-        if (useful || recipe_.resample == 0) kept.push_back(std::move(group));
+        report.rollouts.add(group);
+        if (recipe_.resample == 0 || teaches(group.rewards())) kept.push_back(std::move(group));
       }
       if (std::ssize(kept) >= recipe_.questions) break;
     }
-    finish_counts(report);
     return kept;
   }
 
@@ -142,34 +137,6 @@ class RlRun {
     spec.split = Split::kTrain;
     spec.index = number_++;
     return task.sample(spec, start_.tokenizer);
-  }
-
-  void count(const Group& group, RlStep& report) {
-    ++report.groups;
-    double best = 0;
-    for (const RolledOut& rolled : group.trajectories) {
-      report.reward += rolled.reward;
-      best = std::max(best, rolled.reward);
-      by_task_[group.row.task].first += rolled.reward;
-      by_task_[group.row.task].second += 1;
-      updates_ += rolled.updates;
-      changes_ += rolled.memory_changes;
-      malformed_ += rolled.malformed;
-      generated_ += rolled.generated_tokens;
-    }
-    report.best += best;
-  }
-
-  void finish_counts(RlStep& report) {
-    const auto groups = static_cast<double>(report.groups);
-    const double trajectories = groups * static_cast<double>(recipe_.group);
-    const auto updates = static_cast<double>(std::max<std::int64_t>(1, updates_));
-    report.reward /= trajectories;
-    report.best /= groups;
-    report.updates_kept = 1 - static_cast<double>(changes_) / updates;
-    report.malformed = static_cast<double>(malformed_) / updates;
-    report.reply_tokens = static_cast<double>(generated_) / (updates + trajectories);
-    updates_ = changes_ = malformed_ = generated_ = 0;
   }
 
   void update(const std::vector<Group>& groups, RlStep& report) {
@@ -226,10 +193,12 @@ class RlRun {
     prepared.batch = std::move(batch);
     const torch::NoGradGuard no_gradients;
     if (several_updates) {
-      prepared.old = start_.network->logprobs(prepared.batch.packed).logprobs;
+      prepared.old =
+          start_.network->logprobs(prepared.batch.packed, false, recipe_.temperature).logprobs;
     }
     if (recipe_.loss.kl > 0) {
-      prepared.reference = reference_.network->logprobs(prepared.batch.packed).logprobs;
+      prepared.reference =
+          reference_.network->logprobs(prepared.batch.packed, false, recipe_.temperature).logprobs;
     }
     return prepared;
   }
@@ -253,19 +222,27 @@ class RlRun {
     const double rows = std::max(1.0, report.loss.count);
     Json json;
     json["step"] = report.step;
-    json["reward"] = report.reward;
-    json["best_of_group"] = report.best;
-    json["groups"] = report.groups;
-    json["groups_that_teach"] = report.taught;
-    for (const auto& [task, sums] : by_task_) json["tasks"][task] = sums.first / sums.second;
-    json["kept_memories"] = report.updates_kept;
-    json["malformed"] = report.malformed;
-    json["reply_tokens"] = report.reply_tokens;
+    const RolloutMetrics& rollouts = report.rollouts;
+    json["reward"] = rollouts.reward.value();
+    json["best_of_group"] = rollouts.best.value();
+    json["groups"] = rollouts.groups;
+    json["groups_that_teach"] = rollouts.taught;
+    json["failed_trajectories"] = rollouts.failed;
+    for (const auto& [task, mean] : rollouts.tasks) json["tasks"][task] = mean.value();
+    for (const auto& [length, mean] : rollouts.lengths) {
+      json["lengths"][std::to_string(length)] = mean.value();
+    }
+    json["kept_memories"] = rollouts.kept.value();
+    json["malformed"] = rollouts.malformed.value();
+    json["stopped_early"] = rollouts.stopped_early.value();
+    json["truncated"] = rollouts.truncated.value();
+    json["reply_tokens"] = rollouts.reply_tokens.value();
+    json["memory_tokens"] = rollouts.memory_tokens.value();
+    json["entropy"] = rollouts.entropy.value();
     json["learnt_tokens"] = report.loss.count;
     json["loss"] = report.loss.loss / rows;
     json["clip_fraction"] = report.loss.clipped / rows;
     json["kl"] = report.loss.kl / rows;
-    json["entropy"] = report.loss.entropy / rows;
     json["rollout_gap"] = report.loss.gap / rows;
     json["importance_capped"] = report.loss.capped / rows;
     json["largest_ratio"] = report.loss.largest_ratio;
@@ -310,12 +287,6 @@ class RlRun {
   // What a checkpoint keeps.
   std::int64_t step_ = 0;
   std::int64_t number_ = 0;  // of the next question
-  // Of the step under way.
-  std::map<std::string, std::pair<double, double>> by_task_;  // rewards and their count
-  std::int64_t updates_ = 0;
-  std::int64_t changes_ = 0;
-  std::int64_t malformed_ = 0;
-  std::int64_t generated_ = 0;
 };
 
 }  // namespace

@@ -14,19 +14,14 @@
 
 #include "train/policy_loss.h"
 #include "train/recipe.h"
+#include "train/rollout_metrics.h"
 #include "train/run_options.h"
 
 namespace memagent {
 
 struct RlStep {
   std::int64_t step = 0;
-  double reward = 0;        // mean over all trajectories rolled out
-  double best = 0;          // mean over groups of the best of a group
-  std::int64_t groups = 0;  // rolled out
-  std::int64_t taught = 0;  // of which their rewards differed
-  double updates_kept = 0;  // share of sections that left the memory as it was
-  double malformed = 0;     // share of sections
-  double reply_tokens = 0;  // generated per conversation
+  RolloutMetrics rollouts;
   PolicyLossSums loss;
   double gradient_norm = 0;
   double rate = 0;

@@ -88,6 +88,7 @@ std::vector<Group> roll_out(LanguageModel& model,
     rolled.updates = state.sections_read;
     rolled.malformed = state.malformed;
     rolled.truncated = state.truncated;
+    rolled.stopped_early = state.stopped_early;
     rolled.generated_tokens = state.generated_tokens;
     if (!rolled.failed) {
       rolled.reward = verify(state.answer, row.answers, row.match, options.verifier).score;

@@ -34,6 +34,7 @@ struct RolledOut {
   std::int64_t updates = 0;
   std::int64_t malformed = 0;
   std::int64_t truncated = 0;
+  bool stopped_early = false;
   std::int64_t generated_tokens = 0;
 };
 

@@ -85,9 +85,9 @@ TEST_F(Rl, FindsAnOptimumThatIsKnown) {
   recipe_.overlong_tokens = 20;
   std::vector<double> lengths;
   train_rl(recipe_, options("short"), [&](const RlStep& step) {
-    lengths.push_back(step.reply_tokens);
-    EXPECT_EQ(step.reward, 0);
-    EXPECT_EQ(step.taught, 0);
+    lengths.push_back(step.rollouts.reply_tokens.value());
+    EXPECT_EQ(step.rollouts.reward.value(), 0);
+    EXPECT_EQ(step.rollouts.taught, 0);
   });
   ASSERT_EQ(lengths.size(), 30U);
   EXPECT_GT(lengths.front(), 15);
@@ -116,6 +116,26 @@ TEST_F(Rl, ResumesBitForBit) {
   stop_ = false;
   train_rl(recipe_, options("parts", true), nullptr);
   EXPECT_EQ(read(folder_ / "parts/model.gguf"), read(folder_ / "whole/model.gguf"));
+}
+
+// Old log-probabilities and the reference's are those of the distribution that was sampled from: at
+// the first update of a batch no ratio differs from 1, and nothing from the reference.
+TEST_F(Rl, OneTemperatureForAll) {
+  recipe_.steps = 1;
+  recipe_.questions = 1;
+  recipe_.temperature = 0.5;
+  recipe_.loss.kl = 0.1;
+  recipe_.optimizer.learning_rate = 1e-12;
+  for (const std::int64_t mini_batches : {1, 2}) {
+    recipe_.questions = mini_batches;
+    recipe_.mini_batches = mini_batches;
+    train_rl(recipe_, options(mini_batches == 1 ? "one" : "two"), [](const RlStep& step) {
+      EXPECT_GT(step.loss.count, 0);
+      EXPECT_LT(step.loss.gap / step.loss.count, 1e-4);
+      EXPECT_NEAR(step.loss.largest_ratio, 1, 1e-4);
+      EXPECT_LT(step.loss.kl / step.loss.count, 1e-6);
+    });
+  }
 }
 
 class Packing : public Rl, public testing::WithParamInterface<Layout> {};
