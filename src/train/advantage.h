@@ -8,22 +8,48 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace memagent {
+
+// Which conversations are pushed by what.
+enum class Credit {
+  kAll,     // every conversation by its trajectory's advantage: the method
+  kAnswer,  // the answer conversation alone: an ablation; memories then learn nothing
+  kOwn,     // each by the advantage of its own reward (step_reward.h): an ablation
+};
 
 struct AdvantageOptions {
   // Divide by the standard deviation of the group's rewards (GRPO). Off: questions on which the
   // group nearly agrees are not blown up.
   bool divide_by_deviation = false;
-  // The answer conversation alone is pushed: an ablation; memories then learn nothing.
-  bool answer_only = false;
+  Credit credit = Credit::kAll;
+  // What the advantage of a conversation's own reward counts beside its trajectory's (arXiv
+  // 2509.23040, arXiv 2602.10560). 0: off.
+  double own_weight = 0;
 };
 
 // advantage_i = r_i - mean(r), optionally / std(r). Zero for a group of one and where all are
 // equal. The deviation is the population's, sqrt(mean((r - mean)^2)).
-std::vector<double> group_advantages(std::span<const double> rewards,
-                                     const AdvantageOptions& options);
+std::vector<double> group_advantages(std::span<const double> rewards, bool divide_by_deviation);
+
+// A conversation as far as rewards are concerned. Its place is what it is about: pass and section;
+// (0, -1) for answers.
+struct ScoredConversation {
+  std::pair<std::int32_t, std::int64_t> place = {0, -1};
+  double own_reward = 0;
+};
+struct ScoredTrajectory {
+  double reward = 0;
+  std::vector<ScoredConversation> conversations;
+};
+
+// Of every conversation of every trajectory of a group: [trajectory][conversation]. Own rewards are
+// compared among the conversations of the group at the same place: what could be noted of section 3
+// says nothing about section 4, and some trajectories end before either.
+std::vector<std::vector<double>> conversation_advantages(std::span<const ScoredTrajectory> group,
+                                                         const AdvantageOptions& options);
 
 // False where every advantage is zero: the group may be replaced by another (dynamic sampling).
 bool teaches(std::span<const double> rewards);

@@ -78,7 +78,16 @@ void describe(Visitor&& v, SftRecipe& c) {
 template <typename Visitor>
 void describe(Visitor&& v, AdvantageOptions& c) {
   v("divide_by_deviation", c.divide_by_deviation, "by the standard deviation of a group's rewards");
-  v("answer_only", c.answer_only, "only the answer conversation learns: an ablation");
+  v("credit", c.credit, "who learns from the answer: all, answer (it alone), own (nobody)");
+  v("own_weight", c.own_weight, "of step rewards beside the answer's; 0: off");
+}
+
+template <typename Visitor>
+void describe(Visitor&& v, StepRewardOptions& c) {
+  v("gate", c.gate, "for writing exactly when a fact ends in the section; 0: off");
+  v("exit", c.exit, "for stopping exactly when no fact is to come; 0: off");
+  v("form", c.form, "taken off a malformed update; 0: off");
+  v("noted", c.noted, "for the growth of the share of facts in the memory; 0: off");
 }
 
 template <typename Visitor>
@@ -139,6 +148,12 @@ std::string word_of(T value) {
   }
   return "";
 }
+
+template <>
+struct Words<Credit> {
+  static constexpr std::pair<Credit, const char*> kAll[] = {
+      {Credit::kAll, "all"}, {Credit::kAnswer, "answer"}, {Credit::kOwn, "own"}};
+};
 
 // Reads every field that the table has.
 struct ReadFields {
@@ -279,6 +294,39 @@ std::string common_keys(const Recipe& recipe) {
   return text;
 }
 
+// Step rewards are given where they are asked for, and only there.
+void check_rewards(TomlTable& advantage, TomlTable& step_reward, const RlRecipe& recipe) {
+  const AdvantageOptions& options = recipe.advantage;
+  if (options.own_weight < 0) advantage.fail_at("own_weight", "must be 0 or more");
+  if (options.own_weight > 0 && options.credit == Credit::kOwn) {
+    advantage.fail_at("own_weight",
+                      "adds to the answer's advantage, which credit 'own' leaves out");
+  }
+  const bool counts = options.own_weight > 0 || options.credit == Credit::kOwn;
+  if (counts && !any(recipe.step_reward)) {
+    advantage.fail_at(options.credit == Credit::kOwn ? "credit" : "own_weight",
+                      "needs step rewards: give [step_reward] at least one");
+  }
+  if (!counts && any(recipe.step_reward)) {
+    advantage.fail_at("own_weight", "is 0: [step_reward] would do nothing");
+  }
+  if (recipe.step_reward.exit != 0 && recipe.reading.policy != Policy::kGated) {
+    step_reward.fail_at("exit", "needs the policy 'gated': no other can stop reading");
+  }
+}
+
+void check_loss(TomlTable& loss, const PolicyLossOptions& options) {
+  if (!(options.clip_low > 0) || options.clip_low > 1) {
+    loss.fail_at("clip_low", "must be more than 0 and at most 1");
+  }
+  if (!(options.clip_high > 0)) loss.fail_at("clip_high", "must be more than 0");
+  if (options.kl < 0) loss.fail_at("kl", "must be 0 or more");
+  if (options.entropy < 0) loss.fail_at("entropy", "must be 0 or more");
+  if (options.importance_cap != 0 && options.importance_cap < 1) {
+    loss.fail_at("importance_cap", "must be 0 (off) or at least 1");
+  }
+}
+
 }  // namespace
 
 EpisodeConfig episode_config(const ReadingConfig& reading) {
@@ -309,6 +357,8 @@ RlRecipe load_rl_recipe(const std::string& path) {
   read_common(root, recipe, path);
   TomlTable advantage = root.table("advantage");
   describe(ReadFields{advantage}, recipe.advantage);
+  TomlTable step_reward = root.table("step_reward");
+  describe(ReadFields{step_reward}, recipe.step_reward);
   TomlTable loss = root.table("loss");
   describe(ReadFields{loss}, recipe.loss);
   TomlTable from = root.table("questions_from");
@@ -324,6 +374,8 @@ RlRecipe load_rl_recipe(const std::string& path) {
   if (!(recipe.temperature > 0)) {
     root.fail_at("temperature", "must be more than 0: equal trajectories have no advantage");
   }
+  check_rewards(advantage, step_reward, recipe);
+  check_loss(loss, recipe.loss);
   return recipe;
 }
 
@@ -344,6 +396,7 @@ std::string to_json(const RlRecipe& recipe) {
   RlRecipe copy = recipe;
   nlohmann::ordered_json json = common_json(copy);
   describe(WriteFields{json["advantage"]}, copy.advantage);
+  describe(WriteFields{json["step_reward"]}, copy.step_reward);
   describe(WriteFields{json["loss"]}, copy.loss);
   describe(WriteFields{json["questions_from"]}, copy.questions_from);
   json["questions_from"]["tasks"] = weights_json(copy.questions_from.tasks);
@@ -360,6 +413,7 @@ std::string sft_recipe_keys() {
 std::string rl_recipe_keys() {
   std::string text = common_keys(RlRecipe());
   list_keys("\n[advantage]", AdvantageOptions(), text);
+  list_keys("\n[step_reward]", StepRewardOptions(), text);
   list_keys("\n[loss]", PolicyLossOptions(), text);
   list_keys("\n[questions_from]", QuestionConfig(), text);
   return text + "tasks                                 task names, each with a weight\n";

@@ -14,6 +14,7 @@
 #include "train/advantage.h"
 #include "train/optimizer.h"
 #include "train/policy_loss.h"
+#include "train/step_reward.h"
 
 namespace memagent {
 
@@ -93,6 +94,7 @@ struct RlRecipe {
   ReadingConfig reading;
   OptimizerConfig optimizer;
   AdvantageOptions advantage;
+  StepRewardOptions step_reward;
   PolicyLossOptions loss;
   QuestionConfig questions_from;
 };

@@ -147,8 +147,8 @@ class RlRun {
       std::vector<PolicyBatch> batches;
       for (std::int64_t i = part * num_groups / parts; i < (part + 1) * num_groups / parts; ++i) {
         const Group& group = groups[static_cast<std::size_t>(i)];
-        pack_group(group, group_advantages(penalised(group), recipe_.advantage),
-                   {recipe_.batch_tokens, recipe_.advantage.answer_only}, batches);
+        pack_group(group, conversation_advantages(scored(group), recipe_.advantage),
+                   {recipe_.batch_tokens, recipe_.advantage.credit == Credit::kAnswer}, batches);
       }
       std::vector<PreparedBatch> prepared;
       for (PolicyBatch& batch : batches) prepared.push_back(prepare(std::move(batch), parts > 1));
@@ -186,6 +186,24 @@ class RlRun {
       rewards[i] += penalty / static_cast<double>(conversations.size());
     }
     return rewards;
+  }
+
+  std::vector<ScoredTrajectory> scored(const Group& group) const {
+    const std::vector<double> rewards = penalised(group);
+    std::vector<ScoredTrajectory> all;
+    for (std::size_t i = 0; i < rewards.size(); ++i) {
+      const RolledOut& rolled = group.trajectories[i];
+      const std::vector<double> own =
+          step_rewards(group.row, rolled.trajectory, rolled.reward, recipe_.step_reward);
+      ScoredTrajectory& one = all.emplace_back();
+      one.reward = rewards[i];
+      for (std::size_t c = 0; c < own.size(); ++c) {
+        const Conversation& said = rolled.trajectory.conversations[c];
+        const bool answer = said.kind == ConversationKind::kAnswer;
+        one.conversations.push_back({{answer ? 0 : said.pass, said.section_index}, own[c]});
+      }
+    }
+    return all;
   }
 
   PreparedBatch prepare(PolicyBatch batch, bool several_updates) const {

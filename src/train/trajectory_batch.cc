@@ -14,7 +14,7 @@ constexpr std::size_t kLeastShared = 16;
 
 struct Member {
   const Conversation* conversation;
-  std::size_t trajectory;
+  double advantage;
 };
 
 std::vector<TokenId> sampled_tokens(const GenerationResult& response) {
@@ -38,18 +38,23 @@ std::size_t shared_beginning(const std::vector<Member>& members) {
 
 }  // namespace
 
-void pack_group(const Group& group, std::span<const double> advantages, const PackOptions& options,
-                std::vector<PolicyBatch>& batches) {
+void pack_group(const Group& group, std::span<const std::vector<double>> advantages,
+                const PackOptions& options, std::vector<PolicyBatch>& batches) {
   MEMAGENT_CHECK(advantages.size() == group.trajectories.size(), "{} advantages, {} trajectories",
                  advantages.size(), group.trajectories.size());
   // By pass and section; answers, whose section is -1, come first.
   std::map<std::pair<std::int32_t, std::int64_t>, std::vector<Member>> alike;
   for (std::size_t i = 0; i < group.trajectories.size(); ++i) {
-    for (const Conversation& conversation : group.trajectories[i].trajectory.conversations) {
+    const auto& conversations = group.trajectories[i].trajectory.conversations;
+    MEMAGENT_CHECK(advantages[i].size() == conversations.size(), "{} advantages, {} conversations",
+                   advantages[i].size(), conversations.size());
+    for (std::size_t c = 0; c < conversations.size(); ++c) {
+      const Conversation& conversation = conversations[c];
       const bool answer = conversation.kind == ConversationKind::kAnswer;
       if (conversation.response.stop == StopReason::kFailed) continue;
       if (conversation.response.logprobs.empty() || (options.answer_only && !answer)) continue;
-      alike[{conversation.pass, conversation.section_index}].push_back({&conversation, i});
+      alike[{conversation.pass, conversation.section_index}].push_back(
+          {&conversation, advantages[i][c]});
     }
   }
   for (const auto& [place, members] : alike) {
@@ -63,7 +68,7 @@ void pack_group(const Group& group, std::span<const double> advantages, const Pa
       const auto& prompt = members.front().conversation->prompt.tokens;
       root = batch.packed.add({prompt.data(), static_cast<std::size_t>(shared)});
     }
-    for (const auto& [conversation, trajectory] : members) {
+    for (const auto& [conversation, advantage] : members) {
       const std::vector<TokenId>& prompt = conversation->prompt.tokens;
       const GenerationResult& response = conversation->response;
       std::vector<TokenId> tokens(prompt.begin() + shared, prompt.end());
@@ -75,7 +80,7 @@ void pack_group(const Group& group, std::span<const double> advantages, const Pa
       tokens.insert(tokens.end(), sampled.begin(), sampled.end());
       batch.packed.learn(batch.packed.add(tokens, root), first, std::ssize(tokens));
       batch.rollout.insert(batch.rollout.end(), response.logprobs.begin(), response.logprobs.end());
-      batch.advantages.resize(batch.packed.rows.size(), static_cast<float>(advantages[trajectory]));
+      batch.advantages.resize(batch.packed.rows.size(), static_cast<float>(advantage));
     }
   }
 }

@@ -29,12 +29,13 @@ struct PolicyBatch {
 
 struct PackOptions {
   std::int64_t batch_tokens = 8192;  // a batch is closed once it has as many
-  bool answer_only = false;          // AdvantageOptions::answer_only
+  bool answer_only = false;          // Credit::kAnswer: updates are left out
 };
 
 // Appends a group's conversations to `batches`, the last of which is filled up first. `advantages`:
-// one per trajectory. Conversations that failed, and those without a response, teach nothing.
-void pack_group(const Group& group, std::span<const double> advantages, const PackOptions& options,
-                std::vector<PolicyBatch>& batches);
+// [trajectory][conversation]. Conversations that failed, and those without a response, teach
+// nothing.
+void pack_group(const Group& group, std::span<const std::vector<double>> advantages,
+                const PackOptions& options, std::vector<PolicyBatch>& batches);
 
 }  // namespace memagent

@@ -214,14 +214,14 @@ TEST_F(ThroughANetwork, NothingIsLearntWithoutAdvantage) {
   }
 }
 
-// Probabilities that are all but 0 now, before or to the reference.
+// Probabilities that are all but 0 now, before or to the reference; exp(500) is no float.
 TEST(PolicyLoss, ExtremeRatiosStayFinite) {
   PolicyLossInput input;
-  input.logprobs = torch::tensor({-500.0, 0.0}, torch::kDouble).requires_grad_();
-  input.old = torch::tensor({0.0, -500.0}, torch::kDouble);
-  input.rollout = torch::tensor({-500.0, 0.0}, torch::kDouble);
-  input.reference = torch::tensor({0.0, -500.0}, torch::kDouble);
-  input.advantages = torch::tensor({1.0, -1.0}, torch::kDouble);
+  input.logprobs = torch::tensor({-500.0, 0.0}, torch::kFloat).requires_grad_();
+  input.old = torch::tensor({0.0, -500.0}, torch::kFloat);
+  input.rollout = torch::tensor({-500.0, 0.0}, torch::kFloat);
+  input.reference = torch::tensor({0.0, -500.0}, torch::kFloat);
+  input.advantages = torch::tensor({1.0, -1.0}, torch::kFloat);
   PolicyLossSums sums;
   policy_loss(input, {}, sums).backward();
   EXPECT_TRUE(std::isfinite(sums.loss));

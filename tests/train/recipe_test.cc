@@ -105,5 +105,45 @@ TEST_F(RecipeFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(complaint("seed = \n"), HasSubstr("line 1: "));
 }
 
+class RlRecipeFile : public RecipeFile {
+ protected:
+  RlRecipe load_rl(const std::string& advantage, const std::string& rest = "") const {
+    std::ofstream(path()) << "[network]\ntokenizer = \"t.json\"\n[questions_from.tasks]\nvt = 1\n"
+                          << "[advantage]\n"
+                          << advantage << "\n"
+                          << rest;
+    return load_rl_recipe(path());
+  }
+  std::string complaint(const std::string& advantage, const std::string& rest) const {
+    try {
+      load_rl(advantage, rest);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+};
+
+TEST_F(RlRecipeFile, RewardsOfStepsAreRead) {
+  EXPECT_EQ(load_rl("").advantage.credit, Credit::kAll);
+  EXPECT_EQ(load_rl("credit = \"answer\"").advantage.credit, Credit::kAnswer);
+  const RlRecipe recipe = load_rl("own_weight = 0.5", "[step_reward]\ngate = 2\nexit = 1\n");
+  EXPECT_EQ(recipe.advantage.own_weight, 0.5);
+  EXPECT_EQ(recipe.step_reward.gate, 2);
+}
+
+TEST_F(RlRecipeFile, WhatCannotGoTogetherIsRefused) {
+  EXPECT_THAT(complaint("own_weight = 0.5", ""), HasSubstr("needs step rewards"));
+  EXPECT_THAT(complaint("credit = \"own\"", ""), HasSubstr("needs step rewards"));
+  EXPECT_THAT(complaint("", "[step_reward]\ngate = 1\n"), HasSubstr("would do nothing"));
+  EXPECT_THAT(complaint("credit = \"own\"\nown_weight = 1", "[step_reward]\ngate = 1\n"),
+              HasSubstr("credit 'own' leaves out"));
+  EXPECT_THAT(
+      complaint("own_weight = 1", "[step_reward]\nexit = 1\n[reading]\npolicy = \"overwrite\"\n"),
+      HasSubstr("needs the policy 'gated'"));
+  EXPECT_THAT(complaint("", "[loss]\nclip_low = 2\n"), HasSubstr("clip_low"));
+  EXPECT_THAT(complaint("", "[loss]\nimportance_cap = 0.5\n"), HasSubstr("importance_cap"));
+}
+
 }  // namespace
 }  // namespace memagent

@@ -118,6 +118,19 @@ TEST_F(Rl, ResumesBitForBit) {
   EXPECT_EQ(read(folder_ / "parts/model.gguf"), read(folder_ / "whole/model.gguf"));
 }
 
+// Updates are rewarded, each by itself, for being malformed, which one that ends at once is. Of 300
+// tokens two end a reply; no answer is ever right. The optimum is to end always.
+TEST_F(Rl, StepRewardsAreLearntFrom) {
+  recipe_.group = 16;
+  recipe_.advantage.credit = Credit::kOwn;
+  recipe_.step_reward.form = -1;
+  std::vector<double> malformed;
+  train_rl(recipe_, options("own"),
+           [&](const RlStep& step) { malformed.push_back(step.rollouts.malformed.value()); });
+  EXPECT_LT(malformed.front(), 0.2);
+  EXPECT_GT(malformed.back(), 0.9);
+}
+
 // Old log-probabilities and the reference's are those of the distribution that was sampled from: at
 // the first update of a batch no ratio differs from 1, and nothing from the reference.
 TEST_F(Rl, OneTemperatureForAll) {
@@ -177,11 +190,25 @@ TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
   EXPECT_GT(different.size(), 20U);  // every trajectory draws for itself
 
   std::vector<PolicyBatch> batches;
-  const std::vector<double> advantages = {1, 2, 3, 4};
-  for (const Group& group : groups) pack_group(group, advantages, {2048, false}, batches);
+  // As many advantages as there are conversations, all different.
+  double next_advantage = 0;
+  double sum_sampled = 0;  // of advantages, over sampled tokens
+  std::vector<std::vector<std::vector<double>>> advantages;
+  for (const Group& group : groups) {
+    auto& of_group = advantages.emplace_back();
+    for (const RolledOut& rolled : group.trajectories) {
+      auto& of_trajectory = of_group.emplace_back();
+      for (const Conversation& conversation : rolled.trajectory.conversations) {
+        of_trajectory.push_back(next_advantage += 1);
+        sum_sampled += next_advantage * static_cast<double>(conversation.response.generated_tokens);
+      }
+    }
+    pack_group(group, of_group, {2048, false}, batches);
+  }
   EXPECT_GT(batches.size(), 1U);
   std::int64_t learnt = 0;
   std::int64_t packed = 0;
+  double sum_packed = 0;
   double worst = 0;
   const torch::NoGradGuard no_gradients;
   for (const PolicyBatch& batch : batches) {
@@ -189,6 +216,7 @@ TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
     packed += batch.packed.num_tokens();
     ASSERT_EQ(batch.rollout.size(), batch.packed.rows.size());
     ASSERT_EQ(batch.advantages.size(), batch.packed.rows.size());
+    for (const float advantage : batch.advantages) sum_packed += static_cast<double>(advantage);
     const torch::Tensor now = start.network->logprobs(batch.packed).logprobs;
     for (std::size_t i = 0; i < batch.rollout.size(); ++i) {
       worst = std::max(worst, std::abs(static_cast<double>(batch.rollout[i]) -
@@ -196,12 +224,13 @@ TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
     }
   }
   EXPECT_EQ(learnt, sampled);
+  EXPECT_EQ(sum_packed, sum_sampled);
   EXPECT_LT(worst, 1e-4);
   // What conversations begin with alike stands in a batch once and not four times.
   EXPECT_LT(packed, prompts / (GetParam() == Layout::kSectionFirst ? 2 : 1));
 
   std::vector<PolicyBatch> answers;
-  pack_group(groups[0], advantages, {2048, true}, answers);
+  pack_group(groups[0], advantages[0], {2048, true}, answers);
   std::int64_t of_answers = 0;
   for (const RolledOut& rolled : groups[0].trajectories) {
     of_answers += rolled.trajectory.conversations.back().response.generated_tokens;
