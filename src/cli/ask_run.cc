@@ -22,6 +22,7 @@
 #include "cli/interrupt.h"
 #include "memagent/runner.h"
 #include "memagent/session_store.h"
+#include "model/local/shipped_model.h"
 
 namespace memagent {
 namespace {
@@ -46,7 +47,7 @@ std::vector<std::string> read_questions(const std::string& path) {
 }
 
 std::string absolute(const std::string& path) {
-  if (path.empty() || path == "-") return path;
+  if (path.empty() || path == "-" || is_shipped_model(path)) return path;
   std::error_code error;
   const std::filesystem::path whole = std::filesystem::absolute(path, error);
   return error ? path : whole.lexically_normal().string();
@@ -108,6 +109,7 @@ class AskRun {
     if (options_.questions.empty()) {
       fail(ErrorKind::kUsage, "ask: no question: add -q \"...\" or --questions FILE");
     }
+    settle(options_.model);
     use_model_notes(options_.reading, options_.model);
     prompts_ = read_prompts(options_.reading);
     source_ =

@@ -113,6 +113,7 @@ class EvalRun : public SuiteObserver {
 
   int run() {
     settle_suite();
+    settle(options_.model);
     use_model_notes(options_.reading, options_.model);
     const PromptSet prompts = read_prompts(options_.reading);
     if (!options_.json.empty() && options_.json != "-") json_file_.emplace(options_.json);

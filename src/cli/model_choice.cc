@@ -9,17 +9,17 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
-#include "base/mapped_file.h"
 #include "memagent/local_model.h"
 #include "memagent/remote_model.h"
 #include "model/local/model_file.h"
+#include "model/local/shipped_model.h"
 
 namespace memagent {
 namespace {
 
 // 64 pages spread evenly over the file, its size, and its first and last page.
 void sample_file(const std::string& path, Hash64& hash) {
-  const MappedFile file(path);
+  const ModelBytes file(path);
   const std::size_t size = file.bytes().size();
   const auto* data = reinterpret_cast<const char*>(file.bytes().data());
   constexpr std::size_t kPage = 4096;
@@ -37,7 +37,10 @@ void sample_file(const std::string& path, Hash64& hash) {
 
 void add_model_options(CLI::App& app, ModelChoice& choice) {
   const char* group = "Model";
-  app.add_option("--model", choice.model, "GGUF file, or Hugging Face folder with safetensors")
+  app.add_option(
+         "--model", choice.model,
+         "GGUF file, or Hugging Face folder with safetensors (default: memagent-nano, which "
+         "comes with the program)")
       ->type_name("PATH")
       ->group(group);
   app.add_option("--endpoint", choice.endpoints,
@@ -87,14 +90,13 @@ void add_model_options(CLI::App& app, ModelChoice& choice) {
       ->group(group);
 }
 
+void settle(ModelChoice& choice) {
+  if (!choice.chosen()) choice.model = kShippedModel;
+}
+
 std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const ModelUse& use) {
   if (choice.local() && !choice.endpoints.empty()) {
     fail(ErrorKind::kUsage, "--model and --endpoint: both given: choose one");
-  }
-  if (!choice.chosen()) {
-    fail(ErrorKind::kUsage,
-         "no model: name one with --model FILE or --endpoint URL, or make a random-weight one to "
-         "try things out: memagent model init nano nano.gguf");
   }
   if (choice.local()) {
     if (use.context_tokens > 0) {

@@ -12,6 +12,7 @@
 #include "format/printable.h"
 #include "format/quant.h"
 #include "model/local/model_file_layout.h"
+#include "model/local/shipped_model.h"
 #include "text/gguf_vocabulary.h"
 
 namespace memagent {
@@ -223,6 +224,7 @@ ModelParts read_gguf_model(std::span<const std::byte> bytes, const std::string& 
 }
 
 std::unique_ptr<ModelFile> open_gguf_model(const std::string& path) {
+  if (is_shipped_model(path)) return make_model_file(read_gguf_model(shipped_model(), path));
   auto file = std::make_shared<const MappedFile>(path);
   ModelParts parts = read_gguf_model(file->bytes(), path);
   parts.files.push_back(std::move(file));

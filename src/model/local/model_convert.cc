@@ -2,13 +2,13 @@
 #include <filesystem>
 
 #include "base/fail.h"
-#include "base/mapped_file.h"
 #include "format/gguf.h"
 #include "format/safetensors.h"
 #include "model/local/gguf_model_writer.h"
 #include "model/local/model_rows.h"
 #include "model/local/model_tools.h"
 #include "model/local/safetensors_names.h"
+#include "model/local/shipped_model.h"
 
 namespace memagent {
 namespace {
@@ -114,7 +114,7 @@ ModelNotes model_notes(const std::string& path) {
   ModelNotes notes;
   std::error_code error;
   if (fs::is_directory(path, error)) return notes;
-  const MappedFile file(path);
+  const ModelBytes file(path);
   const Gguf gguf = parse_gguf(file.bytes(), path);
   constexpr std::string_view kPrefix = "memagent.";
   for (const GgufEntry& entry : gguf.metadata) {

@@ -7,6 +7,7 @@
 #include "format/gguf.h"
 #include "model/local/model_file_layout.h"
 #include "model/local/model_tools.h"
+#include "model/local/shipped_model.h"
 
 namespace memagent {
 namespace {
@@ -44,7 +45,7 @@ ModelInfo model_info(const std::string& path) {
     }
     info.format = fmt::format("safetensors, {} file{}", files, files == 1 ? "" : "s");
   } else {
-    const MappedFile file(path);
+    const ModelBytes file(path);
     info.file_bytes = static_cast<std::int64_t>(file.bytes().size());
     info.format = fmt::format("GGUF version {}", parse_gguf(file.bytes(), path).version);
   }
