@@ -1,20 +1,27 @@
 #!/bin/sh
-# `make demo`: a random-weight model reads a generated document of about a million tokens.
-#
-# It shows that a document of any length is read at a steady rate in steady memory. Random weights
-# know nothing, so what is answered means nothing.
+# `make demo`: memagent-nano, the model that comes with the program, reads a generated document of a
+# million tokens with one fact hidden in it, and is asked about that fact. `tools/demo.sh SEED` hides
+# another fact in another document.
 set -eu
 cd "$(dirname "$0")/.."
 memagent=$PWD/build/release/memagent
-folder=build/demo
+seed=${1:-0}
+folder=build/demo/$seed
 mkdir -p "$folder"
 cd "$folder"
-[ -f nano.gguf ] || "$memagent" model init nano nano.gguf --type Q8_0
-[ -f document.txt ] || { ../../tools/make_document.sh 2400000 >document.partial
-                         mv document.partial document.txt; }
-question='What is the code word of the harbour master?'
-echo "A model with random weights reads $(wc -c <document.txt) bytes and is asked:"
+synth() {
+  "$memagent" synth --task niah_single_2 --tokens 1M --model builtin:nano --seed "$seed" --quiet "$@"
+}
+[ -f row.json ] || { synth | sed 's/"context":.*//' >row.partial && mv row.partial row.json; }
+[ -f document.txt ] || { synth --text >document.partial && mv document.partial document.txt; }
+question=$(sed 's/.*"question":"\([^"]*\)".*/\1/' row.json)
+expected=$(sed 's/.*"answers":\["\([^"]*\)".*/\1/' row.json)
+echo "memagent-nano (1.1 million parameters, inside the program) reads $(wc -c <document.txt) bytes and is asked:"
 echo "  $question"
-echo "Its answer means nothing: what this shows is the reading."
-"$memagent" ask --model nano.gguf -q "$question" \
-  --memory-tokens 32 --output-tokens 32 --question-tokens 64 --section-tokens 2000 document.txt
+answer=$("$memagent" ask -q "$question" --watch document.txt)
+echo "Its answer, from a memory of at most 256 tokens:"
+echo "  $answer"
+case $answer in
+  *"$expected"*) echo "That is what the document says." ;;
+  *) echo "The document says $expected." ;;
+esac

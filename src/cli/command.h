@@ -21,6 +21,7 @@ struct Command {
 Command add_ask_command(CLI::App& program);
 Command add_bench_command(CLI::App& program);
 Command add_eval_command(CLI::App& program);
+std::vector<Command> add_data_commands(CLI::App& program);
 std::vector<Command> add_model_commands(CLI::App& program);
 std::vector<Command> add_sessions_commands(CLI::App& program);
 Command add_synth_command(CLI::App& program);

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
     commands.push_back(add_train_command(program, arguments));
     commands.push_back(add_eval_command(program));
     commands.push_back(add_synth_command(program));
+    add(add_data_commands(program));
     commands.push_back(add_bench_command(program));
     return commands;
   });

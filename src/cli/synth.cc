@@ -12,6 +12,8 @@
 #include "cli/lengths.h"
 #include "format/atomic_file.h"
 #include "memagent/tokenizer.h"
+#include "model/local/model_file.h"
+#include "model/local/shipped_model.h"
 #include "task/registry.h"
 #include "task/row_json.h"
 
@@ -56,6 +58,7 @@ void check_options(const SynthOptions& options) {
 }
 
 std::shared_ptr<const Tokenizer> open_tokenizer(const SynthOptions& options) {
+  if (is_shipped_model(options.model)) return open_model_file(options.model)->tokenizer();
   std::string path = options.tokenizer.empty() ? options.model : options.tokenizer;
   if (path.empty()) {
     if (!options.quiet) {

@@ -283,7 +283,7 @@ class SuiteRun final : public RunObserver {
     const Row& what = result.row;
     take_costs(result, episode.state());
     result.response = episode.answer();
-    result.verdict = verify(result.response, what.answers, what.match, config_.verifier);
+    result.verdict = verify(result.response, what, config_.verifier);
     if (row.watch) result.evidence = row.watch->result();
     score_evidence(what, result.response, result.verdict, result.evidence);
     result.outcome = outcome_of(what, result.verdict, result.evidence, result.key.method);

@@ -38,6 +38,8 @@ struct Row {
   std::string question;
   std::vector<std::string> answers;  // at least one
   Match match = Match::kAny;
+  // What a right answer does not name besides: the other side of a comparison. May be empty.
+  std::vector<std::string> rejected;
   std::int64_t tokens = 0;          // of the document, under the tokenizer it was made with
   std::int64_t document_bytes = 0;  // -1: not known
   std::vector<Evidence> evidence;   // empty: not recorded

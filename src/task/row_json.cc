@@ -90,6 +90,7 @@ void write_row(const Row& row, DocumentSource& document, const WriteText& write)
   object["question"] = row.question;
   object["answers"] = row.answers;
   object["match"] = to_string(row.match);
+  if (!row.rejected.empty()) object["rejected"] = row.rejected;
   object["tokens"] = row.tokens;
   if (row.document_bytes >= 0) object["document_bytes"] = row.document_bytes;
   object["evidence"] = ordered_json::array();
@@ -134,6 +135,7 @@ RowLine read_row(std::string_view line, const std::string& where) {
   row.answers = fields.texts("answers");
   if (row.answers.empty()) fields.wrong("answers", "an array of at least one string");
   if (!fields.text("match", "").empty()) row.match = fields.match("match", Match::kAny);
+  if (fields.find("rejected") != nullptr) row.rejected = fields.texts("rejected");
   row.tokens = fields.count("tokens", 0);
   row.document_bytes = fields.count("document_bytes", -1);
   if (const json* evidence = fields.find("evidence"); evidence != nullptr) {

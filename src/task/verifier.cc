@@ -15,6 +15,8 @@ constexpr std::size_t kSpareWords = 100;
 constexpr std::size_t kWordsPerWord = 10;
 constexpr std::size_t kSpareBytes = std::size_t{16} << 10;
 constexpr std::size_t kBytesPerByte = 16;
+constexpr std::size_t kSpareItems = 8;
+constexpr std::size_t kItemsPerAnswer = 3;
 constexpr std::size_t kSpareCodes = 3;
 constexpr std::size_t kCodesPerAnswer = 3;
 
@@ -110,7 +112,19 @@ bool all_codes(std::span<const std::string> answers) {
   });
 }
 
-bool is_excessive(std::string_view extracted, std::span<const std::string> answers) {
+// Different items of a list: what stands between commas, semicolons and line ends.
+std::size_t count_items(std::string_view text) {
+  std::set<std::string> items;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(",;\n"), text.size());
+    std::string item = normalise_answer(text.substr(0, end));
+    if (!item.empty()) items.insert(std::move(item));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return items.size();
+}
+
+bool is_excessive(std::string_view extracted, std::span<const std::string> answers, Match match) {
   std::size_t bytes = 0;
   for (const std::string& answer : answers) bytes += answer.size();
   // First of all: ordering a run of combining marks takes utf8proc time quadratic in the run, and
@@ -121,6 +135,12 @@ bool is_excessive(std::string_view extracted, std::span<const std::string> answe
   std::size_t accepted = 0;
   for (const std::string& answer : answers) accepted += words_of(normalise_answer(answer)).size();
   if (words.size() > kSpareWords + kWordsPerWord * accepted) return true;
+  std::size_t wanted = answers.size();
+  if (match == Match::kAny) {
+    wanted = 1;
+    for (const std::string& answer : answers) wanted = std::max(wanted, count_items(answer));
+  }
+  if (count_items(extracted) > kSpareItems + kItemsPerAnswer * wanted) return true;
   if (!all_codes(answers)) return false;
   // As separate words: codes joined by commas are as many codes.
   const std::string spaced = normalised_words(extracted, Punctuation::kSpaces);
@@ -209,7 +229,7 @@ Verdict verify(std::string_view response, std::span<const std::string> answers, 
   Verdict verdict;
   verdict.extracted = extract_answer(response);
   const std::string_view said = verdict.extracted;
-  verdict.excessive = is_excessive(said, answers);
+  verdict.excessive = is_excessive(said, answers, match);
   if (verdict.excessive) return verdict;
   const AnswerText text(said);
   const auto contained = static_cast<double>(
@@ -236,6 +256,21 @@ Verdict verify(std::string_view response, std::span<const std::string> answers, 
       verdict.score = verdict.f1;
       break;
   }
+  return verdict;
+}
+
+Verdict verify(std::string_view response, const Row& row, const VerifierOptions& options) {
+  Verdict verdict = verify(response, row.answers, row.match, options);
+  if (row.rejected.empty() || verdict.excessive) return verdict;
+  const AnswerText text(verdict.extracted);
+  const bool names_one =
+      std::any_of(row.rejected.begin(), row.rejected.end(), [&](const std::string& rejected) {
+        // A name within an accepted one cannot be told from it.
+        return text.contains(rejected) &&
+               std::none_of(row.answers.begin(), row.answers.end(),
+                            [&](const auto& answer) { return contains_answer(answer, rejected); });
+      });
+  if (names_one) verdict.score = 0;
   return verdict;
 }
 

@@ -57,10 +57,12 @@ struct Verdict {
   double f1 = 0;           // kAll: against all answers together
   std::string extracted;
   // The extracted answer has more than 100 words and 10 for each word of the accepted answers; or
-  // these are numbers or codes (single words with a digit) and it has more than 3 different such
-  // words and 3 for each accepted answer. Its score is 0 whatever it contains.
-  // So has one of more than 16 KiB and 16 bytes for each byte of the accepted answers, which is not
-  // even normalised: what a response costs to score is bounded whatever it holds.
+  // it is a list (at commas, semicolons, line ends) of more than 8 different items and 3 for each
+  // accepted answer, where any will do for each item of the longest; or these are numbers or codes
+  // (single words with a digit) and it has more than 3 different such words and 3 for each accepted
+  // answer. Its score is 0 whatever it contains. So has one of more than 16 KiB and 16 bytes for
+  // each byte of the accepted answers, which is not even normalised: what a response costs to score
+  // is bounded whatever it holds.
   bool excessive = false;
 };
 
@@ -72,5 +74,7 @@ struct VerifierOptions {
 
 Verdict verify(std::string_view response, std::span<const std::string> answers, Match match,
                const VerifierOptions& options = {});
+// The same for a row's answers; 0 where the answer names what the row rejects.
+Verdict verify(std::string_view response, const Row& row, const VerifierOptions& options = {});
 
 }  // namespace memagent

@@ -99,6 +99,7 @@ class WorldTask final : public Task {
     row.task = info_.name;
     row.question = question.text;
     row.answers = question.answers;
+    row.rejected = question.rejected;
     for (const world::Support& support : question.support) {
       row.evidence.push_back(evidence(support, spans[support.paragraph], *document));
     }

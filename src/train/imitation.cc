@@ -29,6 +29,20 @@ bool cuts_a_fact(const Row& row, const Section& section) {
   });
 }
 
+// A fact noted here that only another one, further on, makes worth noting: who does not know the
+// question's middle cannot know that its end matters.
+bool foreknows(const Row& row, const Section& section) {
+  const auto noted_here = [&](const Evidence& fact) {
+    return fact.byte_end > section.byte_begin && fact.byte_end <= section.byte_end;
+  };
+  return std::any_of(row.evidence.begin(), row.evidence.end(), [&](const Evidence& fact) {
+    return noted_here(fact) &&
+           std::any_of(row.evidence.begin(), row.evidence.end(), [&](const Evidence& earlier) {
+             return earlier.hop < fact.hop && earlier.byte_end > section.byte_end;
+           });
+  });
+}
+
 }  // namespace
 
 std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig config, Cut cut,
@@ -64,7 +78,7 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig co
           break;
         }
         oracle->read(section->byte_begin, section->byte_end, section->text);
-        next.imitable = whole && !cuts_a_fact(row, *section);
+        next.imitable = whole && !cuts_a_fact(row, *section) && !foreknows(row, *section);
         episode.give_section(std::move(section));
         break;
       }

@@ -5,7 +5,8 @@
 // networks or batches.
 //
 // Not to be imitated, because it cannot be known from the prompt: an update on a section that holds
-// the end of a fact but not its beginning, and whatever is said after a memory had to be cut.
+// the end of a fact but not its beginning, or the end of a chain whose beginning is yet to come;
+// and whatever is said after a memory had to be cut.
 #pragma once
 
 #include <memory>

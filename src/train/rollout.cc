@@ -91,7 +91,7 @@ std::vector<Group> roll_out(LanguageModel& model,
     rolled.stopped_early = state.stopped_early;
     rolled.generated_tokens = state.generated_tokens;
     if (!rolled.failed) {
-      rolled.reward = verify(state.answer, row.answers, row.match, options.verifier).score;
+      rolled.reward = verify(state.answer, row, options.verifier).score;
     }
   }
   return groups;

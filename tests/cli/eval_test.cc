@@ -234,7 +234,6 @@ TEST_F(EvalTest, Errors) {
   expect_error(tiny_eval({"--json", folder_ / "no/such/folder/report.json"}), 3, "report.json");
   expect_error(tiny_eval({"--data", folder_ / "missing"}), 3, "missing");
   expect_error(tiny_eval({"--distractors", "x"}), 2, "--distractors: ");
-  expect_error({"eval", "--tasks", "qa_1"}, 2, "no model: name one with --model");
   // Nobody listens on port 1.
   expect_error({"eval", "--endpoint", "http://127.0.0.1:1/v1", "--tasks", "qa_1", "--attempts", "1",
                 "--out", out_},

@@ -1,6 +1,6 @@
 // The dependency arrow, checked on the source text itself:
 //
-//   cli -> {server, eval, train} -> {agent, session, task} -> {model, document} -> text
+//   cli -> {server, eval, train, fetch} -> {agent, session, task} -> {model, document} -> text
 //       -> format -> base
 //
 // Link lines alone cannot do this: every target sees the include folders of all. A header under
@@ -37,12 +37,13 @@ const std::map<std::string, std::set<std::string>>& allowed_layers() {
     std::set<std::string> train = upper;
     train.insert({"model/local", "model/remote"});
     std::set<std::string> cli = train;
-    cli.insert({"server", "eval", "train"});
+    cli.insert({"server", "eval", "train", "fetch"});
     return std::map<std::string, std::set<std::string>>{
         {"base", {}},
         {"format", {"base"}},
         {"text", text},
         {"document", document},
+        {"fetch", {"format", "base"}},
         {"model", model},
         {"model/local", engine},
         {"model/remote", engine},

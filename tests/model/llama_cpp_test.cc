@@ -253,6 +253,44 @@ TEST_P(EveryType, AgreesWithLlamaCpp) {
 INSTANTIATE_TEST_SUITE_P(LlamaCpp, EveryType,
                          testing::Values("llama-tiny", "qwen2-tiny", "qwen3-tiny"));
 
+// The model that comes with the program: its file loads there too, and the memory it writes about a
+// section, greedily, is the same text.
+TEST(ShippedModel, SaysTheSameInLlamaCpp) {
+  if (!packages_are_installed()) GTEST_SKIP() << "node-llama-cpp is not installed in tests/npm";
+  const TemporaryFolder folder;
+  const std::string path = std::string(MEMAGENT_SOURCE_DIR) + "/models/nano/memagent-nano.gguf";
+  LocalModelOptions options;
+  options.threads = 1;
+  const auto model = open_local_model(path, options);
+  // As recipes/nano/prompts.toml puts it.
+  const std::string prompt =
+      "The tide comes in and the tide goes out. The number entered for calm-river is 5274118. Rain "
+      "falls, and then it stops.\n\nquestion Which number is entered for calm-river?\nmemory "
+      "none\nkeep, update or stop\n\nreply\n";
+  GenerationRequest request;
+  request.prompt.tokens = model->tokenizer()->encode(prompt);
+  request.max_tokens = 24;
+  model->submit(request);
+  std::vector<GenerationResult> results;
+  while (results.empty()) model->wait(results, std::chrono::seconds(10));
+  const std::vector<TokenId>& ours = results[0].tokens;
+  EXPECT_GE(ours.size(), 8U) << results[0].text;
+  const Json asked = {{"model", path},
+                      {"prompts",
+                       {{{"tokens", model->tokenizer()->encode(prompt)},
+                         {"greedy", ours.size()},
+                         {"score", Json::array()}}}},
+                      {"texts", {prompt}}};
+  const Json reply = ask_llama_cpp(folder, Json::array({asked})).at("cases").at(0);
+  std::vector<TokenId> theirs;
+  for (const Json& token : reply.at("prompts").at(0).at("greedy")) {
+    theirs.push_back(token.at("token").get<TokenId>());
+  }
+  EXPECT_EQ(model->tokenizer()->decode(theirs), results[0].text);
+  EXPECT_EQ(reply.at("texts").at(0).get<std::vector<TokenId>>(),
+            model->tokenizer()->encode(prompt));
+}
+
 // A one-layer model around a vocabulary, for llama.cpp to load.
 void write_around(const Vocabulary& vocabulary, const std::string& path) {
   ModelConfig config = named_shape("llama-tiny").config;

@@ -158,6 +158,37 @@ TEST(Verify, AllIsTheShare) {
   EXPECT_EQ(score("", four, Match::kAll), 0);
 }
 
+// One answer asked for: 8 + 3 different items may be named, the twelfth is one too many.
+TEST(Verify, ListingManyNamesIsWorthNothing) {
+  std::string list = "Paris";
+  for (char c = 'b'; c <= 'k'; ++c) list += std::string(", town ") + c + c + c;
+  EXPECT_EQ(verify(list, Answers{"Paris"}, Match::kAny).score, 1);  // eleven
+  EXPECT_EQ(verify(list + ", town bbb; Paris\n", Answers{"Paris"}, Match::kAny).score, 1);
+  const Verdict verdict = verify(list + "; town lll", Answers{"Paris"}, Match::kAny);
+  EXPECT_TRUE(verdict.excessive);
+  EXPECT_EQ(verdict.score, 0);
+  // An answer of three items leaves room for 8 + 9; ten answers that are all asked for for 8 + 30.
+  EXPECT_FALSE(
+      verify(list + ", x y, z w", Answers{"Paris, Texas, United States"}, Match::kAny).excessive);
+  EXPECT_FALSE(verify(list + ", x y", Answers{"a1b", "c", "d", "e", "f", "g", "h", "i", "j", "k"},
+                      Match::kAll)
+                   .excessive);
+}
+
+TEST(Verify, NamingBothSidesOfAComparisonIsWorthNothing) {
+  Row row;
+  row.answers = {"Amber Hall"};
+  row.rejected = {"Amber Hall Annex", "Grey Mill"};
+  EXPECT_EQ(verify("Amber Hall", row).score, 1);
+  EXPECT_EQ(verify("It is Amber Hall.", row).score, 1);
+  EXPECT_EQ(verify("Grey Mill", row).score, 0);
+  EXPECT_EQ(verify("either Amber Hall or Grey Mill", row).score, 0);
+  EXPECT_EQ(verify("Amber Hall Annex", row).score, 0);
+  // What is part of the answer itself cannot be told from it.
+  row.answers = {"Grey Mill House"};
+  EXPECT_EQ(verify("Grey Mill House", row).score, 1);
+}
+
 TEST(Verify, ListingEverythingIsWorthNothing) {
   std::string numbers;
   for (int i = 0; i < 60; ++i) numbers += std::to_string(1000000 + i) + ", ";

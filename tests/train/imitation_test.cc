@@ -116,6 +116,25 @@ TEST_P(Imitation, FactsCutInTwoAreNotImitated) {
   EXPECT_EQ(refused, 1);
 }
 
+// Where the second paragraph of a chain is read before the first, noting it is luck.
+TEST_P(Imitation, WhatOnlyLaterReadingMakesWorthNotingIsNotImitated) {
+  int in_order = 0;
+  int reversed = 0;
+  for (std::int64_t index = 0; index < 8; ++index) {
+    const auto of = sample("world_bridge_2", 6'000, index);
+    const std::vector<Evidence>& facts = of->row().evidence;
+    ASSERT_EQ(facts.size(), 2U);
+    const bool chain_is_told_in_order = facts[0].byte_end < facts[1].byte_begin;
+    (chain_is_told_in_order ? in_order : reversed) += 1;
+    const auto said = read(*of);
+    const auto refused =
+        std::count_if(said.begin(), said.end(), [](const auto& each) { return !each.imitable; });
+    EXPECT_EQ(refused, chain_is_told_in_order ? 0 : 1) << index;
+  }
+  EXPECT_EQ(in_order, 4);
+  EXPECT_EQ(reversed, 4);
+}
+
 TEST_P(Imitation, NothingIsImitatedOnceAMemoryWasCut) {
   config_.memory_tokens = 30;  // one note takes more
   const auto said = read(*sample("niah_single_3", 6'000, 0));

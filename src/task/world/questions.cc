@@ -389,6 +389,7 @@ Question comparison_question(const World& world, std::uint64_t key,
   } else {
     const Entity& winner = (options.first ? pair.a : pair.b).stops[last];
     question.answers = {world.name(winner)};
+    question.rejected = {world.name((options.first ? pair.b : pair.a).stops[last])};
     if (winner.kind == Kind::kRiver) {
       question.answers.push_back(fmt::format("River {}", question.answers[0]));
       question.answers.push_back(fmt::format("{} River", question.answers[0]));

@@ -28,6 +28,7 @@ struct Support {
 struct Question {
   std::string text;
   std::vector<std::string> answers;
+  std::vector<std::string> rejected;      // as Row::rejected
   std::vector<ParagraphPlan> paragraphs;  // supporting; in the order of reasoning
   std::vector<Support> support;
   // Paragraphs about near-duplicates, the most confusing first: as many of them stand in the

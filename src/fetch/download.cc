@@ -1,0 +1,370 @@
+#include "fetch/download.h"
+
+#include <curl/curl.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/fail.h"
+#include "format/atomic_file.h"
+
+namespace memagent {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+File open_file(const std::string& path, const char* mode) {
+  File file(std::fopen(path.c_str(), mode));
+  if (file == nullptr) {
+    fail(ErrorKind::kStorage, "{}: cannot be opened: {}", path, std::strerror(errno));
+  }
+  return file;
+}
+
+std::int64_t size_of(const std::string& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  return error ? 0 : static_cast<std::int64_t>(size);
+}
+
+void remove(const std::string& path) {
+  std::error_code error;
+  fs::remove(path, error);
+}
+
+std::string first_word(const std::string& path) {
+  std::ifstream file(path);
+  std::string word;
+  file >> word;
+  return word;
+}
+
+std::string line_of(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+void write_whole(const std::string& path, const std::string& text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+// One transfer: the state its callbacks share.
+class Transfer {
+ public:
+  Transfer(const DownloadOptions& options, std::string part, std::string tag)
+      : options_(options), part_(std::move(part)), tag_(std::move(tag)), easy_(curl_easy_init()) {
+    if (easy_ == nullptr) fail(ErrorKind::kModel, "cannot prepare a network connection");
+  }
+  ~Transfer() {
+    curl_slist_free_all(headers_);
+    curl_easy_cleanup(easy_);
+  }
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  CURLcode run() {
+    // Without a mark of its version, a beginning cannot be gone on from.
+    const std::string mark = line_of(tag_);
+    offset_ = mark.empty() ? 0 : size_of(part_);
+    set(CURLOPT_URL, options_.url.c_str());
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+    set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    set(CURLOPT_FOLLOWLOCATION, 1L);
+    set(CURLOPT_MAXREDIRS, 10L);
+    set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_USERAGENT, "memagent");
+    set(CURLOPT_CONNECTTIMEOUT, 30L);
+    set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+    set(CURLOPT_LOW_SPEED_TIME, 60L);
+    set(CURLOPT_ERRORBUFFER, problem_.data());
+    set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+    set(CURLOPT_HEADERDATA, this);
+    set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+    set(CURLOPT_WRITEDATA, this);
+    set(CURLOPT_NOPROGRESS, 0L);
+    set(CURLOPT_XFERINFOFUNCTION, &Transfer::on_progress);
+    set(CURLOPT_XFERINFODATA, this);
+    if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
+    const std::string range = fmt::format("{}-", offset_);
+    const std::string if_range = "If-Range: " + mark;
+    if (offset_ > 0) {
+      set(CURLOPT_RANGE, range.c_str());
+      headers_ = curl_slist_append(headers_, if_range.c_str());
+      set(CURLOPT_HTTPHEADER, headers_);
+    }
+    const CURLcode code = curl_easy_perform(easy_);
+    if (file_ != nullptr && std::fflush(file_.get()) != 0 && disk_error_ == 0) disk_error_ = errno;
+    file_.reset();
+    curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status_);
+    return code;
+  }
+
+  long status() const { return status_; }
+  int disk_error() const { return disk_error_; }
+  bool whole() const { return status_ == 200 || status_ == 206; }
+  // 0 where the server sent all of it.
+  std::int64_t began_at() const { return status_ == 206 ? offset_ : 0; }
+  std::int64_t received() const { return received_; }
+  std::string problem(CURLcode code) const {
+    return problem_[0] != '\0' ? problem_.data() : curl_easy_strerror(code);
+  }
+
+ private:
+  template <typename Value>
+  void set(CURLoption option, Value value) {
+    curl_easy_setopt(easy_, option, value);
+  }
+
+  static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) {
+    static_cast<Transfer*>(self)->take_header({data, size});
+    return size;
+  }
+  static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) {
+    return static_cast<Transfer*>(self)->take_body(data, size) ? size : 0;
+  }
+  static int on_progress(void* self, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) {
+    const Transfer& transfer = *static_cast<const Transfer*>(self);
+    const DownloadOptions& options = transfer.options_;
+    if (options.on_progress && transfer.file_ != nullptr) {
+      const std::int64_t before = transfer.written_at_;
+      options.on_progress(before + now, total > 0 ? before + total : -1);
+    }
+    return options.stop != nullptr && options.stop->load() ? 1 : 0;
+  }
+
+  void take_header(std::string_view line) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+    if (line.starts_with("HTTP/")) {
+      etag_.clear();
+      modified_.clear();
+      return;
+    }
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return;
+    const std::string name = lower(std::string(line.substr(0, colon)));
+    line.remove_prefix(colon + 1);
+    while (line.starts_with(' ')) line.remove_prefix(1);
+    // A weak mark does not promise the same bytes.
+    if (name == "etag" && !line.starts_with("W/")) etag_ = line;
+    if (name == "last-modified") modified_ = line;
+  }
+
+  // Errors of the disk may not pass through libcurl as exceptions.
+  bool take_body(const char* data, std::size_t size) {
+    if (file_ == nullptr && !open_part()) return false;
+    if (!whole()) return true;  // a page that explains an error
+    if (std::fwrite(data, 1, size, file_.get()) != size) {
+      disk_error_ = errno;
+      return false;
+    }
+    received_ += static_cast<std::int64_t>(size);
+    return true;
+  }
+
+  bool open_part() {
+    curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status_);
+    if (!whole()) {
+      file_.reset(std::fopen("/dev/null", "wbe"));
+      return file_ != nullptr;
+    }
+    written_at_ = began_at();
+    try {
+      if (status_ == 200) {
+        remove(part_);
+        const std::string& mark = etag_.empty() ? modified_ : etag_;
+        if (mark.empty()) {
+          remove(tag_);
+        } else {
+          write_whole(tag_, mark + "\n");
+        }
+      }
+      file_ = open_file(part_, "abe");
+    } catch (const Error&) {
+      disk_error_ = errno == 0 ? EIO : errno;
+      return false;
+    }
+    return true;
+  }
+
+  const DownloadOptions& options_;
+  std::string part_;
+  std::string tag_;
+  CURL* easy_;
+  curl_slist* headers_ = nullptr;
+  std::array<char, CURL_ERROR_SIZE> problem_{};
+  File file_;
+  std::int64_t offset_ = 0;      // asked from
+  std::int64_t written_at_ = 0;  // of the part, when the body began
+  std::int64_t received_ = 0;
+  std::string etag_;
+  std::string modified_;
+  long status_ = 0;
+  int disk_error_ = 0;
+};
+
+bool worth_another_try(CURLcode code, long status) {
+  if (code == CURLE_OK) return status == 408 || status == 429 || status >= 500;
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_HTTP2_STREAM:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void check_stop(const DownloadOptions& options, const std::string& part) {
+  if (options.stop == nullptr || !options.stop->load()) return;
+  fail(ErrorKind::kInterrupted, "{}: stopped with {} bytes fetched: the same command goes on",
+       options.path, size_of(part));
+}
+
+void wait(const DownloadOptions& options, const std::string& part, std::int32_t failures) {
+  using std::chrono::milliseconds;
+  const milliseconds most{30'000};
+  milliseconds left = std::min(most, options.first_wait * (1 << std::min(failures - 1, 10)));
+  for (; left.count() > 0; left -= milliseconds(50)) {
+    check_stop(options, part);
+    std::this_thread::sleep_for(std::min(left, milliseconds(50)));
+  }
+}
+
+// Until all of the part is there; returns how much of it was there before.
+std::int64_t fetch_part(const DownloadOptions& options, const std::string& part,
+                        const std::string& tag) {
+  std::int64_t resumed_from = -1;
+  std::int64_t most_bytes = size_of(part);
+  for (std::int32_t failures = 0;;) {
+    Transfer transfer(options, part, tag);
+    const CURLcode code = transfer.run();
+    check_stop(options, part);
+    if (transfer.disk_error() != 0) {
+      fail(ErrorKind::kStorage, "{}: cannot be written: {}: {} bytes are kept", part,
+           std::strerror(transfer.disk_error()), size_of(part));
+    }
+    if (resumed_from < 0 && transfer.whole()) resumed_from = transfer.began_at();
+    if (code == CURLE_OK && transfer.whole()) {
+      // Nothing came, not even the call that makes the file.
+      if (transfer.received() == 0 && transfer.status() == 200) open_file(part, "wbe");
+      return resumed_from;
+    }
+    if (code == CURLE_OK && transfer.status() == 416) {  // asked from beyond its end
+      remove(part);
+      remove(tag);
+    } else if (!worth_another_try(code, transfer.status())) {
+      const std::string why = code != CURLE_OK
+                                  ? transfer.problem(code)
+                                  : fmt::format("the server answers {}", transfer.status());
+      fail(ErrorKind::kModel, "{}: {}: check the address", options.url, why);
+    }
+    // A server that always breaks off at the same place, and cannot go on, brings nothing new.
+    const std::int64_t bytes = size_of(part);
+    failures = bytes > most_bytes ? 1 : failures + 1;
+    most_bytes = std::max(most_bytes, bytes);
+    if (failures >= options.attempts) {
+      const std::string why = code != CURLE_OK
+                                  ? transfer.problem(code)
+                                  : fmt::format("the server answers {}", transfer.status());
+      fail(ErrorKind::kModel, "{}: {}, {} times: {} bytes are kept, the same command goes on",
+           options.url, why, failures, size_of(part));
+    }
+    wait(options, part, failures);
+  }
+}
+
+}  // namespace
+
+std::string sha256_of_file(const std::string& path) {
+  const File file = open_file(path, "rbe");
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                        &EVP_MD_CTX_free);
+  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  std::vector<char> block(std::size_t{1} << 16);
+  for (std::size_t count; (count = std::fread(block.data(), 1, block.size(), file.get())) > 0;) {
+    EVP_DigestUpdate(context.get(), block.data(), count);
+  }
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int length = 0;
+  EVP_DigestFinal_ex(context.get(), digest.data(), &length);
+  std::string text;
+  for (unsigned int i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
+  return text;
+}
+
+Downloaded download(const DownloadOptions& options) {
+  const std::string part = options.path + ".part";
+  const std::string tag = part + ".tag";
+  const std::string sum_file = options.path + ".sha256";
+  const std::string wanted = lower(options.sha256.empty() ? first_word(sum_file) : options.sha256);
+  Downloaded done;
+  std::error_code error;
+  if (fs::exists(options.path, error)) {
+    done.was_there = true;
+    done.bytes = size_of(options.path);
+    done.sha256 = sha256_of_file(options.path);
+    if (!wanted.empty() && done.sha256 != wanted) {
+      fail(ErrorKind::kBadInput,
+           "{}: its SHA-256 is {}, expected {}: delete it to have it fetched again", options.path,
+           done.sha256, wanted);
+    }
+    return done;
+  }
+  const fs::path folder = fs::path(options.path).parent_path();
+  if (!folder.empty()) fs::create_directories(folder, error);
+  if (error) {
+    fail(ErrorKind::kStorage, "{}: cannot be made: {}", folder.string(), error.message());
+  }
+  done.resumed_from = fetch_part(options, part, tag);
+  done.bytes = size_of(part);
+  done.sha256 = sha256_of_file(part);
+  if (!wanted.empty() && done.sha256 != wanted) {
+    remove(part);
+    remove(tag);
+    fail(ErrorKind::kBadInput, "{}: its SHA-256 is {}, expected {}: nothing is kept of it",
+         options.url, done.sha256, wanted);
+  }
+  write_whole(sum_file,
+              fmt::format("{}  {}\n", done.sha256, fs::path(options.path).filename().string()));
+  fs::rename(part, options.path, error);
+  if (error) {
+    fail(ErrorKind::kStorage, "{}: cannot be renamed: {}", part, error.message());
+  }
+  remove(tag);
+  return done;
+}
+
+}  // namespace memagent

@@ -1,0 +1,246 @@
+// Downloads from a server on loopback that breaks off, changes its mind and lies.
+#include "fetch/download.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "fetch/catalogue.h"
+#include "memagent/error.h"
+#include "model/remote/scripted_server.h"
+
+namespace memagent {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+std::string read(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+// printf '' | sha256sum; printf abc | sha256sum (FIPS 180-2's example).
+constexpr const char* kOfNothing =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+constexpr const char* kOfAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+class Download : public testing::Test {
+ protected:
+  Download()
+      : folder_(fs::temp_directory_path() / ("memagent-fetch-" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+    for (int i = 0; i < 4000; ++i) body_ += "row " + std::to_string(i) + "\n";
+  }
+  ~Download() override { fs::remove_all(folder_); }
+
+  // Sends what is asked for of `body_`, under the mark `etag_`; at most `cut_` bytes at a time.
+  ScriptedServer::Script serve() {
+    return [this](const ScriptedRequest& request, ScriptedConnection& connection) {
+      std::size_t from = 0;
+      const auto range = request.headers.find("range");
+      const auto mark = request.headers.find("if-range");
+      const bool partial = range != request.headers.end() &&
+                           (mark == request.headers.end() || mark->second == etag_);
+      if (partial) from = std::stoul(range->second.substr(6));
+      const std::string rest = body_.substr(from);
+      std::string head = partial ? "HTTP/1.1 206 Partial Content\r\n" : "HTTP/1.1 200 OK\r\n";
+      if (!etag_.empty()) head += "ETag: " + etag_ + "\r\n";
+      head += "Content-Length: " + std::to_string(rest.size()) + "\r\n\r\n";
+      connection.send(head + rest.substr(0, cut_));
+      if (rest.size() > cut_) connection.close();
+    };
+  }
+  DownloadOptions options(const ScriptedServer& server) const {
+    DownloadOptions options;
+    options.url = "http://127.0.0.1:" + std::to_string(server.port()) + "/set.json";
+    options.path = path();
+    options.attempts = 3;
+    options.first_wait = std::chrono::milliseconds(0);
+    return options;
+  }
+  std::string path() const { return (folder_ / "sets" / "set.json").string(); }
+  std::string complaint(const DownloadOptions& with, ErrorKind kind) const {
+    try {
+      download(with);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), kind);
+      return error.what();
+    }
+    return "no error";
+  }
+
+  fs::path folder_;
+  std::string body_;
+  std::string etag_ = "\"one\"";
+  std::size_t cut_ = std::string::npos;
+};
+
+TEST_F(Download, TakesAFileWholeAndKeepsItsChecksum) {
+  const ScriptedServer server(serve(), 0, true);
+  std::int64_t seen = 0;
+  DownloadOptions with = options(server);
+  with.on_progress = [&](std::int64_t bytes, std::int64_t total) {
+    seen = bytes;
+    EXPECT_TRUE(total < 0 || total == std::ssize(body_));
+  };
+  const Downloaded done = download(with);
+  EXPECT_EQ(read(path()), body_);
+  EXPECT_EQ(done.bytes, std::ssize(body_));
+  EXPECT_EQ(seen, std::ssize(body_));
+  EXPECT_EQ(done.resumed_from, 0);
+  EXPECT_EQ(read(path() + ".sha256"), done.sha256 + "  set.json\n");
+  EXPECT_FALSE(fs::exists(path() + ".part"));
+  EXPECT_FALSE(fs::exists(path() + ".part.tag"));
+
+  // Again: nothing is asked for.
+  EXPECT_TRUE(download(with).was_there);
+  EXPECT_EQ(server.requests("/set.json"), 1);
+}
+
+TEST_F(Download, HashesAsTheStandardSays) {
+  const std::string file = (folder_ / "f").string();
+  std::ofstream(file).close();
+  EXPECT_EQ(sha256_of_file(file), kOfNothing);
+  std::ofstream(file) << "abc";
+  EXPECT_EQ(sha256_of_file(file), kOfAbc);
+}
+
+TEST_F(Download, GoesOnWhereAConnectionBroke) {
+  cut_ = 9'000;
+  const ScriptedServer server(serve(), 0, true);
+  const Downloaded done = download(options(server));
+  EXPECT_EQ(read(path()), body_);
+  EXPECT_EQ(done.bytes, std::ssize(body_));
+  const auto log = server.log("/set.json");
+  ASSERT_EQ(log.size(), body_.size() / cut_ + 1);
+  EXPECT_EQ(log[1].headers.at("range"), "bytes=9000-");
+  EXPECT_EQ(log[1].headers.at("if-range"), "\"one\"");
+}
+
+TEST_F(Download, GoesOnWhereAnotherRunEnded) {
+  cut_ = 9'000;
+  {
+    const ScriptedServer server(
+        [this](const ScriptedRequest& request, ScriptedConnection& connection) {
+          if (request.number > 0) return connection.reply(500, "later");
+          serve()(request, connection);
+        },
+        0, true);
+    EXPECT_THAT(complaint(options(server), ErrorKind::kModel),
+                HasSubstr("the server answers 500, 3 times: 9000 bytes are kept"));
+  }
+  EXPECT_EQ(read(path() + ".part"), body_.substr(0, 9'000));
+  cut_ = std::string::npos;
+  const ScriptedServer server(serve(), 0, true);
+  EXPECT_EQ(download(options(server)).resumed_from, 9'000);
+  EXPECT_EQ(read(path()), body_);
+}
+
+TEST_F(Download, BeginsAnewWhenTheFileHasChanged) {
+  fs::create_directories(folder_ / "sets");
+  std::ofstream(path() + ".part") << "the beginning of what it was before";
+  std::ofstream(path() + ".part.tag") << "\"older\"\n";
+  const ScriptedServer server(serve(), 0, true);
+  EXPECT_EQ(download(options(server)).resumed_from, 0);
+  EXPECT_EQ(read(path()), body_);
+  EXPECT_EQ(server.log("/set.json")[0].headers.at("if-range"), "\"older\"");
+}
+
+TEST_F(Download, DoesNotGoOnFromWhatCannotBeToldApart) {
+  etag_ = "";
+  cut_ = 9'000;
+  {
+    const ScriptedServer server(serve(), 0, true);
+    EXPECT_THAT(complaint(options(server), ErrorKind::kModel), HasSubstr("3 times"));
+    EXPECT_EQ(server.requests("/set.json"), 3);
+  }
+  cut_ = std::string::npos;
+  const ScriptedServer server(serve(), 0, true);
+  EXPECT_EQ(download(options(server)).resumed_from, 0);
+  EXPECT_EQ(server.log("/set.json")[0].headers.count("range"), 0U);
+  EXPECT_EQ(read(path()), body_);
+}
+
+TEST_F(Download, RefusesAWrongChecksum) {
+  const ScriptedServer server(serve(), 0, true);
+  DownloadOptions with = options(server);
+  with.sha256 = kOfAbc;
+  EXPECT_THAT(complaint(with, ErrorKind::kBadInput), HasSubstr("expected ba7816bf"));
+  EXPECT_FALSE(fs::exists(path()));
+  EXPECT_FALSE(fs::exists(path() + ".part"));
+  // In capitals, and right.
+  with.sha256 = "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
+  body_ = "abc";
+  EXPECT_EQ(download(with).sha256, kOfAbc);
+  // A file that has been tampered with since.
+  std::ofstream(path()) << "abd";
+  with.sha256.clear();
+  EXPECT_THAT(complaint(with, ErrorKind::kBadInput), HasSubstr("delete it"));
+}
+
+TEST_F(Download, SaysWhatTheServerSays) {
+  const ScriptedServer server(
+      [](const ScriptedRequest&, ScriptedConnection& connection) {
+        connection.reply(404, "no such thing");
+      },
+      0, true);
+  EXPECT_THAT(complaint(options(server), ErrorKind::kModel),
+              HasSubstr("/set.json: the server answers 404: check the address"));
+  EXPECT_EQ(server.requests("/set.json"), 1);
+  EXPECT_FALSE(fs::exists(path() + ".part"));
+}
+
+TEST_F(Download, FollowsRedirectsToTheWebAlone) {
+  const ScriptedServer server(
+      [this](const ScriptedRequest& request, ScriptedConnection& connection) {
+        if (request.path == "/home.json") return serve()(request, connection);
+        const std::string to = request.path == "/set.json" ? "/home.json" : "file:///etc/passwd";
+        connection.reply(302, "", "text/plain", "Location: " + to + "\r\n");
+      },
+      0, true);
+  download(options(server));
+  EXPECT_EQ(read(path()), body_);
+  DownloadOptions astray = options(server);
+  astray.url += "-astray";
+  astray.path += "-astray";
+  complaint(astray, ErrorKind::kModel);
+  EXPECT_FALSE(fs::exists(astray.path));
+}
+
+TEST_F(Download, StopsAndKeepsWhatCame) {
+  cut_ = 9'000;
+  std::atomic<bool> stop{false};
+  const ScriptedServer server(
+      [&](const ScriptedRequest& request, ScriptedConnection& connection) {
+        serve()(request, connection);
+        stop = true;
+      },
+      0, true);
+  DownloadOptions with = options(server);
+  with.stop = &stop;
+  EXPECT_THAT(complaint(with, ErrorKind::kInterrupted), HasSubstr("the same command goes on"));
+  EXPECT_FALSE(fs::exists(path()));
+}
+
+TEST(Catalogue, NamesAndFilesAreDistinct) {
+  std::set<std::string_view> names;
+  std::set<std::string_view> files;
+  for (const CatalogueEntry& entry : catalogue()) {
+    EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
+    EXPECT_TRUE(files.insert(entry.file).second) << entry.file;
+    EXPECT_TRUE(entry.url.empty() || entry.url.starts_with("http")) << entry.name;
+    EXPECT_TRUE(!entry.url.empty() || !entry.by_hand.empty()) << entry.name;
+    EXPECT_EQ(find_entry(entry.name), &entry);
+  }
+  EXPECT_EQ(find_entry("hotpotqa"), nullptr);
+}
+
+}  // namespace
+}  // namespace memagent
