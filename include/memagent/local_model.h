@@ -17,6 +17,9 @@ struct LocalModelOptions {
       0;  // 0: enough for one full context per running request, at most 1 GiB
   // Tokens of shared prompt beginnings kept for later requests; 0: one context.
   std::int64_t retained_prefix_tokens = 0;
+  // Off: every prompt is computed whole, whatever others begin with. Results are the same; for
+  // measuring what sharing saves.
+  bool share_prefixes = true;
   std::int32_t prefill_chunk = 512;  // prompt tokens worked on between decode steps
 };
 

@@ -35,7 +35,7 @@ class Engine final : public LocalModel {
 
     capabilities_.tokens = true;
     capabilities_.logprobs = true;
-    capabilities_.prefix_sharing = true;
+    capabilities_.prefix_sharing = options.share_prefixes;
     capabilities_.parallel = options.max_running;
     capabilities_.name = file->name();
     capabilities_.context_tokens = options.context_tokens > 0
@@ -63,11 +63,12 @@ class Engine final : public LocalModel {
                                        static_cast<std::int32_t>(std::min(retained, pages)));
     transformer_ = std::make_unique<Transformer>(
         weights_, pool_, std::max(options.prefill_chunk, options.max_running));
-    scheduler_ = std::make_unique<Scheduler>(
-        SchedulerOptions{.max_running = options.max_running,
-                         .prefill_chunk = options.prefill_chunk,
-                         .context_tokens = capabilities_.context_tokens},
-        weights_, tokenizer_, *transformer_, *cache_);
+    scheduler_ =
+        std::make_unique<Scheduler>(SchedulerOptions{.max_running = options.max_running,
+                                                     .prefill_chunk = options.prefill_chunk,
+                                                     .context_tokens = capabilities_.context_tokens,
+                                                     .share_prefixes = options.share_prefixes},
+                                    weights_, tokenizer_, *transformer_, *cache_);
   }
 
   const Capabilities& capabilities() const override { return capabilities_; }

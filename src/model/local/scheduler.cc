@@ -124,7 +124,9 @@ void Scheduler::admit() {
 
 Scheduler::Admission Scheduler::try_admit(Request& request) {
   // At least the last prompt token has to be computed, for its logits.
-  const auto shareable = static_cast<std::size_t>((request.num_prompt - 1) / kPageTokens);
+  const auto shareable = options_.share_prefixes
+                             ? static_cast<std::size_t>((request.num_prompt - 1) / kPageTokens)
+                             : std::size_t{0};
   std::vector<PageId> shared;
   while (shared.size() < shareable) {
     const PageId parent = shared.empty() ? kNoPage : shared.back();

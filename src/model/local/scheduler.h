@@ -24,6 +24,7 @@ struct SchedulerOptions {
   std::int32_t max_running = 64;
   std::int32_t prefill_chunk = 512;
   std::int32_t context_tokens = 0;
+  bool share_prefixes = true;
 };
 
 class Scheduler {

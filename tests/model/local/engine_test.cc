@@ -148,6 +148,12 @@ TEST(Engine, SharedPrefixEqualsUnshared) {
     EXPECT_EQ(alone.cached_prompt_tokens, 0);
     EXPECT_TRUE(same(alone, shared[i])) << i;
   }
+  const auto apart =
+      run(*make_local_model(file, {.threads = 2, .share_prefixes = false}), requests);
+  for (std::size_t i = 0; i < apart.size(); ++i) {
+    EXPECT_EQ(apart[i].cached_prompt_tokens, 0);
+    EXPECT_TRUE(same(apart[i], shared[i])) << i;
+  }
 }
 
 TEST(Engine, RetainedPrefixIsFoundByLaterRequests) {
