@@ -91,13 +91,13 @@ void add_model_options(CLI::App& app, ModelChoice& choice) {
 }
 
 void settle(ModelChoice& choice) {
+  if (choice.local() && !choice.endpoints.empty()) {
+    fail(ErrorKind::kUsage, "--model and --endpoint: both given: choose one");
+  }
   if (!choice.chosen()) choice.model = kShippedModel;
 }
 
 std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const ModelUse& use) {
-  if (choice.local() && !choice.endpoints.empty()) {
-    fail(ErrorKind::kUsage, "--model and --endpoint: both given: choose one");
-  }
   if (choice.local()) {
     if (use.context_tokens > 0) {
       const std::int32_t most = open_model_file(choice.model)->config().context_tokens;

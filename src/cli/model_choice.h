@@ -40,10 +40,10 @@ struct ModelUse {
   std::int64_t retained_prefix_tokens = 0;
 };
 
-// Chooses the shipped model where none is chosen.
+// Chooses the shipped model where none is chosen. Throws Error(kUsage) if both kinds are.
 void settle(ModelChoice& choice);
 
-// Of a settled choice. Throws Error(kUsage) if both kinds are chosen, and what opening throws.
+// Of a settled choice. Throws what opening throws.
 std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const ModelUse& use);
 
 // Tells whether a session goes on with the model it was started with: the contents of a local one

@@ -2,10 +2,12 @@
 
 #include <curl/curl.h>
 #include <openssl/evp.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -128,6 +130,17 @@ class Transfer {
 
   long status() const { return status_; }
   int disk_error() const { return disk_error_; }
+  // Why what came was not taken; empty if it was.
+  const std::string& refusal() const { return refusal_; }
+  // All bytes of the file, where the server says that there are none from where it was asked: -1 if
+  // it does not tell.
+  std::int64_t bytes_in_all() const {
+    const std::size_t slash = range_.find('/');
+    if (slash == std::string::npos) return -1;
+    std::int64_t bytes = -1;
+    std::from_chars(range_.data() + slash + 1, range_.data() + range_.size(), bytes);
+    return bytes;
+  }
   bool whole() const { return status_ == 200 || status_ == 206; }
   // 0 where the server sent all of it.
   std::int64_t began_at() const { return status_ == 206 ? offset_ : 0; }
@@ -164,6 +177,8 @@ class Transfer {
     if (line.starts_with("HTTP/")) {
       etag_.clear();
       modified_.clear();
+      page_ = false;
+      range_.clear();
       return;
     }
     const std::size_t colon = line.find(':');
@@ -174,6 +189,8 @@ class Transfer {
     // A weak mark does not promise the same bytes.
     if (name == "etag" && !line.starts_with("W/")) etag_ = line;
     if (name == "last-modified") modified_ = line;
+    if (name == "content-range") range_ = line;
+    if (name == "content-type") page_ = lower(std::string(line)).starts_with("text/html");
   }
 
   // Errors of the disk may not pass through libcurl as exceptions.
@@ -190,6 +207,13 @@ class Transfer {
 
   bool open_part() {
     curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status_);
+    // Not what was asked for, whatever the status says.
+    const bool elsewhere = status_ == 206 && !range_.starts_with(fmt::format("bytes {}-", offset_));
+    refusal_ = !whole()    ? ""
+               : page_     ? "the server sends a web page"
+               : elsewhere ? "the server sends another part of it than was asked for"
+                           : "";
+    if (!refusal_.empty()) return false;
     if (!whole()) {
       file_.reset(std::fopen("/dev/null", "wbe"));
       return file_ != nullptr;
@@ -225,6 +249,9 @@ class Transfer {
   std::int64_t received_ = 0;
   std::string etag_;
   std::string modified_;
+  std::string range_;  // Content-Range
+  std::string refusal_;
+  bool page_ = false;
   long status_ = 0;
   int disk_error_ = 0;
 };
@@ -276,13 +303,18 @@ std::int64_t fetch_part(const DownloadOptions& options, const std::string& part,
       fail(ErrorKind::kStorage, "{}: cannot be written: {}: {} bytes are kept", part,
            std::strerror(transfer.disk_error()), size_of(part));
     }
+    if (!transfer.refusal().empty()) {
+      fail(ErrorKind::kModel, "{}: {}: check the address", options.url, transfer.refusal());
+    }
     if (resumed_from < 0 && transfer.whole()) resumed_from = transfer.began_at();
     if (code == CURLE_OK && transfer.whole()) {
       // Nothing came, not even the call that makes the file.
       if (transfer.received() == 0 && transfer.status() == 200) open_file(part, "wbe");
       return resumed_from;
     }
-    if (code == CURLE_OK && transfer.status() == 416) {  // asked from beyond its end
+    if (code == CURLE_OK && transfer.status() == 416) {
+      // Killed after the last byte and before the renaming: it is all there.
+      if (transfer.bytes_in_all() == size_of(part)) return size_of(part);
       remove(part);
       remove(tag);
     } else if (!worth_another_try(code, transfer.status())) {
@@ -348,6 +380,10 @@ Downloaded download(const DownloadOptions& options) {
   if (error) {
     fail(ErrorKind::kStorage, "{}: cannot be made: {}", folder.string(), error.message());
   }
+  const File lock = open_file(part + ".lock", "abe");
+  if (::flock(::fileno(lock.get()), LOCK_EX | LOCK_NB) != 0) {
+    fail(ErrorKind::kStorage, "{}: another process is fetching it", options.path);
+  }
   done.resumed_from = fetch_part(options, part, tag);
   done.bytes = size_of(part);
   done.sha256 = sha256_of_file(part);
@@ -364,6 +400,7 @@ Downloaded download(const DownloadOptions& options) {
     fail(ErrorKind::kStorage, "{}: cannot be renamed: {}", part, error.message());
   }
   remove(tag);
+  remove(part + ".lock");
   return done;
 }
 

@@ -2,6 +2,7 @@
 // for whole that is not.
 //
 //   FILE.part       what has come so far; goes on where it ended
+//   FILE.part.lock  held while a process fetches
 //   FILE.part.tag   the server's mark of the version that it belongs to (ETag or Last-Modified): if
 //                   the file has changed there, it is fetched anew
 //   FILE            appears when all has come and the checksum is right

@@ -35,6 +35,8 @@ void describe(Visitor&& v, ReadingConfig& c) {
   v("prompts", c.prompts, "a prompt file; none: the built-in wording");
   v("policy", c.policy, "gated or overwrite");
   v("layout", c.layout, "section-first or question-first");
+  v("section_tokens", c.section_tokens,
+    "of a section, in later use; 0: the longest that the run ends with");
   v("question_tokens", c.question_tokens, "the longest question");
   v("memory_tokens", c.memory_tokens, "where a memory is cut");
   v("output_tokens", c.output_tokens, "where an answer is cut");

@@ -37,6 +37,8 @@ struct ReadingConfig {
   std::string prompts;  // a prompt file; empty: the built-in wording
   Policy policy = Policy::kGated;
   Layout layout = Layout::kSectionFirst;
+  // Of a section, as the model's file says it is to be used; 0: the longest that the run ends with.
+  std::int32_t section_tokens = 0;
   std::int32_t question_tokens = 128;
   std::int32_t memory_tokens = 256;
   std::int32_t output_tokens = 256;

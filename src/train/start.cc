@@ -70,7 +70,8 @@ void write_model(const Start& start, const std::string& name, std::int64_t secti
   if (!start.prompts_toml.empty()) notes["prompts"] = start.prompts_toml;
   notes["policy"] = to_string(start.reading.policy);
   notes["layout"] = to_string(start.reading.layout);
-  notes["section_tokens"] = std::to_string(section_tokens);
+  const std::int64_t wanted = start.reading.section_tokens;
+  notes["section_tokens"] = std::to_string(wanted > 0 ? wanted : section_tokens);
   notes["question_tokens"] = std::to_string(start.reading.question_tokens);
   notes["memory_tokens"] = std::to_string(start.reading.memory_tokens);
   notes["output_tokens"] = std::to_string(start.reading.output_tokens);

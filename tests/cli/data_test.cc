@@ -27,9 +27,12 @@ class DataTest : public testing::Test {
       const auto range = request.headers.find("range");
       const bool partial = range != request.headers.end();
       const std::size_t from = partial ? std::stoul(range->second.substr(6)) : 0;
-      connection.send(std::string(partial ? "HTTP/1.1 206 Partial Content" : "HTTP/1.1 200 OK") +
-                      "\r\nETag: \"a\"\r\nContent-Length: " + std::to_string(body_.size() - from) +
-                      "\r\n\r\n");
+      connection.send(
+          std::string(partial ? "HTTP/1.1 206 Partial Content" : "HTTP/1.1 200 OK") +
+          (partial ? "\r\nContent-Range: bytes " + std::to_string(from) + "-" +
+                         std::to_string(body_.size() - 1) + "/" + std::to_string(body_.size())
+                   : std::string()) +
+          "\r\nETag: \"a\"\r\nContent-Length: " + std::to_string(body_.size() - from) + "\r\n\r\n");
       if (request.number == 0 && first < body_.size()) {
         connection.send(body_.substr(0, first));
         connection.wait_closed();

@@ -50,8 +50,16 @@ class Download : public testing::Test {
                            (mark == request.headers.end() || mark->second == etag_);
       if (partial) from = std::stoul(range->second.substr(6));
       const std::string rest = body_.substr(from);
+      if (partial && from >= body_.size()) {
+        return connection.reply(416, "", "text/plain",
+                                "Content-Range: bytes */" + std::to_string(body_.size()) + "\r\n");
+      }
       std::string head = partial ? "HTTP/1.1 206 Partial Content\r\n" : "HTTP/1.1 200 OK\r\n";
       if (!etag_.empty()) head += "ETag: " + etag_ + "\r\n";
+      if (partial) {
+        head += "Content-Range: bytes " + std::to_string(from + shift_) + "-" +
+                std::to_string(body_.size() - 1) + "/" + std::to_string(body_.size()) + "\r\n";
+      }
       head += "Content-Length: " + std::to_string(rest.size()) + "\r\n\r\n";
       connection.send(head + rest.substr(0, cut_));
       if (rest.size() > cut_) connection.close();
@@ -80,6 +88,7 @@ class Download : public testing::Test {
   std::string body_;
   std::string etag_ = "\"one\"";
   std::size_t cut_ = std::string::npos;
+  std::size_t shift_ = 0;  // how far off the part is that comes
 };
 
 TEST_F(Download, TakesAFileWholeAndKeepsItsChecksum) {
@@ -183,6 +192,50 @@ TEST_F(Download, RefusesAWrongChecksum) {
   std::ofstream(path()) << "abd";
   with.sha256.clear();
   EXPECT_THAT(complaint(with, ErrorKind::kBadInput), HasSubstr("delete it"));
+}
+
+TEST_F(Download, TakesAPartThatIsWholeAlready) {
+  fs::create_directories(folder_ / "sets");
+  std::ofstream(path() + ".part") << body_;
+  std::ofstream(path() + ".part.tag") << etag_ << "\n";
+  const ScriptedServer server(serve(), 0, true);
+  EXPECT_EQ(download(options(server)).resumed_from, std::ssize(body_));
+  EXPECT_EQ(read(path()), body_);
+  EXPECT_EQ(server.requests("/set.json"), 1);
+}
+
+TEST_F(Download, DoesNotJoinPartsThatDoNotFit) {
+  fs::create_directories(folder_ / "sets");
+  std::ofstream(path() + ".part") << body_.substr(0, 100);
+  std::ofstream(path() + ".part.tag") << etag_ << "\n";
+  shift_ = 1;
+  const ScriptedServer server(serve(), 0, true);
+  EXPECT_THAT(complaint(options(server), ErrorKind::kModel), HasSubstr("another part"));
+  EXPECT_EQ(read(path() + ".part"), body_.substr(0, 100));
+}
+
+TEST_F(Download, DoesNotTakeAPageForTheData) {
+  const ScriptedServer server(
+      [](const ScriptedRequest&, ScriptedConnection& connection) {
+        connection.reply(200, "<html>sign in</html>", "text/html; charset=utf-8");
+      },
+      0, true);
+  EXPECT_THAT(complaint(options(server), ErrorKind::kModel), HasSubstr("a web page"));
+  EXPECT_FALSE(fs::exists(path()));
+}
+
+TEST_F(Download, IsDoneByOneProcessAtATime) {
+  const ScriptedServer server(
+      [this](const ScriptedRequest& request, ScriptedConnection& connection) {
+        DownloadOptions same;
+        same.url = "http://127.0.0.1:1/";
+        same.path = path();
+        EXPECT_THAT(complaint(same, ErrorKind::kStorage), HasSubstr("another process"));
+        serve()(request, connection);
+      },
+      0, true);
+  download(options(server));
+  EXPECT_EQ(read(path()), body_);
 }
 
 TEST_F(Download, SaysWhatTheServerSays) {

@@ -36,8 +36,10 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "agent/prompt_file.h"
 #include "format/temporary_folder.h"
 #include "memagent/local_model.h"
+#include "memagent/prompts.h"
 #include "memagent/tokenizer.h"
 #include "model/local/gguf_model_writer.h"
 #include "model/local/model_init.h"
@@ -262,33 +264,47 @@ TEST(ShippedModel, SaysTheSameInLlamaCpp) {
   LocalModelOptions options;
   options.threads = 1;
   const auto model = open_local_model(path, options);
-  // As recipes/nano/prompts.toml puts it.
-  const std::string prompt =
-      "The tide comes in and the tide goes out. The number entered for calm-river is 5274118. Rain "
-      "falls, and then it stops.\n\nquestion Which number is entered for calm-river?\nmemory "
-      "none\nkeep, update or stop\n\nreply\n";
-  GenerationRequest request;
-  request.prompt.tokens = model->tokenizer()->encode(prompt);
-  request.max_tokens = 24;
-  model->submit(request);
-  std::vector<GenerationResult> results;
-  while (results.empty()) model->wait(results, std::chrono::seconds(10));
-  const std::vector<TokenId>& ours = results[0].tokens;
-  EXPECT_GE(ours.size(), 8U) << results[0].text;
-  const Json asked = {{"model", path},
-                      {"prompts",
-                       {{{"tokens", model->tokenizer()->encode(prompt)},
-                         {"greedy", ours.size()},
-                         {"score", Json::array()}}}},
-                      {"texts", {prompt}}};
-  const Json reply = ask_llama_cpp(folder, Json::array({asked})).at("cases").at(0);
-  std::vector<TokenId> theirs;
-  for (const Json& token : reply.at("prompts").at(0).at("greedy")) {
-    theirs.push_back(token.at("token").get<TokenId>());
+  const PromptRenderer renderer(parse_prompts(model_notes(path).at("prompts"), path), *model);
+  std::vector<std::vector<TokenId>> prompts;
+  for (const char* needle : {"amber-acorn is 5274118", "bold-barrel is 1938406",
+                             "calm-candle is 6620357", "dusty-drum is 9041772"}) {
+    const std::string key(needle, std::string_view(needle).find(' '));
+    const TokenText section = renderer.encode(
+        fmt::format("The tide comes in and the tide goes out. The number entered for {}. Rain "
+                    "falls, and then it stops.",
+                    needle));
+    const TokenText question = renderer.encode(fmt::format("Which number is entered for {}?", key));
+    const TokenText memory = renderer.encode(renderer.prompts().empty_memory);
+    prompts.push_back(
+        renderer.update(Policy::kGated, Layout::kSectionFirst, question, memory, section).tokens);
   }
-  EXPECT_EQ(model->tokenizer()->decode(theirs), results[0].text);
-  EXPECT_EQ(reply.at("texts").at(0).get<std::vector<TokenId>>(),
-            model->tokenizer()->encode(prompt));
+  const std::string kText = "The number entered for amber-acorn is 5274118.\n";
+  std::vector<std::string> ours;
+  Json list = Json::array();
+  std::size_t tokens = 0;
+  for (const std::vector<TokenId>& prompt : prompts) {
+    GenerationRequest request;
+    request.prompt.tokens = prompt;
+    request.max_tokens = 24;
+    model->submit(request);
+    std::vector<GenerationResult> results;
+    while (results.empty()) model->wait(results, std::chrono::seconds(10));
+    ours.push_back(results[0].text);
+    tokens += results[0].tokens.size();
+    list.push_back(
+        {{"tokens", prompt}, {"greedy", results[0].tokens.size()}, {"score", Json::array()}});
+  }
+  EXPECT_GT(tokens, 2 * prompts.size()) << "not one memory was written";
+  const Json asked = {{"model", path}, {"prompts", list}, {"texts", {kText}}};
+  const Json reply = ask_llama_cpp(folder, Json::array({asked})).at("cases").at(0);
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    std::vector<TokenId> theirs;
+    for (const Json& token : reply.at("prompts").at(i).at("greedy")) {
+      theirs.push_back(token.at("token").get<TokenId>());
+    }
+    EXPECT_EQ(model->tokenizer()->decode(theirs), ours[i]);
+  }
+  EXPECT_EQ(reply.at("texts").at(0).get<std::vector<TokenId>>(), model->tokenizer()->encode(kText));
 }
 
 // A one-layer model around a vocabulary, for llama.cpp to load.
@@ -303,7 +319,7 @@ void write_around(const Vocabulary& vocabulary, const std::string& path) {
   const auto tensors = model_tensors(config);
   const std::vector<TensorType> types(tensors.size(), TensorType::kF32);
   GgufWriter writer(path);
-  begin_gguf_model({config, "vocabulary", &vocabulary, "", TensorType::kF32}, types, writer);
+  begin_gguf_model({config, "vocabulary", &vocabulary, "", TensorType::kF32, {}}, types, writer);
   for (const TensorSpec& tensor : tensors) {
     const std::int64_t rows = tensor.shape.size() == 2 ? tensor.shape[0] : 1;
     std::vector<float> row(static_cast<std::size_t>(tensor.shape.back()));

@@ -123,13 +123,14 @@ TEST_P(Imitation, WhatOnlyLaterReadingMakesWorthNotingIsNotImitated) {
   for (std::int64_t index = 0; index < 8; ++index) {
     const auto of = sample("world_bridge_2", 6'000, index);
     const std::vector<Evidence>& facts = of->row().evidence;
-    ASSERT_EQ(facts.size(), 2U);
-    const bool chain_is_told_in_order = facts[0].byte_end < facts[1].byte_begin;
+    ASSERT_GE(facts.size(), 2U);
+    // Facts are listed in the order of reasoning; those of one hop are of one paragraph.
+    const bool chain_is_told_in_order = facts.front().byte_end < facts.back().byte_begin;
     (chain_is_told_in_order ? in_order : reversed) += 1;
     const auto said = read(*of);
     const auto refused =
         std::count_if(said.begin(), said.end(), [](const auto& each) { return !each.imitable; });
-    EXPECT_EQ(refused, chain_is_told_in_order ? 0 : 1) << index;
+    EXPECT_EQ(refused > 0, !chain_is_told_in_order) << index;
   }
   EXPECT_EQ(in_order, 4);
   EXPECT_EQ(reversed, 4);
