@@ -1,4 +1,5 @@
 // Drives many Episodes, over one or many documents, with one LanguageModel.
+// Requests of their own kind (a chat that needs no reading) take turns with them.
 //
 // Episodes over the same document share one reading of it: sections are held only while some
 // Episode may still want them, so memory does not grow with the document. Episodes take turns
@@ -39,6 +40,8 @@ class RunObserver {
   virtual void on_conversation(std::size_t episode, const Episode& state,
                                const Conversation& conversation);
   virtual void on_finished(std::size_t episode, const Episode& state);
+  // A request of add_request() has its result; failures are results, too.
+  virtual void on_result(std::size_t request, GenerationResult result);
   // max_failures generations of this Episode failed in a row (kModel), its document could not be
   // read (kBadInput) or is not the one its state was saved with (kUsage), or the model refuses its
   // requests (kUsage).
@@ -52,6 +55,9 @@ struct RunnerOptions {
   std::int32_t section_window = 256;  // sections the fastest Episode may be ahead of the slowest
   std::int32_t tick_ms = 100;
   std::int32_t max_failures = 3;  // consecutive failed generations of one Episode: on_failed()
+  // Gives the numbers of Episodes and requests that have ended to new ones, so that a Runner that
+  // never ends does not grow. Off: every number is given once.
+  bool reuse_numbers = false;
   const std::atomic<bool>* stop = nullptr;  // set: finish the commit under way, throw kInterrupted
 };
 
@@ -63,13 +69,20 @@ class Runner {
   Runner& operator=(const Runner&) = delete;
 
   // A document to read, at its first section. Borrowed until the Runner is gone, or all Episodes
-  // over it are finished or have failed. Numbered from 0.
+  // over it are finished, have failed or were cancelled. Numbered from 0.
   std::size_t add_document(SectionReader& document);
-  // An Episode over one of the documents, fresh or restored. Borrowed until it is finished or has
-  // failed. Numbered from 0. Throws Error(kUsage) if its passes need a document that can be read
-  // again and this one cannot.
+  // Forgets a document none of whose Episodes is left; its number may be given again.
+  void remove_document(std::size_t document);
+  // An Episode over one of the documents, fresh or restored. Borrowed until it is finished, has
+  // failed or was cancelled. Numbered from 0. Throws Error(kUsage) if its passes need a document
+  // that can be read again and this one cannot.
   std::size_t add_episode(Episode& episode, std::size_t document);
-  // Until every Episode is finished or has failed; then nothing of the Runner's is in flight.
+  // One generation, asked for in turn with those of Episodes and numbered among them.
+  std::size_t add_request(GenerationRequest request);
+  // Lets go of an Episode or a request that has not ended: nothing more is heard of it. Others may
+  // be cancelled from callbacks, too.
+  void cancel(std::size_t number);
+  // Until every Episode and request has ended; then nothing of the Runner's is in flight.
   // Throws Error(kInterrupted) when stopped, and what on_failed() says to throw. Accepted steps
   // stay accepted: after an exception make new Episodes from the old ones' state() and a new
   // Runner.

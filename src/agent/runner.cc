@@ -1,4 +1,9 @@
-// Runner: queues of Episode numbers, and one place for each thing an Episode can need.
+// Runner: queues of Episode numbers, and one place for each thing an Episode can need. A request of
+// its own is an entry without an Episode: it only ever asks.
+//
+// Numbers are given again, so that a Runner that never ends does not grow. Queues may hold the
+// number of one that has ended: whoever has it now is then looked at once too often, which does no
+// harm. Results may not go astray like this; those of an entry that has ended are nobody's.
 //
 //   ready_    may have something to accept, a section to ask for, or be finished
 //   asking_   wants a generation; served first come, first served, one request a turn
@@ -30,25 +35,29 @@ using Clock = std::chrono::steady_clock;
 // How long sections may be read while requests are in flight before the model is looked after.
 constexpr std::chrono::milliseconds kReadingSlice{5};
 
+constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
+
 struct Entry {
-  Episode* episode = nullptr;  // null once finished or failed
-  std::size_t document = 0;
+  Episode* episode = nullptr;                // null once it has ended
+  std::optional<GenerationRequest> request;  // to be sent; then it is `out`
+  bool is_request = false;                   // and has no result yet
+  std::size_t document = kNobody;
   std::int32_t failures = 0;  // in a row
   bool is_ready = false;      // in ready_
   bool is_asking = false;     // in asking_
   // Where a restored Episode goes on, until it has its first section.
   std::optional<std::uint64_t> resume_hash;
-  std::vector<std::pair<std::uint64_t, RequestId>> out;  // turns and their requests
+  std::vector<std::pair<std::uint64_t, RequestId>> out;  // turns and their requests; discarded, too
 };
 
 struct Document {
-  explicit Document(SectionReader& reader, std::size_t window) : share(reader, window) {}
-  SectionShare share;
-  bool is_reading = false;  // in reading_
+  std::unique_ptr<SectionShare> share;  // null once it is removed
+  std::size_t episodes = 0;             // that have not ended
+  bool is_reading = false;              // in reading_
 };
 
 struct InFlight {
-  std::size_t episode;
+  std::size_t entry;  // kNobody: it has ended
   std::uint64_t turn_id;
   bool discarded = false;
 };
@@ -69,6 +78,9 @@ struct Runner::State {
 
   std::deque<Entry> entries;
   std::deque<Document> documents;
+  std::vector<std::size_t> ended;         // since the last turn of run()
+  std::vector<std::size_t> free_entries;  // numbers to give again
+  std::vector<std::size_t> free_documents;
   std::size_t unfinished = 0;
   std::deque<std::size_t> ready;
   std::deque<std::size_t> asking;
@@ -107,13 +119,16 @@ struct Runner::State {
   void take_result(GenerationResult&& result);
   void cancel_discarded(std::size_t number);
   AfterFailure ask_observer(std::size_t number, const Error& error);
-  void end_episode(std::size_t number);
+  std::size_t new_entry();
+  void end_entry(std::size_t number);
   void cancel_all();
 };
 
 void Runner::State::run() {
   while (unfinished > 0) {
     check_stop();
+    free_entries.insert(free_entries.end(), ended.begin(), ended.end());
+    ended.clear();
     while (!ready.empty()) {
       const std::size_t number = ready.front();
       ready.pop_front();
@@ -132,7 +147,7 @@ void Runner::State::run() {
     if (read) read_one();
     const Clock::time_point now = Clock::now();
     if (!read) {
-      MEMAGENT_CHECK(!in_flight.empty(), "{} episodes wait for nothing", unfinished);
+      MEMAGENT_CHECK(!in_flight.empty(), "{} entries wait for nothing", unfinished);
       wait_for_model(std::chrono::milliseconds(options.tick_ms));
     } else if (!in_flight.empty() && now - last_wait >= kReadingSlice) {
       wait_for_model(std::chrono::milliseconds(0));
@@ -168,7 +183,7 @@ void Runner::State::make_ready(std::size_t number) {
 
 void Runner::State::note_document(std::size_t number) {
   Document& document = documents[number];
-  if (document.is_reading || !document.share.has_work()) return;
+  if (document.is_reading || !document.share->has_work()) return;
   document.is_reading = true;
   reading.push_back(number);
 }
@@ -181,7 +196,7 @@ void Runner::State::step(std::size_t number) {
     Episode& episode = *entry.episode;
     if (was_reading && !episode.reading()) {
       was_reading = false;
-      documents[entry.document].share.leave(number);
+      documents[entry.document].share->leave(number);
       note_document(entry.document);
     }
     switch (episode.need()) {
@@ -203,7 +218,7 @@ void Runner::State::step(std::size_t number) {
       case Need::kWait:
         return;
       case Need::kFinished:
-        end_episode(number);
+        end_entry(number);
         observer->on_finished(number, episode);
         return;
     }
@@ -215,7 +230,7 @@ bool Runner::State::take_section(std::size_t number) {
   Entry& entry = entries[number];
   try {
     std::shared_ptr<const Section> section;
-    const SectionShare::Answer answer = documents[entry.document].share.ask(
+    const SectionShare::Answer answer = documents[entry.document].share->ask(
         number, entry.episode->wanted_section(), entry.resume_hash, section);
     note_document(entry.document);
     if (answer == SectionShare::Answer::kWait) return false;
@@ -228,13 +243,27 @@ bool Runner::State::take_section(std::size_t number) {
     return true;
   } catch (const Error& error) {
     ask_observer(number, error);
-    end_episode(number);
+    end_entry(number);
     return false;
   }
 }
 
 void Runner::State::send_one(std::size_t number) {
   Entry& entry = entries[number];
+  if (entry.request) {
+    GenerationRequest request = std::move(*entry.request);
+    entry.request.reset();
+    try {
+      const RequestId id = model.submit(std::move(request));
+      entry.out.emplace_back(0, id);
+      in_flight.emplace(id, InFlight{number, 0});
+      ++in_flight_wanted;
+    } catch (const Error& error) {
+      end_entry(number);
+      observer->on_result(number, failure(error));
+    }
+    return;
+  }
   if (entry.episode == nullptr) return;
   if (entry.episode->need() == Need::kGeneration) {
     Turn turn = entry.episode->take_generation();
@@ -244,7 +273,8 @@ void Runner::State::send_one(std::size_t number) {
       in_flight.emplace(request, InFlight{number, turn.id});
       ++in_flight_wanted;
     } catch (const Error& error) {
-      if (ask_observer(number, error) != AfterFailure::kSkipStep) return end_episode(number);
+      const AfterFailure after = ask_observer(number, error);
+      if (after != AfterFailure::kSkipStep || entry.episode == nullptr) return end_entry(number);
       entry.episode->give_up(turn.id, failure(error));
     }
   }
@@ -256,17 +286,18 @@ void Runner::State::read_one() {
   reading.pop_front();
   Document& document = documents[number];
   document.is_reading = false;
-  if (!document.share.has_work()) return;
+  if (document.share == nullptr || !document.share->has_work()) return;
   try {
-    document.share.work();
+    document.share->work();
   } catch (const Error& error) {
-    for (const std::size_t episode : document.share.episodes()) {
+    for (const std::size_t episode : document.share->episodes()) {
+      if (entries[episode].episode == nullptr) continue;  // cancelled by the one before
       ask_observer(episode, error);
-      end_episode(episode);
+      end_entry(episode);
     }
     return;
   }
-  for (const std::size_t episode : document.share.take_woken()) make_ready(episode);
+  for (const std::size_t episode : document.share->take_woken()) make_ready(episode);
   note_document(number);
 }
 
@@ -284,31 +315,37 @@ void Runner::State::wait_for_model(std::chrono::milliseconds timeout) {
 void Runner::State::take_result(GenerationResult&& result) {
   const auto found = in_flight.find(result.id);
   if (found == in_flight.end()) return;  // of somebody else's run with the same model
-  const InFlight request = found->second;
+  const InFlight flight = found->second;
   in_flight.erase(found);
-  if (!request.discarded) --in_flight_wanted;
-  Entry& entry = entries[request.episode];
-  if (entry.episode == nullptr) return;
+  if (!flight.discarded) --in_flight_wanted;
+  if (flight.entry == kNobody) return;
+  Entry& entry = entries[flight.entry];
+  std::erase_if(entry.out, [&](const auto& turn) { return turn.second == result.id; });
+  if (entry.is_request) {
+    end_entry(flight.entry);
+    observer->on_result(flight.entry, std::move(result));
+    return;
+  }
   Episode& episode = *entry.episode;
-  std::erase_if(entry.out, [&](const auto& turn) { return turn.first == request.turn_id; });
   const bool failed = result.stop == StopReason::kFailed || result.stop == StopReason::kCancelled;
-  if (request.discarded || !failed) {
+  if (flight.discarded || !failed) {
     if (!failed) entry.failures = 0;
-    episode.give_generation(request.turn_id, std::move(result));
+    episode.give_generation(flight.turn_id, std::move(result));
   } else if (++entry.failures < options.max_failures) {
-    episode.give_generation(request.turn_id, std::move(result));
+    episode.give_generation(flight.turn_id, std::move(result));
   } else {
     const std::string reason = result.error.empty() ? to_string(result.stop) : result.error;
     const Error error(ErrorKind::kModel,
                       fmt::format("{} generations in a row failed: {}", entry.failures, reason));
-    if (ask_observer(request.episode, error) != AfterFailure::kSkipStep) {
-      return end_episode(request.episode);
+    const AfterFailure after = ask_observer(flight.entry, error);
+    if (after != AfterFailure::kSkipStep || entry.episode == nullptr) {
+      return end_entry(flight.entry);
     }
     entry.failures = 0;
-    episode.give_up(request.turn_id, std::move(result));
+    episode.give_up(flight.turn_id, std::move(result));
   }
-  cancel_discarded(request.episode);
-  make_ready(request.episode);
+  cancel_discarded(flight.entry);
+  make_ready(flight.entry);
 }
 
 void Runner::State::cancel_discarded(std::size_t number) {
@@ -320,7 +357,6 @@ void Runner::State::cancel_discarded(std::size_t number) {
     in_flight.at(turn->second).discarded = true;
     --in_flight_wanted;
     model.cancel(turn->second);
-    entry.out.erase(turn);
   }
 }
 
@@ -330,19 +366,43 @@ AfterFailure Runner::State::ask_observer(std::size_t number, const Error& error)
   return after;
 }
 
-// Lets go of a finished or failed Episode; what it has in flight is cancelled.
-void Runner::State::end_episode(std::size_t number) {
+// The number of a new entry. Its place in a queue, if the last of this number left one, stays.
+std::size_t Runner::State::new_entry() {
+  ++unfinished;
+  if (free_entries.empty()) {
+    entries.emplace_back();
+    return entries.size() - 1;
+  }
+  const std::size_t number = free_entries.back();
+  free_entries.pop_back();
+  return number;
+}
+
+// Lets go of what has ended, or is to; what it has in flight is cancelled. Once is enough: a
+// callback may have cancelled what is just failing.
+void Runner::State::end_entry(std::size_t number) {
   Entry& entry = entries[number];
+  if (entry.episode == nullptr && !entry.is_request) return;
   for (const auto& [turn_id, request] : entry.out) {
-    in_flight.at(request).discarded = true;
+    InFlight& flight = in_flight.at(request);
+    flight.entry = kNobody;
+    if (flight.discarded) continue;
+    flight.discarded = true;
     --in_flight_wanted;
     model.cancel(request);
   }
-  entry.out.clear();
-  entry.episode = nullptr;
+  if (entry.document != kNobody) {
+    Document& document = documents[entry.document];
+    document.share->leave(number);
+    --document.episodes;
+    note_document(entry.document);
+  }
+  Entry blank;
+  blank.is_ready = entry.is_ready;
+  blank.is_asking = entry.is_asking;
+  entry = std::move(blank);
+  if (options.reuse_numbers) ended.push_back(number);
   --unfinished;
-  documents[entry.document].share.leave(number);
-  note_document(entry.document);
 }
 
 void Runner::State::cancel_all() {
@@ -359,28 +419,63 @@ Runner::Runner(LanguageModel& model, RunnerOptions options)
 Runner::~Runner() { state_->cancel_all(); }
 
 std::size_t Runner::add_document(SectionReader& document) {
-  state_->documents.emplace_back(document,
-                                 static_cast<std::size_t>(state_->options.section_window));
-  return state_->documents.size() - 1;
+  State& s = *state_;
+  std::size_t number = s.documents.size();
+  if (s.free_documents.empty()) {
+    s.documents.emplace_back();
+  } else {
+    number = s.free_documents.back();
+    s.free_documents.pop_back();
+  }
+  s.documents[number].share =
+      std::make_unique<SectionShare>(document, static_cast<std::size_t>(s.options.section_window));
+  return number;
+}
+
+void Runner::remove_document(std::size_t document) {
+  State& s = *state_;
+  MEMAGENT_CHECK(document < s.documents.size() && s.documents[document].share != nullptr,
+                 "there is no document {}", document);
+  MEMAGENT_CHECK(s.documents[document].episodes == 0, "document {} has {} episodes", document,
+                 s.documents[document].episodes);
+  s.documents[document].share.reset();
+  s.free_documents.push_back(document);
 }
 
 std::size_t Runner::add_episode(Episode& episode, std::size_t document) {
   State& s = *state_;
-  MEMAGENT_CHECK(document < s.documents.size(), "there is no document {}", document);
-  const DocumentSource& source = s.documents[document].share.reader().source();
+  MEMAGENT_CHECK(document < s.documents.size() && s.documents[document].share != nullptr,
+                 "there is no document {}", document);
+  const DocumentSource& source = s.documents[document].share->reader().source();
   const EpisodeState& at = episode.state();
   if (at.pass + 1 < episode.config().passes && episode.reading() && !source.rewindable()) {
     fail(ErrorKind::kUsage, "{}: cannot be read {} times: copy it to a file first", source.name(),
          episode.config().passes);
   }
-  Entry entry;
+  const std::size_t number = s.new_entry();
+  Entry& entry = s.entries[number];
   entry.episode = &episode;
   entry.document = document;
   if (at.next_section > 0) entry.resume_hash = at.prefix_hash;
-  s.entries.push_back(std::move(entry));
-  ++s.unfinished;
-  s.make_ready(s.entries.size() - 1);
-  return s.entries.size() - 1;
+  ++s.documents[document].episodes;
+  s.make_ready(number);
+  return number;
+}
+
+std::size_t Runner::add_request(GenerationRequest request) {
+  State& s = *state_;
+  const std::size_t number = s.new_entry();
+  Entry& entry = s.entries[number];
+  entry.request = std::move(request);
+  entry.is_request = true;
+  if (!entry.is_asking) s.asking.push_back(number);
+  entry.is_asking = true;
+  return number;
+}
+
+void Runner::cancel(std::size_t number) {
+  MEMAGENT_CHECK(number < state_->entries.size(), "there is no episode {}", number);
+  state_->end_entry(number);
 }
 
 void Runner::run(RunObserver& observer) {
@@ -403,6 +498,7 @@ void run_episodes(LanguageModel& model, std::vector<Episode>& episodes, SectionR
 
 void RunObserver::on_conversation(std::size_t, const Episode&, const Conversation&) {}
 void RunObserver::on_finished(std::size_t, const Episode&) {}
+void RunObserver::on_result(std::size_t, GenerationResult) {}
 AfterFailure RunObserver::on_failed(std::size_t, const Episode&, const Error&) {
   return AfterFailure::kEndRun;
 }
