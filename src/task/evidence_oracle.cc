@@ -42,19 +42,22 @@ class EvidenceOracle final : public Oracle {
 
   std::string answer() const override {
     if (match_ == Match::kAny) return complete() ? answers_.front() : "";
-    // In the order of the notes: what a reader of memory() alone can know.
-    std::string answer;
     std::vector<std::string> given;
     for (const Evidence& fact : evidence_) {
       if (!noted(fact)) continue;
       for (const std::string& value : fact.values) {
         const auto is = [&](const std::string& other) { return other == value; };
         if (std::none_of(answers_.begin(), answers_.end(), is)) continue;
-        if (std::any_of(given.begin(), given.end(), is)) continue;
-        if (!answer.empty()) answer += ", ";
-        answer += value;
-        given.push_back(value);
+        if (std::none_of(given.begin(), given.end(), is)) given.push_back(value);
       }
+    }
+    const bool chain = std::any_of(evidence_.begin(), evidence_.end(),
+                                   [](const Evidence& fact) { return fact.hop > 0; });
+    if (chain) std::reverse(given.begin(), given.end());
+    std::string answer;
+    for (const std::string& value : given) {
+      if (!answer.empty()) answer += ", ";
+      answer += value;
     }
     return answer;
   }

@@ -11,8 +11,9 @@ namespace memagent {
 // memory(): the notes of the evidence read so far, one a line, in document order. complete(): all
 // of it has been read; at once where there is none (unanswerable questions).
 // answer(): Match::kAll: those answers that the noted evidence has among its values, in the order
-// of the notes. Match::kAny: the first accepted answer once complete, else nothing. Every piece of
-// evidence needs its byte range. The oracle keeps its own copy of the row.
+// of the notes; of a chain (evidence of several hops) from its end, since each note names the one
+// before and so says what comes next. Match::kAny: the first accepted answer once complete, else
+// nothing. Every piece of evidence needs its byte range. The oracle keeps its own copy of the row.
 std::unique_ptr<Oracle> evidence_oracle(const Row& row);
 
 }  // namespace memagent

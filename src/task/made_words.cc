@@ -1,5 +1,6 @@
 #include "task/made_words.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/check.h"
@@ -7,7 +8,7 @@
 namespace memagent {
 namespace {
 
-constexpr const char* kAdjectives =
+constexpr std::string_view kAdjectives =
     "absent agile airy amber ample ancient arid austere autumn azure balmy barren basic "
     "bitter bland blank bleak blissful blue blunt bold brave breezy brief bright brisk broad "
     "broken bronze brown calm candid careful casual cautious central chilly civil clean clear "
@@ -36,7 +37,7 @@ constexpr const char* kAdjectives =
     "wary wavy weary western wet white wide wild windy wintry wise witty wooden woolly worn "
     "worthy yellow young zesty ";
 
-constexpr const char* kNouns =
+constexpr std::string_view kNouns =
     "abbey acorn acre actor agent album alley almond altar anchor angle ankle antler apple "
     "apron arbour arch arena armour arrow artist ash atlas attic author avenue axle badge "
     "bagpipe baker balcony ballad banjo banner barge barley barn barrel basin basket bay "
@@ -117,6 +118,40 @@ std::string_view noun(std::size_t index, Split split) {
   return words[static_cast<std::size_t>(split)][index];
 }
 
+// A coined word is an onset, a vowel, a middle and an ending. Runs of consonants and of vowels
+// alternate, so that no two choices make the same word.
+constexpr std::array<std::string_view, 32> kOnsets = {
+    "b", "bl", "br", "c", "ch", "cl", "cr", "d",  "dr", "f", "fl", "fr", "g", "gl", "gr", "h",
+    "j", "k",  "l",  "m", "n",  "p",  "pl", "pr", "r",  "s", "sh", "st", "t", "tr", "v",  "w"};
+constexpr std::array<std::string_view, 8> kVowels = {"a", "e", "i", "o", "u", "ai", "ea", "oo"};
+constexpr std::array<std::string_view, 32> kMiddles = {
+    "b",  "ck", "d",  "dl", "ff", "g",  "l", "ld", "ll", "lm", "lt", "m",  "mb", "mp", "n",  "nd",
+    "ng", "nk", "nn", "nt", "p",  "pp", "r", "rd", "rn", "rt", "s",  "sk", "st", "t",  "tt", "v"};
+constexpr std::array<std::string_view, 8> kEndings = {"", "a", "el", "er", "et", "in", "ow", "y"};
+
+void append_coined_word(std::uint64_t index, std::string& out) {
+  const std::size_t begin = out.size();
+  out += kOnsets[index & 31];
+  out += kVowels[index >> 5 & 7];
+  out += kMiddles[index >> 8 & 31];
+  out += kEndings[index >> 13 & 7];
+  // A listed word may be the test split's.
+  static const std::vector<std::string_view> listed = [] {
+    std::vector<std::string_view> words;
+    for (const std::string_view list : {kAdjectives, kNouns}) {
+      for (std::size_t at = 0; at < list.size();) {
+        const std::size_t end = list.find(' ', at);
+        words.push_back(list.substr(at, end - at));
+        at = end + 1;
+      }
+    }
+    std::sort(words.begin(), words.end());
+    return words;
+  }();
+  const std::string_view word = std::string_view(out).substr(begin);
+  if (std::binary_search(listed.begin(), listed.end(), word)) out += "ix";
+}
+
 std::int64_t number_between(std::uint64_t first, std::uint64_t end, RandomStream& draw,
                             Split split) {
   while (true) {
@@ -182,10 +217,24 @@ std::string made_code(RandomStream& draw, Split split, int letters, char first) 
 }
 
 void append_short_name(std::uint64_t index, Split split, std::string& out) {
-  MEMAGENT_DCHECK(index < kNumShortNames, "name {}", index);
+  if (index >= kNumShortNames) {
+    MEMAGENT_CHECK(split == Split::kTrain && index - kNumShortNames < kNumCoinedNames, "name {}",
+                   index);
+    append_coined_word((index - kNumShortNames) >> 16, out);
+    out += '-';
+    append_coined_word((index - kNumShortNames) & 0xFFFF, out);
+    return;
+  }
   out += adjective(index / kNounsOfSplit, split);
   out += '-';
   out += noun(index % kNounsOfSplit, split);
+}
+
+std::uint64_t drawn_short_name(RandomStream& draw, Split split) {
+  if (split == Split::kTrain && draw.below(2) == 0) {
+    return kNumShortNames + draw.below(kNumCoinedNames);
+  }
+  return draw.below(kNumShortNames);
 }
 
 void append_long_name(std::uint64_t index, Split split, std::string& out) {

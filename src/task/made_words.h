@@ -39,8 +39,14 @@ std::string made_code(RandomStream& draw, Split split, int letters, char first);
 // Beyond them, "amber-lantern-willow".
 inline constexpr std::uint64_t kNumShortNames = 181 * 326;
 inline constexpr std::uint64_t kNumLongNames = kNumShortNames * 326;
-// `index` below kNumShortNames or kNumLongNames.
+// Of the training split alone: names of two coined words ("braister-clunow"), so that whoever
+// learns from names learns to compare letters rather than a list of words.
+inline constexpr std::uint64_t kNumCoinedNames = std::uint64_t{1} << 32;
+// `index` below kNumShortNames; for the training split, coined names follow.
 void append_short_name(std::uint64_t index, Split split, std::string& out);
+// The index of a name: in the training split every other one is coined.
+std::uint64_t drawn_short_name(RandomStream& draw, Split split);
+// `index` below kNumLongNames.
 void append_long_name(std::uint64_t index, Split split, std::string& out);
 
 }  // namespace memagent

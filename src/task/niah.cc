@@ -50,7 +50,7 @@ struct Needle {
 // A haystack of needles with other keys.
 class NeedleUnits final : public UnitText {
  public:
-  // `asked`: indices of names that no unit may have, in ascending order.
+  // `asked`: indices of names that no unit may have.
   NeedleUnits(const NiahConfig& config, Split split, std::uint64_t key,
               std::vector<std::uint64_t> asked)
       : config_(config), split_(split), key_(key), asked_(std::move(asked)) {}
@@ -82,8 +82,10 @@ class NeedleUnits final : public UnitText {
   }
   void append_key(RandomStream& draw, std::string& out) const {
     if (config_.key == Key::kName) {
-      std::uint64_t name = draw.below(kNumShortNames - asked_.size());
-      for (const std::uint64_t other : asked_) name += other <= name ? 1 : 0;
+      std::uint64_t name = 0;
+      do {
+        name = drawn_short_name(draw, split_);
+      } while (std::find(asked_.begin(), asked_.end(), name) != asked_.end());
       append_short_name(name, split_, out);
     } else {
       append_uuid(made_uuid(draw, split_), out);
@@ -110,7 +112,7 @@ Needles make_needles(const NiahConfig& config, Split split, std::uint64_t key) {
     if (config.key == Key::kName) {
       std::uint64_t name = 0;
       do {
-        name = draw.below(kNumShortNames);
+        name = drawn_short_name(draw, split);
       } while (std::find(result.names.begin(), result.names.end(), name) != result.names.end());
       result.names.push_back(name);
       append_short_name(name, split, key_text);
@@ -133,7 +135,6 @@ Needles make_needles(const NiahConfig& config, Split split, std::uint64_t key) {
       result.needles.push_back({key_text, value, sentence});
     }
   }
-  std::sort(result.names.begin(), result.names.end());
   return result;
 }
 

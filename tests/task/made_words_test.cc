@@ -103,5 +103,35 @@ TEST(MadeWords, NamesAreDistinctAndSplitsShareNoWord) {
   expect_apart(words[0], words[1]);
 }
 
+TEST(MadeWords, CoinedWordsAreAllDifferentAndNoneIsListed) {
+  std::set<std::string> coined;
+  for (std::uint64_t i = 0; i < 65536; ++i) {
+    std::string name;
+    append_short_name(kNumShortNames + i, Split::kTrain, name);
+    coined.insert(name.substr(name.find('-') + 1));
+  }
+  EXPECT_EQ(coined.size(), 65536U);
+  // An adjective and a noun of either split for each of 181 * 326 names.
+  for (const Split split : {Split::kTrain, Split::kTest}) {
+    for (std::uint64_t i = 0; i < kNumShortNames; i += 325) {
+      std::string name;
+      append_short_name(i, split, name);
+      const std::size_t hyphen = name.find('-');
+      EXPECT_FALSE(coined.contains(name.substr(0, hyphen))) << name;
+      EXPECT_FALSE(coined.contains(name.substr(hyphen + 1))) << name;
+    }
+  }
+}
+
+TEST(MadeWords, HalfOfTheTrainingSplitsNamesAreCoined) {
+  RandomStream draw(5);
+  int coined = 0;
+  for (int i = 0; i < 10000; ++i) {
+    coined += drawn_short_name(draw, Split::kTrain) >= kNumShortNames ? 1 : 0;
+    EXPECT_LT(drawn_short_name(draw, Split::kTest), kNumShortNames);
+  }
+  EXPECT_NEAR(coined, 5000, 250);  // five standard deviations
+}
+
 }  // namespace
 }  // namespace memagent

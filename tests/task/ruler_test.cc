@@ -248,6 +248,12 @@ TEST(VariableTracking, IsAChainOfFourHopsInOrder) {
     }
     EXPECT_EQ(names, row.answers);
     EXPECT_EQ(names.size(), 5U);
+
+    // The ideal answer follows the notes back: each says what the next name is.
+    const auto oracle = sample->oracle();
+    oracle->read(0, std::ssize(text), text);
+    EXPECT_EQ(oracle->answer(),
+              names[4] + ", " + names[3] + ", " + names[2] + ", " + names[1] + ", " + names[0]);
   }
 }
 
