@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "task/prose.h"
 #include "task/registry.h"
 #include "task/unit_document.h"
+#include "task/world/questions.h"
 #include "train/drawing.h"
 #include "train/imitation.h"
 
@@ -139,6 +141,19 @@ struct LessonSource::State {
     return candidate;
   }
 
+  // Another document's question at the end of a reading that found nothing.
+  Candidate absent(const Row& row) const {
+    Candidate candidate;
+    candidate.kind = ReplyKind::kAnswer;
+    candidate.prompt = renderer
+                           ->answer(renderer->encode(row.question),
+                                    renderer->encode(renderer->prompts().empty_memory))
+                           .tokens;
+    candidate.response = tokenizer->encode(world::no_answer_spellings().front());
+    candidate.response.push_back(tokenizer->end_tokens().front());
+    return candidate;
+  }
+
   std::vector<Section> sections_of(const Sample& sample, const EpisodeConfig& reading) const {
     std::vector<Section> sections;
     SectionReader reader(sample.document(), tokenizer, {.section_tokens = reading.section_tokens});
@@ -196,7 +211,9 @@ struct LessonSource::State {
     const auto num_strangers =
         static_cast<std::size_t>(stage.strangers * wanted + random.uniform());
     keeps.resize(std::min(keeps.size(), num_keeps - std::min(num_keeps, num_strangers)));
-    if (num_strangers > 0) {
+    const bool ask_absent = random.uniform() < stage.absent;
+    std::vector<Candidate> unanswered;
+    if (num_strangers > 0 || ask_absent) {
       const std::vector<Section> sections = sections_of(*sample, reading);
       spec.index = 2 * number + 1;
       const auto other = task.sample(spec, tokenizer);
@@ -206,6 +223,7 @@ struct LessonSource::State {
         keeps.push_back(stranger(other->row(), others, sections[random.below(sections.size())],
                                  random.below(others.size())));
       }
+      if (ask_absent) unanswered.push_back(absent(other->row()));
     }
     ask(keeps, most);
     std::vector<Lesson> lessons;
@@ -214,6 +232,7 @@ struct LessonSource::State {
       lessons.push_back(joined(std::move(candidates), task_index));
     }
     answers.resize(std::min(answers.size(), static_cast<std::size_t>(1 + num_updates / 2)));
+    std::move(unanswered.begin(), unanswered.end(), std::back_inserter(answers));
     for (Candidate& answer : answers) {
       lessons.push_back(joined({std::move(answer)}, task_index));
     }

@@ -67,6 +67,7 @@ void describe(Visitor&& v, Stage& c) {
   v("replies_per_section", c.replies_per_section, "questions asked of one section, at most");
   v("keeps_per_update", c.keeps_per_update, "replies that change nothing for each that does");
   v("strangers", c.strangers, "share of the former that ask what another document answers");
+  v("absent", c.absent, "share of documents that are also asked what they do not answer");
   v("section_weight", c.section_weight, "weight of a section's own tokens; 0: not learnt");
 }
 
@@ -235,6 +236,7 @@ Stage read_stage(TomlTable table) {
   check_range(table, "document_tokens", stage.document_tokens);
   if (stage.tokens < 1) table.fail_at("tokens", "must be at least 1");
   if (stage.replies_per_section < 1) table.fail_at("replies_per_section", "must be at least 1");
+  if (stage.absent < 0 || stage.absent > 1) table.fail_at("absent", "must be from 0 to 1");
   if (stage.strangers < 0 || stage.strangers > 1) {
     table.fail_at("strangers", "must be from 0 to 1");
   }

@@ -60,6 +60,7 @@ struct Stage {
   std::int64_t replies_per_section = 8;  // questions asked of one section, at most
   double keeps_per_update = 1;           // of replies that change nothing, for each that does
   double strangers = 0.5;       // share of the former that ask what another document answers
+  double absent = 0;            // share of documents also asked what they do not answer
   double section_weight = 0.1;  // of a section's own tokens (language modelling); 0: not learnt
   std::vector<TaskWeight> tasks;
 };

@@ -94,6 +94,27 @@ TEST_F(Lessons, AskWhatTheSectionAnswersAndWhatItDoesNot) {
   EXPECT_NEAR(keeps, updates, updates / 2);
 }
 
+// Asked what it does not say, a document is read without a note, and that is the answer.
+TEST_F(Lessons, ThatNothingWasFoundIsAnAnswer) {
+  recipe_.stages[0].absent = 1;
+  const LessonSource from = source();
+  for (std::int64_t number = 0; number < 10; ++number) {
+    int unanswered = 0;
+    for (const Lesson& lesson : from.draw(0, number)) {
+      for (const Reply& reply : lesson.replies) {
+        if (reply.kind != ReplyKind::kAnswer) continue;
+        const std::string prompt = text(reply.prompt);
+        const bool nothing_noted = prompt.find(default_prompts().empty_memory) != std::string::npos;
+        const std::string response =
+            tokenizer_->decode(std::span(reply.response).first(reply.response.size() - 1));
+        EXPECT_EQ(nothing_noted, response == "not stated") << prompt << response;
+        unanswered += nothing_noted ? 1 : 0;
+      }
+    }
+    EXPECT_EQ(unanswered, 1);
+  }
+}
+
 TEST_F(Lessons, PackIntoOneBatchWithEveryReplyUnderItsSection) {
   const LessonSource from = source();
   TrainingBatch batch;
