@@ -71,7 +71,7 @@ struct GenerationResult {
   std::vector<float> logprobs;
   StopReason stop = StopReason::kEnd;
   TokenId end_token = -1;  // the end token sampled, where stop is kEnd by one
-  std::string error;  // one line; only when stop is kFailed
+  std::string error;       // one line; only when stop is kFailed
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_prompt_tokens = 0;  // of which found in the KV cache
   std::int64_t generated_tokens = 0;      // end token included
