@@ -123,14 +123,15 @@ nlohmann::ordered_json measure(const Flags& flags, Layout layout,
   const auto renderer = std::make_shared<const PromptRenderer>(
       flags.prompts.empty() ? default_prompts() : load_prompts(flags.prompts), *sharing);
   const auto task = find_tasks({flags.task}, {}).at(0);
-  std::vector<std::shared_ptr<const Sample>> samples;
+  std::vector<RolloutQuestion> questions;
   for (std::int64_t i = 0; i < flags.questions; ++i) {
-    samples.push_back(task->sample({.tokens = flags.document_tokens,
-                                    .paragraphs = 0,
-                                    .seed = 1,
-                                    .split = Split::kTrain,
-                                    .index = i},
-                                   sharing->tokenizer()));
+    questions.push_back({task->sample({.tokens = flags.document_tokens,
+                                       .paragraphs = 0,
+                                       .seed = 1,
+                                       .split = Split::kTrain,
+                                       .index = i},
+                                      sharing->tokenizer()),
+                         static_cast<std::uint64_t>(i)});
   }
   RolloutOptions options;
   options.episode.policy = parse_policy(flags.policy);
@@ -148,7 +149,7 @@ nlohmann::ordered_json measure(const Flags& flags, Layout layout,
   const auto timed = [&](LanguageModel& model, std::vector<Group>& groups,
                          std::vector<double>& seconds) {
     const double begin = now();
-    groups = roll_out(model, renderer, samples, options, 1);
+    groups = roll_out(model, renderer, questions, options);
     seconds.push_back(now() - begin);
   };
   for (int i = 0; i <= flags.repeat; ++i) {

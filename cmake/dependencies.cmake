@@ -19,6 +19,8 @@ if(MEMAGENT_TRAIN)
     set(MEMAGENT_TRAIN OFF)
   else()
     pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
+    # A PyTorch installation brings Gloo's headers; Debian has them in a package of their own.
+    find_path(MEMAGENT_GLOO gloo/rendezvous/store.h HINTS ${TORCH_INCLUDE_DIRS} REQUIRED)
   endif()
 endif()
 if(MEMAGENT_TESTS)

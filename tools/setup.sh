@@ -20,7 +20,7 @@ packages='
   libpcre2-dev libutf8proc-dev libsentencepiece-dev libhwy-dev zlib1g-dev
   libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev libcpp-httplib-dev libssl-dev
   libsqlite3-dev
-  libtorch-dev libopenblas-openmp-dev
+  libtorch-dev libgloo-dev libopenblas-openmp-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 '
 optional=

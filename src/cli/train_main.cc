@@ -3,8 +3,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/fail.h"
@@ -78,11 +81,21 @@ class ProgressLines {
   double since_ = 0;
 };
 
-RunOptions run_options(const TrainFlags& flags, const Interrupt& interrupt) {
+// Processes that torchrun starts on one machine share its cores.
+int threads_of_process() {
+  const char* processes = std::getenv("LOCAL_WORLD_SIZE");
+  if (processes == nullptr) return 0;
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(1, cores / std::max(1, std::atoi(processes)));
+}
+
+RunOptions run_options(const TrainFlags& flags, const Interrupt& interrupt,
+                       const DataParallelGroup& group) {
   RunOptions options;
   options.folder = flags.out;
   options.resume = flags.resume;
-  options.threads = flags.threads;
+  options.threads = flags.threads > 0 ? flags.threads : threads_of_process();
+  options.group = &group;
   options.name = flags.name;
   options.stop = interrupt.flag();
   options.on_warning = [](const std::string& warning) {
@@ -98,31 +111,33 @@ void say_done(const TrainFlags& flags) {
 int run_sft(const TrainFlags& flags) {
   const SftRecipe recipe = load_sft_recipe(flags.recipe);
   const Interrupt interrupt;
+  const DataParallelGroup group(rendezvous_from_environment());
   {
-    ProgressLines progress(flags.quiet);
+    ProgressLines progress(flags.quiet || !group.leads());
     double speed = 0;
     std::int64_t before = -1;
-    train_sft(recipe, run_options(flags, interrupt), [&](const SftStep& step) {
+    train_sft(recipe, run_options(flags, interrupt, group), [&](const SftStep& step) {
       const double now = static_cast<double>(step.tokens - before) / step.seconds;
       if (before >= 0) speed = speed == 0 ? now : 0.95 * speed + 0.05 * now;
       before = step.tokens;
       progress.show(step_line(recipe, step, speed), step.seconds);
     });
   }
-  say_done(flags);
+  if (group.leads()) say_done(flags);
   return 0;
 }
 
 int run_rl(const TrainFlags& flags) {
   const RlRecipe recipe = load_rl_recipe(flags.recipe);
   const Interrupt interrupt;
+  const DataParallelGroup group(rendezvous_from_environment());
   {
-    ProgressLines progress(flags.quiet);
-    train_rl(recipe, run_options(flags, interrupt), [&](const RlStep& step) {
+    ProgressLines progress(flags.quiet || !group.leads());
+    train_rl(recipe, run_options(flags, interrupt, group), [&](const RlStep& step) {
       progress.show(step_line(recipe, step), step.rollout_seconds + step.update_seconds);
     });
   }
-  say_done(flags);
+  if (group.leads()) say_done(flags);
   return 0;
 }
 

@@ -74,7 +74,8 @@ void describe(Visitor&& v, Stage& c) {
 template <typename Visitor>
 void describe(Visitor&& v, SftRecipe& c) {
   v("seed", c.seed, "of everything that is drawn");
-  v("batch_tokens", c.batch_tokens, "of one step, shared sections counted once");
+  v("batch_tokens", c.batch_tokens, "of one batch, shared sections counted once");
+  v("batches", c.batches, "of one step; processes that train together share them out");
   v("checkpoint_minutes", c.checkpoint_minutes, "between checkpoints");
 }
 
@@ -349,6 +350,7 @@ SftRecipe load_sft_recipe(const std::string& path) {
   read_common(root, recipe, path);
   for (TomlTable& stage : root.tables("stage")) recipe.stages.push_back(read_stage(stage));
   root.refuse_others();
+  if (recipe.batches < 1) root.fail_at("batches", "must be at least 1");
   if (recipe.stages.empty()) {
     fail(ErrorKind::kBadInput, "{}: there is no [[stage]]: see {}", path, kSee);
   }

@@ -67,7 +67,8 @@ struct Stage {
 
 struct SftRecipe {
   std::uint64_t seed = 0;
-  std::int64_t batch_tokens = 8192;  // of one step, shared sections counted once
+  std::int64_t batch_tokens = 8192;  // of one batch, shared sections counted once
+  std::int64_t batches = 1;          // of one step; processes that train together share them out
   std::int64_t checkpoint_minutes = 5;
   NetworkConfig network;
   ReadingConfig reading;

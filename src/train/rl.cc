@@ -48,7 +48,8 @@ class RlRun {
         options_(options),
         start_(make_start(recipe.network, recipe.reading, {}, recipe.seed)),
         optimizer_(start_.network->parameters(), recipe.optimizer),
-        folder_(options.folder, to_json(recipe), options.resume) {
+        group_(options.group != nullptr ? *options.group : alone_),
+        folder_(options.folder, to_json(recipe), options.resume, group_) {
     for (const TaskWeight& task : recipe.questions_from.tasks) {
       tasks_.push_back(find_tasks({task.task}, {}).at(0));
     }
@@ -67,7 +68,7 @@ class RlRun {
     while (step_ < recipe_.steps) {
       const RlStep done = step();
       if (on_step) on_step(done);
-      const bool stopped = options_.stop != nullptr && options_.stop->load();
+      const bool stopped = any_stopped(options_, group_);
       const bool due =
           seconds_since(saved) > 60.0 * static_cast<double>(recipe_.checkpoint_minutes);
       if (stopped || due || step_ == recipe_.steps) {
@@ -87,6 +88,7 @@ class RlRun {
     report.step = step_ + 1;
     const auto rollout_begin = Clock::now();
     const std::vector<Group> groups = rollouts(report);
+    share(report.rollouts);
     report.rollout_seconds = seconds_since(rollout_begin);
     const auto update_begin = Clock::now();
     update(groups, report);
@@ -96,7 +98,7 @@ class RlRun {
     return report;
   }
 
-  // The groups to learn from.
+  // This process's share of the groups to learn from.
   std::vector<Group> rollouts(RlStep& report) {
     std::shared_ptr<const ModelFile> weights =
         start_.network->model_file(start_.tokenizer, start_.chat_template, options_.name);
@@ -113,20 +115,37 @@ class RlRun {
     options.episode.sampling.temperature = static_cast<float>(recipe_.temperature);
     options.group = recipe_.group;
     std::vector<Group> kept;
-    for (std::int64_t round = 0; round <= recipe_.resample; ++round) {
-      const std::int64_t wanted = recipe_.questions - std::ssize(kept);
-      std::vector<std::shared_ptr<const Sample>> samples;
-      for (std::int64_t i = 0; i < wanted; ++i) samples.push_back(question(random));
-      for (Group& group : roll_out(*engine_, start_.renderer, samples, options, random.next())) {
-        report.rollouts.add(group);
-        if (recipe_.resample == 0 || teaches(group.rewards())) kept.push_back(std::move(group));
+    std::int64_t wanted = recipe_.questions;
+    for (std::int64_t round = 0; round <= recipe_.resample && wanted > 0; ++round) {
+      // Every process draws all questions, and rolls out every so many-th.
+      std::vector<RolloutQuestion> questions;
+      for (std::int64_t i = 0; i < wanted; ++i) {
+        RandomStream of_question(random.next());
+        const std::int64_t number = number_++;
+        if (i % group_.world_size() != group_.rank()) continue;
+        questions.push_back({question(of_question, number), of_question.next()});
       }
-      if (std::ssize(kept) >= recipe_.questions) break;
+      double learnt_from = 0;
+      for (Group& group : roll_out(*engine_, start_.renderer, questions, options)) {
+        report.rollouts.add(group);
+        if (recipe_.resample > 0 && !teaches(group.rewards())) continue;
+        kept.push_back(std::move(group));
+        ++learnt_from;
+      }
+      std::vector<double> of_all{learnt_from};
+      group_.sum(of_all);
+      wanted -= static_cast<std::int64_t>(of_all[0]);
     }
     return kept;
   }
 
-  std::shared_ptr<const Sample> question(RandomStream& random) {
+  void share(RolloutMetrics& metrics) const {
+    const std::vector<std::string> all = group_.gather(to_json(metrics));
+    metrics = RolloutMetrics();
+    for (const std::string& one : all) metrics.add(parse_rollout_metrics(one));
+  }
+
+  std::shared_ptr<const Sample> question(RandomStream& random, std::int64_t number) const {
     const QuestionConfig& from = recipe_.questions_from;
     const Task& task = *tasks_[drawn_task(random, from.tasks)];
     SampleSpec spec;
@@ -135,13 +154,13 @@ class RlRun {
     // Apart from the rows that a warm start with the same seed has seen.
     spec.seed = derive(recipe_.seed, 2);
     spec.split = Split::kTrain;
-    spec.index = number_++;
+    spec.index = number;
     return task.sample(spec, start_.tokenizer);
   }
 
   void update(const std::vector<Group>& groups, RlStep& report) {
     const auto num_groups = std::ssize(groups);
-    const std::int64_t parts = std::min<std::int64_t>(recipe_.mini_batches, num_groups);
+    const std::int64_t parts = recipe_.mini_batches;
     std::vector<std::vector<PreparedBatch>> mini_batches;
     for (std::int64_t part = 0; part < parts; ++part) {
       std::vector<PolicyBatch> batches;
@@ -154,19 +173,37 @@ class RlRun {
       for (PolicyBatch& batch : batches) prepared.push_back(prepare(std::move(batch), parts > 1));
       mini_batches.push_back(std::move(prepared));
     }
+    double trained_tokens = 0;
     for (const std::vector<PreparedBatch>& mini_batch : mini_batches) {
-      double rows = 0;
+      std::vector<double> rows{0};
       for (const PreparedBatch& prepared : mini_batch) {
-        rows += static_cast<double>(prepared.batch.packed.rows.size());
-        report.trained_tokens += prepared.batch.packed.num_tokens();
+        rows[0] += static_cast<double>(prepared.batch.packed.rows.size());
+        trained_tokens += static_cast<double>(prepared.batch.packed.num_tokens());
         backward(prepared, report.loss);
       }
-      if (rows == 0) continue;
+      group_.sum(rows);
+      if (rows[0] == 0) continue;
+      group_.sum_gradients(start_.network->parameters());
       const Optimizer::Step done =
-          optimizer_.step(rows, static_cast<double>(step_) / static_cast<double>(recipe_.steps));
+          optimizer_.step(rows[0], static_cast<double>(step_) / static_cast<double>(recipe_.steps));
       report.gradient_norm = done.gradient_norm;
       report.rate = done.rate;
     }
+    share(trained_tokens, report);
+  }
+
+  // Of all processes, for the log.
+  void share(double trained_tokens, RlStep& report) const {
+    PolicyLossSums& loss = report.loss;
+    std::vector<double> sums{trained_tokens, loss.count,   loss.loss, loss.clipped,
+                             loss.kl,        loss.entropy, loss.gap,  loss.capped};
+    const std::size_t largest = sums.size() + static_cast<std::size_t>(group_.rank());
+    sums.resize(sums.size() + static_cast<std::size_t>(group_.world_size()));
+    sums[largest] = loss.largest_ratio;
+    group_.sum(sums);
+    report.trained_tokens = static_cast<std::int64_t>(sums[0]);
+    loss = {sums[1], sums[2], sums[3], sums[4],
+            sums[5], sums[6], sums[7], *std::max_element(sums.begin() + 8, sums.end())};
   }
 
   // Rewards less the mean penalty for length over a trajectory's conversations.
@@ -273,6 +310,7 @@ class RlRun {
   }
 
   void save() {
+    if (!group_.leads()) return;
     Json state;
     state["step"] = step_;
     state["number"] = number_;
@@ -299,6 +337,8 @@ class RlRun {
   Start start_;
   Start reference_;  // as the run began; empty without a KL term
   Optimizer optimizer_;
+  const DataParallelGroup alone_{Rendezvous()};
+  const DataParallelGroup& group_;
   RunFolder folder_;
   std::unique_ptr<LocalModel> engine_;  // with the weights of the last rollouts
   std::vector<std::shared_ptr<const Task>> tasks_;

@@ -43,25 +43,25 @@ std::vector<double> Group::rewards() const {
 
 std::vector<Group> roll_out(LanguageModel& model,
                             const std::shared_ptr<const PromptRenderer>& renderer,
-                            const std::vector<std::shared_ptr<const Sample>>& samples,
-                            const RolloutOptions& options, std::uint64_t seed) {
+                            const std::vector<RolloutQuestion>& questions,
+                            const RolloutOptions& options) {
   const auto per_group = static_cast<std::size_t>(options.group);
-  std::vector<Group> groups(samples.size());
+  std::vector<Group> groups(questions.size());
   std::vector<SectionReader> readers;
   std::vector<Episode> episodes;
-  readers.reserve(samples.size());
-  episodes.reserve(samples.size() * per_group);
+  readers.reserve(questions.size());
+  episodes.reserve(questions.size() * per_group);
   EpisodeConfig config = options.episode;
   config.keep_prompts = true;
   config.logprobs = true;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    groups[i].row = samples[i]->row();
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    groups[i].row = questions[i].sample->row();
     groups[i].trajectories.resize(per_group);
     readers.emplace_back(
-        samples[i]->document(), model.tokenizer(),
+        questions[i].sample->document(), model.tokenizer(),
         SectionOptions{.section_tokens = config.section_tokens, .cut = options.cut});
     for (std::size_t j = 0; j < per_group; ++j) {
-      config.sampling.seed = derive(derive(seed, i), j);
+      config.sampling.seed = derive(questions[i].seed, j);
       episodes.emplace_back(config, renderer, groups[i].row.question);
     }
   }
@@ -70,7 +70,7 @@ std::vector<Group> roll_out(LanguageModel& model,
   runner_options.max_in_flight = options.max_in_flight;
   runner_options.stop = options.stop;
   Runner runner(model, runner_options);
-  for (std::size_t i = 0; i < samples.size(); ++i) {
+  for (std::size_t i = 0; i < questions.size(); ++i) {
     const std::size_t document = runner.add_document(readers[i]);
     for (std::size_t j = 0; j < per_group; ++j) {
       runner.add_episode(episodes[i * per_group + j], document);

@@ -1,8 +1,9 @@
 // Rolls trajectories out: every question G times, over its own document, with the Episode and the
 // Runner that answer and evaluate, and scores each by its answer alone.
 //
-// The draws of a trajectory are a function of (seed, question, trajectory); which others are in
-// flight does not matter. Knows nothing of networks, losses or weights: the LanguageModel samples.
+// The draws of a trajectory are a function of (its question's seed, trajectory); which others are
+// in flight does not matter. Knows nothing of networks, losses or weights: the LanguageModel
+// samples.
 #pragma once
 
 #include <atomic>
@@ -44,11 +45,17 @@ struct Group {
   std::vector<double> rewards() const;
 };
 
-// One group per sample, in their order. Throws what a model or a document throws that cannot be
+// One question to roll out: `seed` is that of its trajectories' draws.
+struct RolloutQuestion {
+  std::shared_ptr<const Sample> sample;
+  std::uint64_t seed = 0;
+};
+
+// One group per question, in their order. Throws what a model or a document throws that cannot be
 // used at all.
 std::vector<Group> roll_out(LanguageModel& model,
                             const std::shared_ptr<const PromptRenderer>& renderer,
-                            const std::vector<std::shared_ptr<const Sample>>& samples,
-                            const RolloutOptions& options, std::uint64_t seed);
+                            const std::vector<RolloutQuestion>& questions,
+                            const RolloutOptions& options);
 
 }  // namespace memagent

@@ -1,11 +1,29 @@
 #include "train/rollout_metrics.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <nlohmann/json.hpp>
 
 #include "train/advantage.h"
 
 namespace memagent {
+namespace {
+
+using Json = nlohmann::json;
+
+// What is not by task or length, in one order for all.
+constexpr std::array kMeans = {
+    &RolloutMetrics::reward,       &RolloutMetrics::best,          &RolloutMetrics::kept,
+    &RolloutMetrics::malformed,    &RolloutMetrics::stopped_early, &RolloutMetrics::truncated,
+    &RolloutMetrics::reply_tokens, &RolloutMetrics::memory_tokens, &RolloutMetrics::entropy};
+constexpr std::array kCounts = {&RolloutMetrics::groups, &RolloutMetrics::taught,
+                                &RolloutMetrics::failed};
+
+Json pair_of(const Mean& mean) { return {mean.sum, mean.count}; }
+Mean mean_of(const Json& json) { return {json.at(0).get<double>(), json.at(1).get<double>()}; }
+
+}  // namespace
 
 void RolloutMetrics::add(const Group& group) {
   ++groups;
@@ -37,6 +55,44 @@ void RolloutMetrics::add(const Group& group) {
     }
   }
   best.add(most);
+}
+
+void RolloutMetrics::add(const RolloutMetrics& other) {
+  for (const auto count : kCounts) this->*count += other.*count;
+  for (const auto mean : kMeans) (this->*mean).add((other.*mean).sum, (other.*mean).count);
+  for (const auto& [task, mean] : other.tasks) tasks[task].add(mean.sum, mean.count);
+  for (const auto& [length, mean] : other.lengths) lengths[length].add(mean.sum, mean.count);
+}
+
+std::string to_json(const RolloutMetrics& metrics) {
+  Json json;
+  for (const auto count : kCounts) json["counts"].push_back(metrics.*count);
+  for (const auto mean : kMeans) json["means"].push_back(pair_of(metrics.*mean));
+  json["tasks"] = Json::array();
+  json["lengths"] = Json::array();
+  for (const auto& [task, mean] : metrics.tasks) json["tasks"].push_back({task, pair_of(mean)});
+  for (const auto& [length, mean] : metrics.lengths) {
+    json["lengths"].push_back({length, pair_of(mean)});
+  }
+  return json.dump();
+}
+
+RolloutMetrics parse_rollout_metrics(const std::string& text) {
+  const Json json = Json::parse(text);
+  RolloutMetrics metrics;
+  for (std::size_t i = 0; i < kCounts.size(); ++i) {
+    metrics.*kCounts[i] = json.at("counts").at(i).get<std::int64_t>();
+  }
+  for (std::size_t i = 0; i < kMeans.size(); ++i) {
+    metrics.*kMeans[i] = mean_of(json.at("means").at(i));
+  }
+  for (const Json& task : json.at("tasks")) {
+    metrics.tasks[task.at(0).get<std::string>()] = mean_of(task.at(1));
+  }
+  for (const Json& length : json.at("lengths")) {
+    metrics.lengths[length.at(0).get<std::int64_t>()] = mean_of(length.at(1));
+  }
+  return metrics;
 }
 
 }  // namespace memagent

@@ -37,6 +37,11 @@ struct RolloutMetrics {
   Mean memory_tokens;                    // after each update
   Mean entropy;  // of sampled tokens: minus their log-probability, which estimates it
   void add(const Group& group);
+  void add(const RolloutMetrics& other);
 };
+
+// For other processes: all sums and counts, exactly.
+std::string to_json(const RolloutMetrics& metrics);
+RolloutMetrics parse_rollout_metrics(const std::string& json);
 
 }  // namespace memagent

@@ -28,15 +28,28 @@ int open_or_fail(const std::string& path, int flags) {
 
 }  // namespace
 
-RunFolder::RunFolder(const std::string& path, const std::string& recipe_json, bool resume)
+RunFolder::RunFolder(const std::string& path, const std::string& recipe_json, bool resume,
+                     const DataParallelGroup& group)
     : path_(path) {
+  if (group.leads()) take(recipe_json, resume);
+  // Nobody goes on before the folder is taken.
+  const std::vector<std::string> recipes = group.gather(recipe_json);
+  for (std::size_t rank = 1; rank < recipes.size(); ++rank) {
+    if (recipes[rank] != recipes[0]) {
+      fail(ErrorKind::kUsage, "process {} has another recipe than process 0: give all the same",
+           rank);
+    }
+  }
+}
+
+void RunFolder::take(const std::string& recipe_json, bool resume) {
   std::error_code error;
-  fs::create_directories(path, error);
-  if (error) fail(ErrorKind::kStorage, "{}: cannot be made: {}", path, error.message());
+  fs::create_directories(path_, error);
+  if (error) fail(ErrorKind::kStorage, "{}: cannot be made: {}", path_, error.message());
   lock_ = open_or_fail(file("lock"), O_RDWR | O_CREAT);
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock_);
-    fail(ErrorKind::kStorage, "{}: another process trains here: choose another folder", path);
+    fail(ErrorKind::kStorage, "{}: another process trains here: choose another folder", path_);
   }
   const std::string recipe = file("recipe.json");
   if (fs::exists(recipe, error)) {
@@ -45,12 +58,12 @@ RunFolder::RunFolder(const std::string& path, const std::string& recipe_json, bo
     if (!resume) {
       ::close(lock_);
       fail(ErrorKind::kUsage, "{}: holds a run already: go on with --resume, or choose another",
-           path);
+           path_);
     }
     if (there != recipe_json + "\n") {
       ::close(lock_);
       fail(ErrorKind::kUsage, "{}: is the run of another recipe (recipe.json): choose another",
-           path);
+           path_);
     }
   } else {
     AtomicFile out(recipe);
@@ -69,6 +82,7 @@ RunFolder::~RunFolder() {
 std::string RunFolder::file(const char* name) const { return (fs::path(path_) / name).string(); }
 
 void RunFolder::log(const std::string& json) {
+  if (log_ < 0) return;
   const std::string line = json + "\n";
   if (::write(log_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
     fail(ErrorKind::kStorage, "{}: cannot be written: {}", file("log.jsonl"), std::strerror(errno));
@@ -77,7 +91,7 @@ void RunFolder::log(const std::string& json) {
 }
 
 void RunFolder::cut_log(std::int64_t bytes) {
-  if (bytes < log_bytes_ && ::ftruncate(log_, bytes) == 0) log_bytes_ = bytes;
+  if (log_ >= 0 && bytes < log_bytes_ && ::ftruncate(log_, bytes) == 0) log_bytes_ = bytes;
 }
 
 }  // namespace memagent

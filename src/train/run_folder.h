@@ -1,5 +1,5 @@
 // The folder of a training run: what is in it, and the lock that keeps two runs out of each other's
-// way.
+// way. Of processes that train together only the leading one writes.
 //
 //   recipe.json               the resolved recipe
 //   log.jsonl                 one line a step, in order; a resumed run cuts what its checkpoint has
@@ -11,13 +11,17 @@
 #include <cstdint>
 #include <string>
 
+#include "train/data_parallel.h"
+
 namespace memagent {
 
 class RunFolder {
  public:
   // Makes the folder. Throws Error(kUsage) if it holds a run and `resume` is not given, or a run of
-  // another recipe; Error(kStorage) if it cannot be written or another process trains in it.
-  RunFolder(const std::string& path, const std::string& recipe_json, bool resume);
+  // another recipe, or if the group's processes have different ones; Error(kStorage) if it cannot
+  // be written or another run trains in it.
+  RunFolder(const std::string& path, const std::string& recipe_json, bool resume,
+            const DataParallelGroup& group);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
@@ -28,11 +32,14 @@ class RunFolder {
   std::int64_t log_bytes() const { return log_bytes_; }
   void cut_log(std::int64_t bytes);
   std::string file(const char* name) const;
+
   const std::string& path() const { return path_; }
 
  private:
+  void take(const std::string& recipe_json, bool resume);
+
   std::string path_;
-  int lock_ = -1;
+  int lock_ = -1;  // that and the log: -1 where another process writes
   int log_ = -1;
   std::int64_t log_bytes_ = 0;
 };

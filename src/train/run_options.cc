@@ -12,4 +12,10 @@ void use_threads(int threads) {
   torch::set_num_threads(threads > 0 ? threads : std::max(1, cores));
 }
 
+bool any_stopped(const RunOptions& options, const DataParallelGroup& group) {
+  std::vector<double> stopped{options.stop != nullptr && options.stop->load() ? 1.0 : 0.0};
+  group.sum(stopped);
+  return stopped[0] > 0;
+}
+
 }  // namespace memagent

@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "train/data_parallel.h"
+
 namespace memagent {
 
 struct RunOptions {
@@ -13,10 +15,14 @@ struct RunOptions {
   int threads = 0;                          // 0: one per core
   std::string name = "memagent";            // of the model that is written
   const std::atomic<bool>* stop = nullptr;  // set: write a checkpoint and throw kInterrupted
+  // The processes that train together; null: this one alone.
+  const DataParallelGroup* group = nullptr;
   std::function<void(const std::string&)> on_warning;
 };
 
 // Sets the threads that tensors are computed with.
 void use_threads(int threads);
+// Whether this process or another that trains with it has been asked to stop: the same for all.
+bool any_stopped(const RunOptions& options, const DataParallelGroup& group);
 
 }  // namespace memagent

@@ -32,6 +32,40 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+// What a step learnt from, summed over its batches.
+struct StepSums {
+  double weights = 0;
+  double loss = 0;
+  double tokens = 0;
+  double learnt_tokens = 0;
+  std::vector<double> lessons;  // drawn, by batch
+  std::array<RecentReplies, kNumReplyKinds> replies{};
+  std::vector<std::array<RecentReplies, kNumReplyKinds>> by_task;
+
+  template <typename Visit>
+  void visit(Visit each) {
+    for (double* sum : {&weights, &loss, &tokens, &learnt_tokens}) each(*sum);
+    for (double& count : lessons) each(count);
+    const auto visit_kinds = [&](std::array<RecentReplies, kNumReplyKinds>& kinds) {
+      for (RecentReplies& of_kind : kinds) {
+        each(of_kind.right);
+        each(of_kind.count);
+      }
+    };
+    visit_kinds(replies);
+    for (auto& kinds : by_task) visit_kinds(kinds);
+  }
+};
+
+// Over all processes.
+void sum_up(const DataParallelGroup& group, StepSums& sums) {
+  std::vector<double> values;
+  sums.visit([&](double value) { values.push_back(value); });
+  group.sum(values);
+  std::size_t at = 0;
+  sums.visit([&](double& value) { value = values[at++]; });
+}
+
 class SftRun {
  public:
   SftRun(const SftRecipe& recipe, const RunOptions& options)
@@ -41,8 +75,16 @@ class SftRun {
         lessons_(recipe, start_.renderer, start_.tokenizer,
                  start_.network->config().context_tokens),
         optimizer_(start_.network->parameters(), recipe.optimizer),
-        folder_(options.folder, to_json(recipe), options.resume) {
+        group_(options.group != nullptr ? *options.group : alone_),
+        folder_(options.folder, to_json(recipe), options.resume, group_) {
+    if (recipe_.batches % group_.world_size() != 0) {
+      fail(ErrorKind::kUsage,
+           "{} batches a step cannot be shared out evenly among {} processes: set batches to a "
+           "multiple",
+           recipe_.batches, group_.world_size());
+    }
     for (const Stage& stage : recipe_.stages) total_tokens_ += stage.tokens;
+    drawn_.resize(static_cast<std::size_t>(recipe_.batches));
     by_task_.resize(recipe_.stages[0].tasks.size());
     if (options_.resume) restore();
   }
@@ -53,7 +95,7 @@ class SftRun {
       const SftStep done = step();
       if (on_step) on_step(done);
       if (stage_is_over()) next_stage();
-      const bool stopped = options_.stop != nullptr && options_.stop->load();
+      const bool stopped = any_stopped(options_, group_);
       const bool due =
           seconds_since(saved) > 60.0 * static_cast<double>(recipe_.checkpoint_minutes);
       if (stopped || due || stage_ == recipe_.stages.size()) {
@@ -70,24 +112,24 @@ class SftRun {
  private:
   SftStep step() {
     const auto begin = Clock::now();
-    const Stage& stage = recipe_.stages[stage_];
-    TrainingBatch batch;
-    while (batch.packed.num_tokens() < recipe_.batch_tokens) {
-      for (const Lesson& lesson : lessons_.draw(stage_, number_++)) {
-        batch.add(lesson, stage.section_weight);
-      }
+    StepSums sums;
+    sums.lessons.resize(drawn_.size());
+    sums.by_task.resize(by_task_.size());
+    for (auto batch = static_cast<std::size_t>(group_.rank()); batch < drawn_.size();
+         batch += static_cast<std::size_t>(group_.world_size())) {
+      learn(batch, sums);
     }
-    const torch::Tensor logprobs = start_.network->logprobs(batch.packed).logprobs;
-    const torch::Tensor weights = torch::tensor(batch.weights);
-    const double count = weights.sum().item<double>();
-    const torch::Tensor loss = -(logprobs * weights).sum();
-    loss.backward();
-    count_replies(batch, logprobs.detach().contiguous());
+    sum_up(group_, sums);
+    group_.sum_gradients(start_.network->parameters());
     const double progress = static_cast<double>(tokens_before_stage() + stage_tokens_) /
                             static_cast<double>(total_tokens_);
-    const Optimizer::Step done = optimizer_.step(count, progress);
-    stage_tokens_ += batch.packed.num_tokens();
-    tokens_ += batch.packed.num_tokens();
+    const Optimizer::Step done = optimizer_.step(sums.weights, progress);
+    for (std::size_t i = 0; i < drawn_.size(); ++i) {
+      drawn_[i] += static_cast<std::int64_t>(sums.lessons[i]);
+    }
+    remember(sums);
+    stage_tokens_ += static_cast<std::int64_t>(sums.tokens);
+    tokens_ += static_cast<std::int64_t>(sums.tokens);
 
     SftStep report;
     report.step = optimizer_.steps();
@@ -95,39 +137,69 @@ class SftRun {
     report.stage_tokens = stage_tokens_;
     report.tokens = tokens_;
     report.total_tokens = total_tokens_;
-    report.loss = loss.item<double>() / count;
+    report.loss = sums.loss / sums.weights;
     report.rate = done.rate;
     report.gradient_norm = done.gradient_norm;
     report.skipped = done.skipped;
     report.seconds = seconds_since(begin);
     report.recent = recent_;
-    folder_.log(log_line(report, batch));
+    folder_.log(log_line(report, sums));
     return report;
   }
 
-  void count_replies(const TrainingBatch& batch, const torch::Tensor& logprobs) {
-    const float* values = logprobs.data_ptr<float>();
-    const auto forget = [](RecentReplies& replies) {
-      replies.right *= kForget;
-      replies.count *= kForget;
-    };
-    for (RecentReplies& replies : recent_) forget(replies);
-    for (auto& kinds : by_task_) {
-      for (RecentReplies& replies : kinds) forget(replies);
+  // Adds the gradients of one of the step's batches, which draws every so many-th lesson.
+  void learn(std::size_t batch_index, StepSums& sums) {
+    const Stage& stage = recipe_.stages[stage_];
+    TrainingBatch batch;
+    std::int64_t drawn = drawn_[batch_index];
+    while (batch.packed.num_tokens() < recipe_.batch_tokens) {
+      const std::int64_t number =
+          static_cast<std::int64_t>(batch_index) + recipe_.batches * drawn++;
+      for (const Lesson& lesson : lessons_.draw(stage_, number)) {
+        batch.add(lesson, stage.section_weight);
+      }
     }
+    const torch::Tensor logprobs = start_.network->logprobs(batch.packed).logprobs;
+    const torch::Tensor weights = torch::tensor(batch.weights);
+    const torch::Tensor loss = -(logprobs * weights).sum();
+    loss.backward();
+    sums.lessons[batch_index] += static_cast<double>(drawn - drawn_[batch_index]);
+    sums.weights += weights.sum().item<double>();
+    sums.loss += loss.item<double>();
+    sums.tokens += static_cast<double>(batch.packed.num_tokens());
+    sums.learnt_tokens += static_cast<double>(batch.packed.rows.size());
+    count_replies(batch, logprobs.detach().contiguous(), sums);
+  }
+
+  static void count_replies(const TrainingBatch& batch, const torch::Tensor& logprobs,
+                            StepSums& sums) {
+    const float* values = logprobs.data_ptr<float>();
     const float half = std::log(0.5F);
     for (const TrainingBatch::PackedReply& reply : batch.replies) {
       const bool right = std::all_of(values + reply.begin, values + reply.end,
                                      [half](float logprob) { return logprob > half; });
       const auto kind = static_cast<std::size_t>(reply.kind);
-      for (RecentReplies* replies : {&recent_[kind], &by_task_[reply.task][kind]}) {
+      for (RecentReplies* replies : {&sums.replies[kind], &sums.by_task[reply.task][kind]}) {
         replies->count += 1;
         replies->right += right ? 1 : 0;
       }
     }
   }
 
-  std::string log_line(const SftStep& report, const TrainingBatch& batch) const {
+  void remember(const StepSums& sums) {
+    const auto add = [](RecentReplies& recent, const RecentReplies& now) {
+      recent.right = kForget * recent.right + now.right;
+      recent.count = kForget * recent.count + now.count;
+    };
+    for (std::size_t kind = 0; kind < recent_.size(); ++kind) {
+      add(recent_[kind], sums.replies[kind]);
+      for (std::size_t task = 0; task < by_task_.size(); ++task) {
+        add(by_task_[task][kind], sums.by_task[task][kind]);
+      }
+    }
+  }
+
+  std::string log_line(const SftStep& report, const StepSums& sums) const {
     const auto shares = [](const std::array<RecentReplies, kNumReplyKinds>& recent) {
       Json json = Json::object();
       for (int i = 0; i < kNumReplyKinds; ++i) {
@@ -145,7 +217,7 @@ class SftRun {
     json["rate"] = report.rate;
     json["gradient_norm"] = report.gradient_norm;
     if (report.skipped) json["skipped"] = true;
-    json["learnt_tokens"] = batch.packed.rows.size();
+    json["learnt_tokens"] = sums.learnt_tokens;
     json["seconds"] = std::round(1e3 * report.seconds) / 1e3;
     json["right"] = shares(recent_);
     for (std::size_t i = 0; i < by_task_.size(); ++i) {
@@ -181,16 +253,17 @@ class SftRun {
 
   void next_stage() {
     ++stage_;
-    number_ = 0;
+    std::fill(drawn_.begin(), drawn_.end(), 0);
     stage_tokens_ = 0;
     recent_ = {};
     by_task_.assign(stage_ < recipe_.stages.size() ? recipe_.stages[stage_].tasks.size() : 0, {});
   }
 
   void save() {
+    if (!group_.leads()) return;
     Json state;
     state["stage"] = stage_;
-    state["number"] = number_;
+    state["drawn"] = drawn_;
     state["stage_tokens"] = stage_tokens_;
     state["tokens"] = tokens_;
     state["log_bytes"] = folder_.log_bytes();
@@ -215,7 +288,7 @@ class SftRun {
     if (!restored->warning.empty() && options_.on_warning) options_.on_warning(restored->warning);
     const Json state = Json::parse(restored->state_json);
     stage_ = state.at("stage").get<std::size_t>();
-    number_ = state.at("number").get<std::int64_t>();
+    drawn_ = state.at("drawn").get<std::vector<std::int64_t>>();
     stage_tokens_ = state.at("stage_tokens").get<std::int64_t>();
     tokens_ = state.at("tokens").get<std::int64_t>();
     folder_.cut_log(state.at("log_bytes").get<std::int64_t>());
@@ -236,11 +309,13 @@ class SftRun {
   Start start_;
   LessonSource lessons_;
   Optimizer optimizer_;
+  const DataParallelGroup alone_{Rendezvous()};
+  const DataParallelGroup& group_;
   RunFolder folder_;
   std::int64_t total_tokens_ = 0;
   // What a checkpoint keeps.
   std::size_t stage_ = 0;
-  std::int64_t number_ = 0;  // of the stage's next lesson
+  std::vector<std::int64_t> drawn_;  // of the stage's lessons, by batch
   std::int64_t stage_tokens_ = 0;
   std::int64_t tokens_ = 0;
   std::array<RecentReplies, kNumReplyKinds> recent_{};

@@ -159,18 +159,19 @@ TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
   const auto model = make_local_model(
       std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
       {.threads = 1});
-  std::vector<std::shared_ptr<const Sample>> samples;
+  std::vector<RolloutQuestion> questions;
   for (std::int64_t i = 0; i < 2; ++i) {
-    samples.push_back(find_tasks({"niah_single_1"}, {})[0]->sample(
-        {.tokens = 900, .paragraphs = 0, .seed = 1, .split = Split::kTrain, .index = i},
-        start.tokenizer));
+    questions.push_back(
+        {find_tasks({"niah_single_1"}, {})[0]->sample(
+             {.tokens = 900, .seed = 1, .split = Split::kTrain, .index = i}, start.tokenizer),
+         static_cast<std::uint64_t>(9 + i)});
   }
   RolloutOptions rollout;
   rollout.episode = episode_config(recipe_.reading);
   rollout.episode.section_tokens = 400;
   rollout.episode.sampling.temperature = 1;
   rollout.group = 4;
-  const std::vector<Group> groups = roll_out(*model, start.renderer, samples, rollout, 9);
+  const std::vector<Group> groups = roll_out(*model, start.renderer, questions, rollout);
   ASSERT_EQ(groups.size(), 2U);
 
   std::int64_t sampled = 0;

@@ -1,0 +1,155 @@
+#include "train/data_parallel.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string_view>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "base/fail.h"
+
+namespace memagent {
+namespace {
+
+// The first line of what LibTorch says: it is followed by its call stack.
+std::string first_line(const std::exception& error) {
+  const std::string_view what = error.what();
+  return std::string(what.substr(0, what.find('\n')));
+}
+
+// LibTorch's errors as one line that says what to do.
+void together(int rank, int world_size, const std::function<void()>& communicate) {
+  try {
+    communicate();
+  } catch (const std::exception& error) {
+    fail(ErrorKind::kModel,
+         "process {} of {} that train together: another has ended or does not answer ({}): start "
+         "all of them again with --resume",
+         rank, world_size, first_line(error));
+  }
+}
+
+int number_in(const char* name, int least, int most) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) {
+    fail(ErrorKind::kUsage, "WORLD_SIZE is set, but not {}: start with torchrun, or set it", name);
+  }
+  int value = 0;
+  const char* end = text + std::strlen(text);
+  const auto [stopped, error] = std::from_chars(text, end, value);
+  if (error != std::errc() || stopped != end || value < least || value > most) {
+    fail(ErrorKind::kUsage, "{}={}: must be a number from {} to {}", name, text, least, most);
+  }
+  return value;
+}
+
+}  // namespace
+
+Rendezvous rendezvous_from_environment() {
+  Rendezvous rendezvous;
+  if (std::getenv("WORLD_SIZE") == nullptr) return rendezvous;
+  rendezvous.world_size = number_in("WORLD_SIZE", 1, 65536);
+  if (rendezvous.world_size == 1) return rendezvous;
+  rendezvous.rank = number_in("RANK", 0, rendezvous.world_size - 1);
+  rendezvous.port = number_in("MASTER_PORT", 1, 65535);
+  const char* address = std::getenv("MASTER_ADDR");
+  if (address == nullptr) {
+    fail(ErrorKind::kUsage, "WORLD_SIZE is set, but not MASTER_ADDR: start with torchrun");
+  }
+  rendezvous.address = address;
+  return rendezvous;
+}
+
+struct DataParallelGroup::State {
+  std::unique_ptr<c10d::ProcessGroupGloo> group;
+
+  void sum(torch::Tensor tensor) const {
+    std::vector<torch::Tensor> tensors{std::move(tensor)};
+    group->allreduce(tensors)->wait();
+  }
+};
+
+DataParallelGroup::DataParallelGroup(const Rendezvous& rendezvous)
+    : rank_(rendezvous.rank), world_size_(rendezvous.world_size) {
+  if (world_size_ == 1) return;
+  state_ = std::make_unique<State>();
+  together(rank_, world_size_, [&] {
+    c10d::TCPStoreOptions store;
+    store.port = static_cast<std::uint16_t>(rendezvous.port);
+    store.isServer = rank_ == 0;
+    store.numWorkers = static_cast<std::size_t>(world_size_);
+    store.timeout = rendezvous.timeout;
+    const auto options = c10d::ProcessGroupGloo::Options::create(rendezvous.timeout);
+    // On one machine nothing need be reachable from outside it.
+    const bool local = rendezvous.address == "127.0.0.1" || rendezvous.address == "localhost";
+    options->devices.push_back(local ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                                     : c10d::ProcessGroupGloo::createDefaultDevice());
+    state_->group = std::make_unique<c10d::ProcessGroupGloo>(
+        c10::make_intrusive<c10d::TCPStore>(rendezvous.address, store), rank_, world_size_,
+        options);
+  });
+}
+
+DataParallelGroup::~DataParallelGroup() = default;
+
+void DataParallelGroup::sum(std::vector<double>& values) const {
+  if (state_ == nullptr || values.empty()) return;
+  together(rank_, world_size_, [&] {
+    state_->sum(torch::from_blob(values.data(), {std::ssize(values)}, torch::kDouble));
+  });
+}
+
+void DataParallelGroup::sum_gradients(const std::vector<Parameter>& parameters) const {
+  if (state_ == nullptr) return;
+  const torch::NoGradGuard no_gradients;
+  // One message for all: a small tensor's cost is its journey. Who has had nothing to learn from
+  // adds nothing.
+  std::vector<torch::Tensor> flat;
+  for (const Parameter& parameter : parameters) {
+    const torch::Tensor& gradient = parameter.value.grad();
+    flat.push_back((gradient.defined() ? gradient : torch::zeros_like(parameter.value))
+                       .reshape({-1})
+                       .to(torch::kCPU, torch::kFloat));
+  }
+  torch::Tensor all = torch::cat(flat);
+  together(rank_, world_size_, [&] { state_->sum(all); });
+  std::int64_t at = 0;
+  for (const Parameter& parameter : parameters) {
+    torch::Tensor value = parameter.value;
+    const std::int64_t size = value.numel();
+    value.mutable_grad() = all.narrow(0, at, size).reshape(value.sizes()).to(value.options());
+    at += size;
+  }
+}
+
+std::vector<std::string> DataParallelGroup::gather(const std::string& text) const {
+  if (state_ == nullptr) return {text};
+  // Lengths first, then all texts at their places in one sum of bytes.
+  std::vector<double> lengths(static_cast<std::size_t>(world_size_));
+  lengths[static_cast<std::size_t>(rank_)] = static_cast<double>(text.size());
+  sum(lengths);
+  std::int64_t total = 0;
+  std::int64_t begin = 0;
+  for (int i = 0; i < world_size_; ++i) {
+    if (i == rank_) begin = total;
+    total += static_cast<std::int64_t>(lengths[static_cast<std::size_t>(i)]);
+  }
+  torch::Tensor bytes = torch::zeros({std::max<std::int64_t>(1, total)}, torch::kByte);
+  auto* data = bytes.data_ptr<std::uint8_t>();
+  std::copy(text.begin(), text.end(), data + begin);
+  together(rank_, world_size_, [&] { state_->sum(bytes); });
+  std::vector<std::string> texts;
+  for (const double length : lengths) {
+    texts.emplace_back(data, data + static_cast<std::int64_t>(length));
+    data += static_cast<std::int64_t>(length);
+  }
+  return texts;
+}
+
+}  // namespace memagent

@@ -1,0 +1,59 @@
+// The processes that train one model together, as torchrun starts them: each on its share of a
+// step's data, all with the same weights, gradients summed before every update.
+//
+// Sums are the same bits in every process, so that weights never drift apart. Over c10d's Gloo, on
+// any network; one process needs none of it. Knows nothing of what is summed.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "train/policy_network.h"
+
+namespace memagent {
+
+// Where to meet, by torchrun's variables: RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT.
+struct Rendezvous {
+  int rank = 0;
+  int world_size = 1;
+  std::string address = "127.0.0.1";  // of rank 0
+  int port = 29500;
+  // How long the slowest process may keep the others waiting.
+  std::chrono::seconds timeout{1800};
+};
+
+// One process unless WORLD_SIZE is set. Throws Error(kUsage) naming a variable that is missing or
+// makes no sense.
+Rendezvous rendezvous_from_environment();
+
+// Every process calls the same methods in the same order. A process that is gone ends the others'
+// next call with Error(kModel).
+class DataParallelGroup {
+ public:
+  // Waits for all of them. Throws Error(kModel) if they do not come in time.
+  explicit DataParallelGroup(const Rendezvous& rendezvous);
+  ~DataParallelGroup();
+  DataParallelGroup(const DataParallelGroup&) = delete;
+  DataParallelGroup& operator=(const DataParallelGroup&) = delete;
+
+  int rank() const { return rank_; }
+  int world_size() const { return world_size_; }
+  // Rank 0 writes files and talks to people.
+  bool leads() const { return rank_ == 0; }
+
+  // Over all processes, in place.
+  void sum(std::vector<double>& values) const;
+  void sum_gradients(const std::vector<Parameter>& parameters) const;
+  // Everybody's text, by rank.
+  std::vector<std::string> gather(const std::string& text) const;
+
+ private:
+  struct State;
+  int rank_ = 0;
+  int world_size_ = 1;
+  std::unique_ptr<State> state_;  // null: alone
+};
+
+}  // namespace memagent

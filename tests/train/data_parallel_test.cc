@@ -1,0 +1,257 @@
+// Processes that train together, here as threads that meet on the loopback interface: sums are the
+// same everywhere, two of them learn what one learns from all the data, and one that is gone ends
+// the others' wait.
+#include "train/data_parallel.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <thread>
+
+#include "memagent/error.h"
+#include "model/local/model_init_vocabulary.h"
+#include "text/vocabulary.h"
+#include "train/rl.h"
+#include "train/sft.h"
+#include "train/start.h"
+
+namespace memagent {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A port that nobody listens on. Another process may take it before it is used, with odds that a
+// test can live with.
+int free_port() {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  EXPECT_EQ(::bind(descriptor, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  ::close(descriptor);
+  return ntohs(address.sin_port);
+}
+
+void together(int world_size, const std::function<void(const DataParallelGroup&)>& work) {
+  const int port = free_port();
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < world_size; ++rank) {
+    threads.emplace_back([=] {
+      work(DataParallelGroup({rank, world_size, "127.0.0.1", port, std::chrono::seconds(120)}));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(DataParallel, SumsAndGathers) {
+  together(3, [](const DataParallelGroup& group) {
+    std::vector<double> values{1, 10.0 * group.rank()};
+    group.sum(values);
+    EXPECT_THAT(values, testing::ElementsAre(3, 30));
+    const std::string text = group.rank() == 1 ? "" : std::string(1, 'a') + "\0\xFF";
+    EXPECT_THAT(group.gather(text), testing::ElementsAre("a", "", "a"));
+    const std::string own(static_cast<std::size_t>(group.rank()), 'x');
+    EXPECT_THAT(group.gather(own), testing::ElementsAre("", "x", "xx"));
+  });
+}
+
+TEST(DataParallel, SumsGradientsAndTakesNoneForZero) {
+  together(2, [](const DataParallelGroup& group) {
+    std::vector<Parameter> parameters(2);
+    parameters[0].value = torch::ones({2, 3}).requires_grad_();
+    parameters[1].value = torch::ones({4}).requires_grad_();
+    const double factor = group.rank() + 1;
+    torch::Tensor loss = (parameters[0].value * factor).sum();
+    if (group.rank() == 1) loss = loss + (parameters[1].value * 5).sum();
+    loss.backward();
+    group.sum_gradients(parameters);
+    EXPECT_TRUE(torch::equal(parameters[0].value.grad(), torch::full({2, 3}, 3.0)));
+    EXPECT_TRUE(torch::equal(parameters[1].value.grad(), torch::full({4}, 5.0)));
+  });
+}
+
+TEST(DataParallel, WhoIsGoneEndsTheOthersWait) {
+  together(2, [](const DataParallelGroup& group) {
+    if (group.rank() == 1) return;  // leaves
+    std::vector<double> values{1};
+    try {
+      group.sum(values);
+      ADD_FAILURE() << "summed with nobody";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kModel);
+      EXPECT_THAT(error.what(), testing::HasSubstr("--resume"));
+      EXPECT_THAT(error.what(), testing::Not(testing::HasSubstr("\n")));
+    }
+  });
+}
+
+TEST(DataParallel, EnvironmentIsChecked) {
+  const auto set = [](const char* name, const char* value) { ::setenv(name, value, 1); };
+  ::unsetenv("WORLD_SIZE");
+  EXPECT_EQ(rendezvous_from_environment().world_size, 1);
+  set("WORLD_SIZE", "2");
+  ::unsetenv("RANK");
+  EXPECT_THROW(rendezvous_from_environment(), Error);
+  set("RANK", "2");
+  set("MASTER_PORT", "29501");
+  set("MASTER_ADDR", "127.0.0.1");
+  EXPECT_THROW(rendezvous_from_environment(), Error);  // ranks are 0 and 1
+  set("RANK", "1");
+  const Rendezvous rendezvous = rendezvous_from_environment();
+  EXPECT_EQ(rendezvous.rank, 1);
+  EXPECT_EQ(rendezvous.world_size, 2);
+  EXPECT_EQ(rendezvous.port, 29501);
+  set("MASTER_PORT", "x");
+  EXPECT_THROW(rendezvous_from_environment(), Error);
+  for (const char* name : {"WORLD_SIZE", "RANK", "MASTER_PORT", "MASTER_ADDR"}) ::unsetenv(name);
+}
+
+class TrainingTogether : public testing::Test {
+ protected:
+  TrainingTogether()
+      : folder_(fs::temp_directory_path() / ("memagent-together-" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+    tokenizer_ = (folder_ / "tokenizer.json").string();
+    std::ofstream(tokenizer_) << write_tokenizer_json(generate_vocabulary(400));
+  }
+  ~TrainingTogether() override { fs::remove_all(folder_); }
+
+  template <typename Recipe>
+  void shape(Recipe& recipe) const {
+    recipe.seed = 5;
+    recipe.network.tokenizer = tokenizer_;
+    recipe.network.num_layers = 1;
+    recipe.network.model_dim = 32;
+    recipe.network.num_heads = 2;
+    recipe.network.num_kv_heads = 1;
+    recipe.network.head_dim = 16;
+    recipe.network.ffn_dim = 32;
+    recipe.network.context_tokens = 4096;
+    recipe.reading.question_tokens = 400;
+    recipe.reading.memory_tokens = 20;
+    recipe.reading.output_tokens = 20;
+    recipe.optimizer.learning_rate = 0.01;
+    recipe.optimizer.warmup_steps = 0;
+  }
+  RunOptions options(const char* name, const DataParallelGroup* group) const {
+    RunOptions options;
+    options.folder = (folder_ / name).string();
+    options.threads = 1;
+    options.group = group;
+    return options;
+  }
+  std::vector<torch::Tensor> weights(const char* name, const ReadingConfig& reading) const {
+    NetworkConfig from;
+    from.weights = (folder_ / name / "model.gguf").string();
+    const Start start = make_start(from, reading, {}, 0);
+    std::vector<torch::Tensor> all;
+    for (const Parameter& parameter : start.network->parameters()) {
+      all.push_back(parameter.value.detach().clone());
+    }
+    return all;
+  }
+  void expect_close(const char* one, const char* other, const ReadingConfig& reading) const {
+    const auto a = weights(one, reading);
+    const auto b = weights(other, reading);
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      EXPECT_LT((a[i] - b[i]).abs().max().item<float>(), 1e-5) << i;
+    }
+  }
+  std::int64_t log_lines(const char* name) const {
+    std::ifstream in(folder_ / name / "log.jsonl");
+    return std::count(std::istreambuf_iterator<char>(in), {}, '\n');
+  }
+
+  fs::path folder_;
+  std::string tokenizer_;
+};
+
+// Adam divides by the gradient's own size, so that a weight whose gradient is nearly zero moves by
+// the whole rate in a direction that the order of a sum decides. A large epsilon keeps updates
+// proportional to gradients, which are what is compared.
+constexpr double kEpsilon = 1;
+
+TEST_F(TrainingTogether, TwoProcessesLearnWhatOneLearnsFromTwiceTheBatches) {
+  SftRecipe recipe;
+  shape(recipe);
+  recipe.batch_tokens = 300;
+  recipe.batches = 2;
+  recipe.reading.memory_tokens = 256;
+  recipe.reading.output_tokens = 256;
+  recipe.optimizer.epsilon = kEpsilon;
+  Stage stage;
+  stage.tokens = 60'000;
+  stage.section_tokens = {100, 200};
+  stage.document_tokens = {300, 400};
+  stage.tasks = {{"niah_multikey_2", 2}, {"drill", 1}};
+  recipe.stages = {stage};
+  train_sft(recipe, options("alone", nullptr), nullptr);
+  std::int64_t steps[2] = {0, 0};
+  together(2, [&](const DataParallelGroup& group) {
+    train_sft(recipe, options("two", &group),
+              [&](const SftStep& step) { steps[group.rank()] = step.step; });
+  });
+  EXPECT_EQ(steps[0], steps[1]);
+  EXPECT_GE(steps[0], 4);
+  EXPECT_EQ(log_lines("two"), log_lines("alone"));
+  expect_close("alone", "two", recipe.reading);
+}
+
+TEST_F(TrainingTogether, BatchesThatCannotBeSharedOutAreRefused) {
+  SftRecipe recipe;
+  shape(recipe);
+  Stage stage;
+  stage.section_tokens = {100, 200};
+  stage.tasks = {{"drill", 1}};
+  recipe.stages = {stage};
+  recipe.batches = 3;
+  together(2, [&](const DataParallelGroup& group) {
+    EXPECT_THROW(train_sft(recipe, options("odd", &group), nullptr), Error);
+  });
+}
+
+TEST_F(TrainingTogether, TwoProcessesRollOutHalfTheQuestionsEach) {
+  RlRecipe recipe;
+  shape(recipe);
+  recipe.steps = 4;
+  recipe.questions = 4;
+  recipe.group = 4;
+  recipe.reading.policy = Policy::kOverwrite;
+  recipe.overlong_tokens = 20;
+  recipe.loss.kl = 0.01;
+  recipe.optimizer.epsilon = kEpsilon;
+  recipe.questions_from.section_tokens = {400, 400};
+  recipe.questions_from.document_tokens = {700, 800};
+  recipe.questions_from.tasks = {{"niah_single_1", 1}};
+  std::vector<RlStep> alone;
+  std::vector<RlStep> two;
+  train_rl(recipe, options("alone", nullptr), [&](const RlStep& step) { alone.push_back(step); });
+  together(2, [&](const DataParallelGroup& group) {
+    train_rl(recipe, options("two", &group), [&](const RlStep& step) {
+      if (group.leads()) two.push_back(step);
+    });
+  });
+  ASSERT_EQ(alone.size(), two.size());
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    EXPECT_EQ(two[i].rollouts.groups, 4);
+    EXPECT_EQ(two[i].rollouts.reply_tokens.sum, alone[i].rollouts.reply_tokens.sum);
+    EXPECT_EQ(two[i].loss.count, alone[i].loss.count);
+    EXPECT_EQ(two[i].trained_tokens, alone[i].trained_tokens);
+  }
+  expect_close("alone", "two", recipe.reading);
+}
+
+}  // namespace
+}  // namespace memagent
