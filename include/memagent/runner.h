@@ -3,8 +3,9 @@
 //
 // Episodes over the same document share one reading of it: sections are held only while some
 // Episode may still want them, so memory does not grow with the document. Episodes take turns
-// asking the model, one request each, oldest asker first. The work per event (a result, a section,
-// a request) does not depend on how many Episodes there are.
+// asking the model, one request each, oldest asker first; where they belong to groups (the clients
+// of a server), groups take turns and a group's Episodes share its turns. The work per event (a
+// result, a section, a request) does not depend on how many Episodes there are.
 //
 // Used by the thread that owns the model. Other threads set `stop` and call LanguageModel::wake().
 #pragma once
@@ -76,9 +77,9 @@ class Runner {
   // An Episode over one of the documents, fresh or restored. Borrowed until it is finished, has
   // failed or was cancelled. Numbered from 0. Throws Error(kUsage) if its passes need a document
   // that can be read again and this one cannot.
-  std::size_t add_episode(Episode& episode, std::size_t document);
+  std::size_t add_episode(Episode& episode, std::size_t document, std::uint64_t group = 0);
   // One generation, asked for in turn with those of Episodes and numbered among them.
-  std::size_t add_request(GenerationRequest request);
+  std::size_t add_request(GenerationRequest request, std::uint64_t group = 0);
   // Lets go of an Episode or a request that has not ended: nothing more is heard of it. Others may
   // be cancelled from callbacks, too.
   void cancel(std::size_t number);

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <iterator>
+
+#include "base/check.h"
+#include "text/vocabulary.h"
 
 namespace memagent {
 namespace {
@@ -21,55 +25,64 @@ bool ends_with(const Tokenizer& tokenizer, const char* name) {
 
 }  // namespace
 
+ChatFrame turn_frame(ChatFormat format, const std::string& role) {
+  switch (format) {
+    case ChatFormat::kPlain:
+      break;
+    case ChatFormat::kChatMl:
+      return {{{Kind::kControl, "<|im_start|>"}, {Kind::kText, role + "\n"}},
+              {{Kind::kControl, "<|im_end|>"}, {Kind::kText, "\n"}}};
+    case ChatFormat::kLlama3:
+      return {{{Kind::kControl, "<|start_header_id|>"},
+               {Kind::kText, role},
+               {Kind::kControl, "<|end_header_id|>"},
+               {Kind::kText, "\n\n"}},
+              {{Kind::kControl, "<|eot_id|>"}}};
+  }
+  MEMAGENT_CHECK(false, "{} chats have no turns", to_string(format));
+  return {};
+}
+
+std::vector<ChatPart> response_start(ChatFormat format, bool suppress_thinking) {
+  std::vector<ChatPart> parts = turn_frame(format, "assistant").before;
+  if (format == ChatFormat::kChatMl && suppress_thinking) {
+    parts.push_back({Kind::kControlOrText, "<think>"});
+    parts.push_back({Kind::kText, "\n\n"});
+    parts.push_back({Kind::kControlOrText, "</think>"});
+    parts.push_back({Kind::kText, "\n\n"});
+  }
+  return parts;
+}
+
 ChatFrame chat_frame(ChatFormat format, const std::string& system, const std::string& plain_cue,
                      bool suppress_thinking) {
   ChatFrame frame;
-  switch (format) {
-    case ChatFormat::kPlain:
-      if (!system.empty()) frame.before.push_back({Kind::kText, system + "\n\n"});
-      frame.after.push_back(
-          {Kind::kText, plain_cue.empty() ? std::string("\n") : "\n\n" + plain_cue + "\n"});
-      break;
-    case ChatFormat::kChatMl:
-      if (!system.empty()) {
-        frame.before.push_back({Kind::kControl, "<|im_start|>"});
-        frame.before.push_back({Kind::kText, "system\n" + system});
-        frame.before.push_back({Kind::kControl, "<|im_end|>"});
-        frame.before.push_back({Kind::kText, "\n"});
-      }
-      frame.before.push_back({Kind::kControl, "<|im_start|>"});
-      frame.before.push_back({Kind::kText, "user\n"});
-      frame.after.push_back({Kind::kControl, "<|im_end|>"});
-      frame.after.push_back({Kind::kText, "\n"});
-      frame.after.push_back({Kind::kControl, "<|im_start|>"});
-      frame.after.push_back({Kind::kText, "assistant\n"});
-      if (suppress_thinking) {
-        frame.after.push_back({Kind::kControlOrText, "<think>"});
-        frame.after.push_back({Kind::kText, "\n\n"});
-        frame.after.push_back({Kind::kControlOrText, "</think>"});
-        frame.after.push_back({Kind::kText, "\n\n"});
-      }
-      break;
-    case ChatFormat::kLlama3:
-      if (!system.empty()) {
-        frame.before.push_back({Kind::kControl, "<|start_header_id|>"});
-        frame.before.push_back({Kind::kText, "system"});
-        frame.before.push_back({Kind::kControl, "<|end_header_id|>"});
-        frame.before.push_back({Kind::kText, "\n\n" + system});
-        frame.before.push_back({Kind::kControl, "<|eot_id|>"});
-      }
-      frame.before.push_back({Kind::kControl, "<|start_header_id|>"});
-      frame.before.push_back({Kind::kText, "user"});
-      frame.before.push_back({Kind::kControl, "<|end_header_id|>"});
-      frame.before.push_back({Kind::kText, "\n\n"});
-      frame.after.push_back({Kind::kControl, "<|eot_id|>"});
-      frame.after.push_back({Kind::kControl, "<|start_header_id|>"});
-      frame.after.push_back({Kind::kText, "assistant"});
-      frame.after.push_back({Kind::kControl, "<|end_header_id|>"});
-      frame.after.push_back({Kind::kText, "\n\n"});
-      break;
+  if (format == ChatFormat::kPlain) {
+    if (!system.empty()) frame.before.push_back({Kind::kText, system + "\n\n"});
+    frame.after.push_back(
+        {Kind::kText, plain_cue.empty() ? std::string("\n") : "\n\n" + plain_cue + "\n"});
+    return frame;
   }
+  const auto append = [](std::vector<ChatPart>& to, std::vector<ChatPart> parts) {
+    std::move(parts.begin(), parts.end(), std::back_inserter(to));
+  };
+  if (!system.empty()) {
+    ChatFrame turn = turn_frame(format, "system");
+    append(frame.before, std::move(turn.before));
+    frame.before.push_back({Kind::kText, system});
+    append(frame.before, std::move(turn.after));
+  }
+  ChatFrame turn = turn_frame(format, "user");
+  append(frame.before, std::move(turn.before));
+  frame.after = std::move(turn.after);
+  append(frame.after, response_start(format, suppress_thinking));
   return frame;
+}
+
+bool begins_with_space(const Tokenizer& tokenizer) {
+  const Vocabulary* vocabulary = vocabulary_of(tokenizer);
+  return vocabulary != nullptr && vocabulary->kind != VocabularyKind::kByteLevelBpe &&
+         vocabulary->add_space_prefix;
 }
 
 bool template_knows_thinking(const std::string& chat_template) {

@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "base/fail.h"
 #include "memagent/prompts.h"
-#include "text/vocabulary.h"
 
 namespace memagent {
 namespace {
@@ -109,7 +108,9 @@ struct PromptRenderer::State {
     if (as_tokens) {
       frame = chat_frame(format, prompts.system, prompts.plain_cue, suppress_thinking);
       if (tokenizer->adds_bos() && tokenizer->bos()) compiler.control("", *tokenizer->bos());
-      if (starts_with_space(frame)) compiler.text(" ");
+      const bool text_first =
+          frame.before.empty() || frame.before.front().kind == ChatPart::Kind::kText;
+      if (text_first && begins_with_space(*tokenizer)) compiler.text(" ");
     }
     for (const ChatPart& part : frame.before) compile_part(compiler, part);
     for (const TemplatePiece& piece : split_template(text)) {
@@ -125,14 +126,6 @@ struct PromptRenderer::State {
       compiled.overhead_tokens += kServerTemplateTokens + count(prompts.system);
     }
     return compiled;
-  }
-
-  // Llama 2 and its kin have never seen a prompt whose text does not begin with a space.
-  bool starts_with_space(const ChatFrame& frame) const {
-    const Vocabulary* vocabulary = vocabulary_of(*tokenizer);
-    return vocabulary != nullptr && vocabulary->kind != VocabularyKind::kByteLevelBpe &&
-           vocabulary->add_space_prefix &&
-           (frame.before.empty() || frame.before.front().kind == ChatPart::Kind::kText);
   }
 
   std::int32_t count(std::string_view text) const {

@@ -13,8 +13,8 @@
 //
 // What comes first: results already there are accepted, then requests are sent while the model has
 // room, then one section is read, then the model is waited for. So no section is read while
-// requests wait to be sent, and the model is looked after every few milliseconds while many are
-// read.
+// requests wait to be sent, unless there are groups, one of which may need it to take its turn; and
+// the model is looked after every few milliseconds while many are read.
 #include "memagent/runner.h"
 
 #include <algorithm>
@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "agent/section_share.h"
+#include "agent/turn_queue.h"
 #include "base/check.h"
 #include "base/fail.h"
 
@@ -42,6 +43,7 @@ struct Entry {
   std::optional<GenerationRequest> request;  // to be sent; then it is `out`
   bool is_request = false;                   // and has no result yet
   std::size_t document = kNobody;
+  std::uint64_t group = 0;
   std::int32_t failures = 0;  // in a row
   bool is_ready = false;      // in ready_
   bool is_asking = false;     // in asking_
@@ -83,7 +85,8 @@ struct Runner::State {
   std::vector<std::size_t> free_documents;
   std::size_t unfinished = 0;
   std::deque<std::size_t> ready;
-  std::deque<std::size_t> asking;
+  TurnQueue asking;
+  bool has_groups = false;
   std::deque<std::size_t> reading;
   std::unordered_map<RequestId, InFlight> in_flight;
   std::size_t in_flight_wanted = 0;  // without the discarded
@@ -136,14 +139,13 @@ void Runner::State::run() {
       step(number);
     }
     if (!asking.empty() && in_flight_wanted < most_in_flight) {
-      const std::size_t number = asking.front();
-      asking.pop_front();
+      const std::size_t number = asking.pop();
       entries[number].is_asking = false;
       send_one(number);
       continue;
     }
     if (unfinished == 0) continue;
-    const bool read = asking.empty() && !reading.empty();
+    const bool read = !reading.empty() && (asking.empty() || has_groups);
     if (read) read_one();
     const Clock::time_point now = Clock::now();
     if (!read) {
@@ -209,7 +211,7 @@ void Runner::State::step(std::size_t number) {
       case Need::kGeneration:
         if (!entry.is_asking) {
           entry.is_asking = true;
-          asking.push_back(number);
+          asking.push(entry.group, number);
         }
         return;
       case Need::kSection:
@@ -442,7 +444,7 @@ void Runner::remove_document(std::size_t document) {
   s.free_documents.push_back(document);
 }
 
-std::size_t Runner::add_episode(Episode& episode, std::size_t document) {
+std::size_t Runner::add_episode(Episode& episode, std::size_t document, std::uint64_t group) {
   State& s = *state_;
   MEMAGENT_CHECK(document < s.documents.size() && s.documents[document].share != nullptr,
                  "there is no document {}", document);
@@ -456,19 +458,23 @@ std::size_t Runner::add_episode(Episode& episode, std::size_t document) {
   Entry& entry = s.entries[number];
   entry.episode = &episode;
   entry.document = document;
+  entry.group = group;
+  s.has_groups = s.has_groups || group != 0;
   if (at.next_section > 0) entry.resume_hash = at.prefix_hash;
   ++s.documents[document].episodes;
   s.make_ready(number);
   return number;
 }
 
-std::size_t Runner::add_request(GenerationRequest request) {
+std::size_t Runner::add_request(GenerationRequest request, std::uint64_t group) {
   State& s = *state_;
   const std::size_t number = s.new_entry();
   Entry& entry = s.entries[number];
   entry.request = std::move(request);
   entry.is_request = true;
-  if (!entry.is_asking) s.asking.push_back(number);
+  entry.group = group;
+  s.has_groups = s.has_groups || group != 0;
+  if (!entry.is_asking) s.asking.push(entry.group, number);
   entry.is_asking = true;
   return number;
 }

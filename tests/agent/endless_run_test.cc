@@ -214,5 +214,56 @@ TEST(EndlessRun, NothingIsHeardOfACancelledRequest) {
   EXPECT_EQ(model.in_flight(), 0U);
 }
 
+// Six requests of one group, then two of another: they alternate as long as both have some.
+TEST(EndlessRun, GroupsTakeTurns) {
+  ScriptedModel model({}, [](const GenerationRequest&) { return Reply{.text = "a"}; });
+  class Order : public RunObserver {
+   public:
+    void on_result(std::size_t number, GenerationResult) override { numbers.push_back(number); }
+    std::vector<std::size_t> numbers;
+  } order;
+  Runner runner(model, {.max_in_flight = 1});
+  for (std::size_t i = 0; i < 8; ++i) {
+    GenerationRequest request;
+    request.prompt.tokens = byte_tokenizer()->encode("ask");
+    request.max_tokens = 5;
+    runner.add_request(std::move(request), i < 6 ? 1 : 2);
+  }
+  runner.run(order);
+  EXPECT_EQ(order.numbers, (std::vector<std::size_t>{0, 6, 1, 7, 2, 3, 4, 5}));
+}
+
+// A reading of one group needs a section while nine of another wait for their turns with the model:
+// it gets one in time for every second turn or so, not for every tenth.
+TEST(EndlessRun, AGroupIsNotKeptFromReading) {
+  const Sections sections = numbered_sections(12, 20);
+  ScriptedModel model({}, [](const GenerationRequest&) { return Reply{.text = "a"}; });
+  class Steps : public RunObserver {
+   public:
+    void on_conversation(std::size_t number, const Episode&, const Conversation&) override {
+      ++(number == 0 ? of_the_one : of_the_nine);
+      if (number == 0) at_its_end = of_the_nine;
+    }
+    std::size_t of_the_one = 0;
+    std::size_t of_the_nine = 0;
+    std::size_t at_its_end = 0;
+  } steps;
+  std::vector<Episode> episodes;
+  std::vector<SectionReader> readers;
+  for (int i = 0; i < 10; ++i) {
+    episodes.emplace_back(small_config(), plain_renderer(), "question");
+    readers.emplace_back(text_source(text_of(sections)), byte_tokenizer(),
+                         SectionOptions{.section_tokens = 20, .cut = Cut::kExact});
+  }
+  Runner runner(model, {.max_in_flight = 1});
+  for (std::size_t i = 0; i < 10; ++i) {
+    runner.add_episode(episodes[i], runner.add_document(readers[i]), i == 0 ? 1 : 2);
+  }
+  runner.run(steps);
+  EXPECT_EQ(steps.of_the_one, 13U);
+  // Without groups it would be 9 for each of its own, 117.
+  EXPECT_LE(steps.at_its_end, 3 * 13U);
+}
+
 }  // namespace
 }  // namespace memagent::test
