@@ -10,7 +10,7 @@
 
 #include "base/fail.h"
 #include "base/random.h"
-#include "model/remote/json_reply.h"
+#include "format/untrusted_json.h"
 
 namespace memagent {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/remote/json_reply.h"
+#include "format/untrusted_json.h"
 #include "model/remote/one_line.h"
 
 namespace memagent {

@@ -1,4 +1,4 @@
-#include "model/remote/json_reply.h"
+#include "format/untrusted_json.h"
 
 namespace memagent {
 namespace {

@@ -1,5 +1,5 @@
 // Untrusted JSON: parsing with bounded depth, and reading fields that may be missing or of a wrong
-// type. Included by .cc files of this folder only (nlohmann's header is slow to compile).
+// type. Included by .cc files only (nlohmann's header is slow to compile).
 #pragma once
 
 #include <cstdint>
