@@ -150,6 +150,22 @@ void fill_unset(AskSettings& settings, const std::string& text) {
   }
 }
 
+void set_from(AskSettings& settings, const std::string& text, const std::string& prefix) {
+  const json object = json::parse(text);
+  for (const AskSetting& setting : ask_settings_table()) {
+    if (!object.contains(setting.key)) continue;
+    const json& value = object[setting.key];
+    try {
+      setting.parse(settings, value.is_string() ? value.get<std::string>() : value.dump());
+    } catch (const Error& error) {
+      std::string message = error.what();
+      const std::string flag = std::string(setting.flag) + ": ";
+      if (message.starts_with(flag)) message.erase(0, flag.size());
+      fail(error.kind(), "{}{}: {}", prefix, setting.key, message);
+    }
+  }
+}
+
 EpisodeConfig resolve(AskSettings& s, std::int32_t context_tokens, const PromptRenderer& renderer) {
   constexpr std::int32_t kPaperWindow = 8192;
   set_default(s.policy, Policy::kOverwrite);

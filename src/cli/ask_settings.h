@@ -51,6 +51,10 @@ std::string to_json(const AskSettings& settings);
 // Sets what is unset from such an object; other keys are left alone.
 void fill_unset(AskSettings& settings, const std::string& json);
 
+// Sets what such an object has, whatever was set before. Throws Error(kUsage) naming the key, after
+// `prefix`.
+void set_from(AskSettings& settings, const std::string& json, const std::string& prefix);
+
 // Everything unset gets its default. Budgets are those of arXiv 2507.02259 (question 1,024, section
 // 5,000, memory 1,024, output 1,024) where the model's context has room for 8,192 tokens or is not
 // known; in a smaller window they shrink in proportion. `context_tokens` 0: not known.

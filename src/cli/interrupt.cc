@@ -1,5 +1,6 @@
 #include "cli/interrupt.h"
 
+#include <semaphore.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -10,11 +11,13 @@ namespace {
 
 std::atomic<bool> g_stopped{false};
 std::atomic<LanguageModel*> g_model{nullptr};
+sem_t g_signalled;  // posted by the first signal
 static_assert(std::atomic<bool>::is_always_lock_free);
 static_assert(std::atomic<LanguageModel*>::is_always_lock_free);
 
 extern "C" void on_signal(int) {
   if (g_stopped.exchange(true)) _exit(130);
+  sem_post(&g_signalled);
   if (LanguageModel* model = g_model.load(); model != nullptr) model->wake();
 }
 
@@ -31,15 +34,22 @@ void set_handler(void (*handler)(int)) {
 
 Interrupt::Interrupt() {
   g_stopped = false;
+  sem_init(&g_signalled, 0, 0);
   set_handler(on_signal);
 }
 
 Interrupt::~Interrupt() {
   set_handler(SIG_DFL);
   g_model = nullptr;
+  sem_destroy(&g_signalled);
 }
 
 void Interrupt::set_model(LanguageModel* model) { g_model = model; }
+
+void Interrupt::wait() const {
+  while (sem_wait(&g_signalled) != 0) {
+  }
+}
 
 const std::atomic<bool>* Interrupt::flag() const { return &g_stopped; }
 

@@ -22,6 +22,8 @@ class Interrupt {
   void set_model(LanguageModel* model);
   const std::atomic<bool>* flag() const;
   bool stopped() const { return flag()->load(); }
+  // Until the first signal.
+  void wait() const;
 };
 
 }  // namespace memagent

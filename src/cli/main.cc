@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
       std::move(more.begin(), more.end(), std::back_inserter(commands));
     };
     commands.push_back(add_ask_command(program));
+    commands.push_back(add_serve_command(program));
     add(add_sessions_commands(program));
     add(add_model_commands(program));
     add(add_tokenizer_commands(program));

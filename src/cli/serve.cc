@@ -1,0 +1,163 @@
+// `memagent serve`: the flags, the model, and the server's life until a signal ends it.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "agent/chat_format.h"
+#include "base/fail.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/lengths.h"
+#include "cli/model_choice.h"
+#include "cli/reading_options.h"
+#include "server/server.h"
+
+namespace memagent {
+namespace {
+
+constexpr const char* kFooter = R"(
+Clients of OpenAI's API use it as they are: base URL http://HOST:PORT/v1. A conversation that fits
+the model's window goes straight to the model; a longer one is read in sections (docs/serve.md).
+Ctrl-C or SIGTERM lets what is under way end; a second one ends at once.)";
+
+struct ServeOptions {
+  ModelChoice model;
+  ReadingOptions reading;
+  std::string host = "127.0.0.1";
+  int port = 8080;
+  std::string api_key_file;
+  std::string max_body = "64M";
+  std::size_t max_concurrent = 256;
+  std::string read = "auto";
+  int grace_seconds = 30;
+  int request_timeout_seconds = 30;
+  bool quiet = false;
+};
+
+// A connection takes a descriptor, a reading another: the usual soft limit of 1,024 is soon
+// reached.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// What requests may set: all but the chat format, which prompts are compiled for.
+std::vector<std::string> request_setting_keys() {
+  std::vector<std::string> keys;
+  for (const AskSetting& setting : ask_settings_table()) {
+    if (std::string_view(setting.key) != "chat_format") keys.emplace_back(setting.key);
+  }
+  return keys;
+}
+
+ServerOptions server_options(const ServeOptions& options) {
+  ServerOptions server;
+  server.http.host = options.host;
+  server.http.port = options.port;
+  server.http.limits.request_timeout = std::chrono::seconds(options.request_timeout_seconds);
+  server.service.max_concurrent = options.max_concurrent;
+  server.service.max_in_flight = options.model.max_in_flight;
+  server.max_body_bytes = parse_length("--max-body", options.max_body);
+  if (options.read == "auto") {
+    server.completions.read = ReadMode::kAuto;
+  } else if (options.read == "always") {
+    server.completions.read = ReadMode::kAlways;
+  } else if (options.read == "never") {
+    server.completions.read = ReadMode::kNever;
+  } else {
+    fail(ErrorKind::kUsage, "--read: unknown '{}': choose auto, always or never", options.read);
+  }
+  if (!options.api_key_file.empty()) server.keys = ApiKeys::read(options.api_key_file);
+  if (!options.quiet) {
+    server.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  }
+  server.completions.setting_keys = request_setting_keys();
+  return server;
+}
+
+int run_serve(ServeOptions options) {
+  ServerOptions server_settings = server_options(options);
+  settle(options.model);
+  use_model_notes(options.reading, options.model);
+  PromptSet prompts = read_prompts(options.reading);
+  raise_descriptor_limit();
+  Interrupt interrupt;
+  const std::unique_ptr<LanguageModel> model =
+      open_model(options.model, model_use(options.reading));
+  const Capabilities& can = model->capabilities();
+  const auto renderer = make_renderer(std::move(prompts), options.reading, *model);
+  const auto plan = [reading = options.reading, can, renderer](const std::string& settings_json) {
+    ReadingOptions mine = reading;
+    set_from(mine.settings, settings_json, "memagent.");
+    ReadingPlan result;
+    result.config = resolve(mine, can, *renderer);
+    result.sections = {*mine.settings.section_tokens, *mine.settings.cut};
+    return result;
+  };
+  const ReadingPlan usual = plan("{}");  // wrong flags are told now, not to clients
+  server_settings.completions.plan = plan;
+  server_settings.completions.model_name = can.name;
+  server_settings.window_tokens = usual.config.window_tokens;
+  const ChatPromptOptions chat{
+      .format = *options.reading.settings.chat_format,
+      .as_tokens = can.tokens,
+      .suppress_thinking = template_knows_thinking(model->chat_template())};
+
+  Server server(*model, renderer, chat, std::move(server_settings));
+  server.start();
+  const bool v6 = options.host.find(':') != std::string::npos;
+  write_output(fmt::format("memagent: serving {} at http://{}:{}/v1\n", can.name,
+                           v6 ? "[" + options.host + "]" : options.host, server.port()));
+  interrupt.wait();
+  server.stop(std::chrono::seconds(options.grace_seconds));
+  return 0;
+}
+
+}  // namespace
+
+Command add_serve_command(CLI::App& program) {
+  CLI::App* app = program.add_subcommand(
+      "serve", "Serve an OpenAI-compatible API whose conversations may be of any length");
+  const auto options = std::make_shared<ServeOptions>();
+  app->footer(kFooter);
+  app->add_option("--host", options->host,
+                  "The address to listen on (127.0.0.1); others than this machine's own need "
+                  "--api-key-file")
+      ->type_name("ADDRESS");
+  app->add_option("--port", options->port, "The port; 0: any that is free (8080)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 65535).description(""));
+  app->add_option("--api-key-file", options->api_key_file,
+                  "Who may use it: a name and the SHA-256 of a key in hex on each line")
+      ->type_name("FILE");
+  app->add_option("--max-body", options->max_body, "Most bytes of a request (64M)")
+      ->type_name("BYTES");
+  app->add_option("--max-concurrent", options->max_concurrent,
+                  "Most requests under way at once; more are refused with 429 (256)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000).description(""));
+  app->add_option("--read", options->read,
+                  "auto: read what does not fit the model's window; always: read everything; "
+                  "never: refuse what does not fit (auto)")
+      ->type_name("WHEN");
+  app->add_option("--request-timeout", options->request_timeout_seconds,
+                  "Seconds a request may take to arrive, and one more for every 8 KiB (30)")
+      ->type_name("S")
+      ->check(CLI::Range(1, 86'400).description(""));
+  app->add_option("--grace", options->grace_seconds,
+                  "Seconds that what is under way has when the server is told to stop (30)")
+      ->type_name("S")
+      ->check(CLI::Range(0, 86'400).description(""));
+  app->add_flag("--quiet", options->quiet, "No line of JSON per request on standard error");
+  add_model_options(*app, options->model);
+  add_reading_options(*app, options->reading);
+  return {app, [options] { return run_serve(*options); }};
+}
+
+}  // namespace memagent

@@ -1,0 +1,35 @@
+// What a request is refused with: an HTTP status and an object in OpenAI's shape,
+//
+//   {"error": {"message": "...", "type": "invalid_request_error", "param": "model", "code": null}}
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "memagent/error.h"
+
+namespace memagent {
+
+class ApiError : public std::runtime_error {
+ public:
+  // `param`: the field at fault; `code`: a word for programs; both may be empty.
+  ApiError(int status, const std::string& message, std::string param = "", std::string code = "")
+      : std::runtime_error(message),
+        status_(status),
+        param_(std::move(param)),
+        code_(std::move(code)) {}
+  // What a memagent error means to a client: 400, 422, 502 or 503 by its kind.
+  explicit ApiError(const Error& error);
+
+  int status() const { return status_; }
+  const std::string& code() const { return code_; }
+  // The body of the reply.
+  std::string json() const;
+
+ private:
+  int status_;
+  std::string param_;
+  std::string code_;
+};
+
+}  // namespace memagent

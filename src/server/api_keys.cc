@@ -1,0 +1,91 @@
+#include "server/api_keys.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "base/check.h"
+#include "base/fail.h"
+
+namespace memagent {
+namespace {
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// The next run of characters that are not blank; empty at the end of the line.
+std::string_view next_word(std::string_view& line) {
+  const std::size_t begin = std::min(line.find_first_not_of(" \t\r"), line.size());
+  const std::size_t end = std::min(line.find_first_of(" \t\r", begin), line.size());
+  const std::string_view word = line.substr(begin, end - begin);
+  line.remove_prefix(end);
+  return word;
+}
+
+}  // namespace
+
+ApiKeys ApiKeys::read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail(ErrorKind::kBadInput, "--api-key-file: {}: cannot be read: check the name", path);
+  return parse(std::string(std::istreambuf_iterator<char>(file), {}), path);
+}
+
+ApiKeys ApiKeys::parse(std::string_view text, const std::string& name) {
+  ApiKeys keys;
+  for (int number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    Key key;
+    key.name = next_word(line);
+    if (key.name.empty() || key.name.starts_with('#')) continue;
+    const std::string_view hex = next_word(line);
+    bool good = hex.size() == 2 * key.hash.size() && next_word(line).empty();
+    for (std::size_t i = 0; good && i < key.hash.size(); ++i) {
+      const int high = hex_digit(hex[2 * i]);
+      const int low = hex_digit(hex[2 * i + 1]);
+      good = high >= 0 && low >= 0;
+      key.hash[i] = static_cast<unsigned char>(high * 16 + low);
+    }
+    if (!good) {
+      fail(ErrorKind::kBadInput,
+           "--api-key-file: {}:{}: must be a name and the SHA-256 of its key as 64 hex digits: "
+           "printf %s \"$KEY\" | sha256sum",
+           name, number);
+    }
+    keys.keys_.push_back(std::move(key));
+  }
+  if (keys.keys_.empty()) {
+    fail(ErrorKind::kBadInput, "--api-key-file: {}: has no key: write a name and a hash on a line",
+         name);
+  }
+  return keys;
+}
+
+std::optional<std::string> ApiKeys::check(std::string_view authorization) const {
+  if (!required()) return "";
+  constexpr std::string_view kScheme = "Bearer ";
+  const bool has_scheme = authorization.starts_with(kScheme);
+  if (has_scheme) authorization.remove_prefix(kScheme.size());
+  Hash hash{};
+  unsigned int size = 0;
+  MEMAGENT_CHECK(EVP_Digest(authorization.data(), authorization.size(), hash.data(), &size,
+                            EVP_sha256(), nullptr) == 1 &&
+                     size == hash.size(),
+                 "SHA-256 of {} bytes", authorization.size());
+  const Key* found = nullptr;
+  for (const Key& key : keys_) {
+    if (CRYPTO_memcmp(key.hash.data(), hash.data(), hash.size()) == 0) found = &key;
+  }
+  if (found == nullptr || !has_scheme) return std::nullopt;
+  return found->name;
+}
+
+}  // namespace memagent

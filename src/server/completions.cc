@@ -1,0 +1,180 @@
+#include "server/completions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/api_error.h"
+#include "server/joined_source.h"
+
+namespace memagent {
+namespace {
+
+// The window that is assumed where a server does not say how long its model's is: that of
+// arXiv 2507.02259, which budgets are made for.
+constexpr std::int64_t kAssumedWindow = 8192;
+// What a server's own chat template may add to a chat, and to each of its messages.
+constexpr std::int64_t kServerTemplateTokens = 64;
+constexpr std::int64_t kServerMessageTokens = 8;
+// A text of more bytes than this a token fits no window: it need not be counted.
+constexpr std::int64_t kMostBytesPerToken = 32;
+
+std::int64_t window_of(const EpisodeConfig& config) {
+  return config.window_tokens > 0 ? config.window_tokens : kAssumedWindow;
+}
+
+bool has_files(const CompletionRequest& request) {
+  for (const ChatMessage& message : request.messages) {
+    for (const ContentPart& part : message.parts) {
+      if (!part.file_id.empty()) return true;
+    }
+  }
+  return false;
+}
+
+std::int64_t bytes_of(const CompletionRequest& request) {
+  std::size_t bytes = 0;
+  for (const ChatMessage& message : request.messages) {
+    for (const ContentPart& part : message.parts) bytes += part.text.size();
+  }
+  return static_cast<std::int64_t>(bytes);
+}
+
+std::vector<Message> messages_of(const CompletionRequest& request) {
+  std::vector<Message> messages;
+  for (const ChatMessage& message : request.messages) {
+    // No chat format here has tool calls; what a tool said is text that the user brings.
+    Message& result = messages.emplace_back(message.role == "tool" ? "user" : message.role, "");
+    for (const ContentPart& part : message.parts) {
+      result.content += (result.content.empty() ? "" : "\n\n") + part.text;
+    }
+  }
+  return messages;
+}
+
+}  // namespace
+
+Completions::Completions(const LanguageModel& model, std::shared_ptr<const PromptRenderer> renderer,
+                         ChatPromptOptions chat, ReadingService& service,
+                         CompletionsOptions options)
+    : model_(model),
+      renderer_(std::move(renderer)),
+      chat_(chat),
+      service_(service),
+      options_(std::move(options)) {}
+
+ReadingService::Handle Completions::start(const CompletionRequest& request,
+                                          const std::string& client) const {
+  if (!request.model.empty() && request.model != options_.model_name) {
+    throw ApiError(404,
+                   fmt::format("model: there is no '{}': this server has '{}'", request.model,
+                               options_.model_name),
+                   "model", "model_not_found");
+  }
+  ReadingPlan plan = options_.plan(request.settings_json);
+  const ReadMode mode = request.read.value_or(options_.read);
+  const bool wants_reading = request.question || request.document || has_files(request);
+  if (wants_reading && mode == ReadMode::kNever) {
+    throw ApiError(400,
+                   "memagent.read: never, but files, memagent.question and memagent.document are "
+                   "only for reading: leave one or the other out",
+                   "memagent.read");
+  }
+  if (mode != ReadMode::kAlways && !wants_reading) {
+    if (std::optional<GenerationRequest> generation = as_it_is(request, plan)) {
+      return service_.generate(client, std::move(*generation));
+    }
+    if (mode == ReadMode::kNever) {
+      throw ApiError(400,
+                     fmt::format("messages: the conversation and its answer are longer than the "
+                                 "{} tokens that the model sees at once: let it be read in "
+                                 "sections, or shorten it",
+                                 window_of(plan.config)),
+                     "messages", "context_length_exceeded");
+    }
+  }
+  return read(request, std::move(plan), client);
+}
+
+Prompt Completions::prompt_of(const CompletionRequest& request) const {
+  const std::shared_ptr<const Tokenizer> tokenizer = model_.tokenizer();
+  if (request.api == CompletionApi::kChat || !chat_.as_tokens) {
+    return chat_prompt(messages_of(request), chat_, *tokenizer);
+  }
+  Prompt prompt;
+  if (tokenizer->adds_bos() && tokenizer->bos()) prompt.tokens.push_back(*tokenizer->bos());
+  tokenizer->encode(request.messages[0].parts[0].text, prompt.tokens);
+  return prompt;
+}
+
+std::optional<GenerationRequest> Completions::as_it_is(const CompletionRequest& request,
+                                                       const ReadingPlan& plan) const {
+  const std::int64_t window = window_of(plan.config);
+  if (bytes_of(request) > window * kMostBytesPerToken) return std::nullopt;
+  GenerationRequest generation;
+  generation.prompt = prompt_of(request);
+  generation.sampling = plan.config.sampling;
+  auto tokens = static_cast<std::int64_t>(generation.prompt.tokens.size());
+  if (!chat_.as_tokens) {
+    tokens = kServerTemplateTokens;
+    for (const Message& message : generation.prompt.messages) {
+      tokens += renderer_->count_tokens(message.content) + kServerMessageTokens;
+    }
+  }
+  // Room for an answer as long as one after reading may be, or as the client wants.
+  const std::int64_t room = window - tokens;
+  const std::int64_t wanted = request.max_tokens.value_or(plan.config.output_tokens);
+  if (room < std::min<std::int64_t>(wanted, plan.config.output_tokens) || tokens == 0) {
+    return std::nullopt;
+  }
+  generation.max_tokens = static_cast<std::int32_t>(
+      std::min<std::int64_t>(room, request.max_tokens.value_or(INT32_MAX)));
+  return generation;
+}
+
+ReadingService::Handle Completions::read(const CompletionRequest& request, ReadingPlan plan,
+                                         const std::string& client) const {
+  EpisodeConfig& config = plan.config;
+  if (request.max_tokens) {
+    std::int64_t most = *request.max_tokens;
+    if (config.window_tokens > 0) {
+      most = std::min<std::int64_t>(most, config.window_tokens - config.question_tokens -
+                                              config.memory_tokens -
+                                              renderer_->answer_overhead_tokens());
+    }
+    config.output_tokens = static_cast<std::int32_t>(std::max<std::int64_t>(1, most));
+  }
+  const auto count = [&](std::string_view text) -> std::int64_t {
+    return renderer_->count_tokens(text);
+  };
+  SplitConversation split = split_conversation(request, count, config.question_tokens);
+  if (split.document.empty()) {
+    throw ApiError(400,
+                   "messages: there is nothing to read besides the question: add the document, or "
+                   "set memagent.read to never",
+                   "messages");
+  }
+  Episode episode(config, renderer_, std::move(split.question));
+  SectionReader reader(open(std::move(split.document)), model_.tokenizer(), plan.sections);
+  return service_.read(client, std::move(episode), std::move(reader));
+}
+
+std::unique_ptr<DocumentSource> Completions::open(std::vector<DocumentPart> parts) const {
+  std::vector<TitledSource> sources;
+  for (DocumentPart& part : parts) {
+    if (part.file_id.empty()) {
+      sources.push_back({part.role.empty() ? "document" : part.role,
+                         text_source(std::move(part.text), "the conversation")});
+    } else {
+      if (!options_.open_file) {
+        throw ApiError(404, fmt::format("there is no file '{}'", part.file_id), "file_id");
+      }
+      auto [title, source] = options_.open_file(part.file_id);
+      sources.push_back({std::move(title), std::move(source)});
+    }
+  }
+  return joined_source(std::move(sources), "the conversation");
+}
+
+}  // namespace memagent

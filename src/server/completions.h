@@ -1,0 +1,64 @@
+// One request to /v1/chat/completions or /v1/completions, from its parsed form to a reading or a
+// generation under way: what is read, with which settings, or whether it fits the window as it is.
+//
+// Knows nothing of HTTP.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/chat_prompt.h"
+#include "server/document_rule.h"
+#include "server/reading_service.h"
+#include "server/request_parser.h"
+
+namespace memagent {
+
+// The settings one request is read with.
+struct ReadingPlan {
+  EpisodeConfig config;
+  SectionOptions sections;
+};
+
+struct CompletionsOptions {
+  // The model as requests and replies name it. Requests may also leave it out.
+  std::string model_name;
+  ReadMode read = ReadMode::kAuto;  // where a request does not say
+  // What `memagent` may set in requests, and what follows from a JSON object of that. Throws
+  // Error(kUsage) for settings that cannot be carried out. Any thread may call.
+  std::vector<std::string> setting_keys;
+  std::function<ReadingPlan(const std::string& settings_json)> plan;
+  // Opens an uploaded file as its title and source. Throws ApiError (404). Empty: there are none.
+  std::function<std::pair<std::string, std::unique_ptr<DocumentSource>>(const std::string& id)>
+      open_file;
+};
+
+class Completions {
+ public:
+  // Borrows the model for its tokenizer and capabilities, and the service.
+  Completions(const LanguageModel& model, std::shared_ptr<const PromptRenderer> renderer,
+              ChatPromptOptions chat, ReadingService& service, CompletionsOptions options);
+
+  const CompletionsOptions& options() const { return options_; }
+  // Throws ApiError or Error for a request that cannot be carried out. Any thread.
+  ReadingService::Handle start(const CompletionRequest& request, const std::string& client) const;
+
+ private:
+  // A conversation as a request to the model; nullopt if it does not fit the window.
+  std::optional<GenerationRequest> as_it_is(const CompletionRequest& request,
+                                            const ReadingPlan& plan) const;
+  Prompt prompt_of(const CompletionRequest& request) const;
+  ReadingService::Handle read(const CompletionRequest& request, ReadingPlan plan,
+                              const std::string& client) const;
+  std::unique_ptr<DocumentSource> open(std::vector<DocumentPart> parts) const;
+
+  const LanguageModel& model_;
+  std::shared_ptr<const PromptRenderer> renderer_;
+  ChatPromptOptions chat_;
+  ReadingService& service_;
+  CompletionsOptions options_;
+};
+
+}  // namespace memagent

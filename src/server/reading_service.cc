@@ -1,0 +1,309 @@
+#include "server/reading_service.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/hash.h"
+#include "server/api_error.h"
+
+namespace memagent {
+namespace {
+
+// How long a new reading may wait for a model that is busy with others' results.
+constexpr std::int32_t kTickMs = 10;
+
+std::uint64_t group_of(const std::string& client) {
+  Hash64 hash;
+  hash.update(client);
+  return hash.value() | 1;  // not 0, the group of those who have none
+}
+
+}  // namespace
+
+struct ReadingService::Job {
+  std::uint64_t group = 0;
+  EventQueue events;
+  // One of the two.
+  std::optional<Episode> episode;
+  std::optional<SectionReader> document;
+  std::optional<GenerationRequest> request;
+
+  // Of the model's thread alone.
+  std::size_t number = 0;           // the Runner's
+  std::size_t document_number = 0;  // the Runner's
+  bool running = false;             // has a number
+  bool ended = false;
+  std::int64_t changes = 0;  // of the memory, as told
+  StopReason stop = StopReason::kEnd;
+};
+
+ReadingService::Handle::~Handle() {
+  if (job_ != nullptr && !job_->events.ended()) service_->cancel(job_);
+}
+
+EventQueue& ReadingService::Handle::events() const { return job_->events; }
+
+ReadingService::ReadingService(LanguageModel& model, ReadingServiceOptions options)
+    : model_(model), options_(options), thread_([this] { work(); }) {}
+
+ReadingService::~ReadingService() {
+  stop(std::chrono::milliseconds(0));
+  thread_.join();
+}
+
+ReadingService::Handle ReadingService::read(const std::string& client, Episode episode,
+                                            SectionReader document) {
+  auto job = std::make_shared<Job>();
+  job->group = group_of(client);
+  job->episode.emplace(std::move(episode));
+  job->document.emplace(std::move(document));
+  return submit(std::move(job));
+}
+
+ReadingService::Handle ReadingService::generate(const std::string& client,
+                                                GenerationRequest request) {
+  auto job = std::make_shared<Job>();
+  job->group = group_of(client);
+  job->request = std::move(request);
+  return submit(std::move(job));
+}
+
+ReadingService::Handle ReadingService::submit(std::shared_ptr<Job> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) throw ApiError(503, "the server is shutting down: try again later");
+    if (totals_.active >= options_.max_concurrent) {
+      throw ApiError(429,
+                     fmt::format("{} requests are under way, as many as the server takes: try "
+                                 "again later",
+                                 totals_.active),
+                     "", "too_many_requests");
+    }
+    ++totals_.active;
+    submitted_.push_back(job);
+  }
+  changed_.notify_all();
+  model_.wake();
+  return Handle(*this, std::move(job));
+}
+
+void ReadingService::cancel(const std::shared_ptr<Job>& job) {
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_.push_back(job);
+  }
+  changed_.notify_all();
+  model_.wake();
+}
+
+void ReadingService::stop(std::chrono::milliseconds grace) {
+  {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+    changed_.wait_for(lock, grace, [this] { return totals_.active == 0; });
+  }
+  stop_now_ = true;
+  model_.wake();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return totals_.active == 0; });
+}
+
+ReadingTotals ReadingService::totals() const {
+  const std::lock_guard lock(mutex_);
+  return totals_;
+}
+
+void ReadingService::work() {
+  RunnerOptions options;
+  options.max_in_flight = options_.max_in_flight;
+  options.tick_ms = kTickMs;
+  options.reuse_numbers = true;
+  options.stop = &stop_now_;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock,
+                    [this] { return !submitted_.empty() || !cancelled_.empty() || stopping_; });
+      if (stopping_ && totals_.active == 0) return;
+    }
+    if (runner_ == nullptr) runner_ = std::make_unique<Runner>(model_, options);
+    try {
+      take_submissions();
+      runner_->run(*this);
+      free_ended();
+    } catch (const Error& error) {
+      fail_all(error.kind() == ErrorKind::kInterrupted
+                   ? Error(error.kind(), "the server is shutting down: try again later")
+                   : error);
+    } catch (const std::exception& error) {
+      fail_all({ErrorKind::kModel, fmt::format("a fault of memagent's own: {}", error.what())});
+    }
+  }
+}
+
+// Hands the Runner what has come, and takes from it what is no longer wanted.
+void ReadingService::take_submissions() {
+  std::vector<std::shared_ptr<Job>> submitted;
+  std::vector<std::shared_ptr<Job>> cancelled;
+  {
+    const std::lock_guard lock(mutex_);
+    submitted.swap(submitted_);
+    cancelled.swap(cancelled_);
+  }
+  for (const std::shared_ptr<Job>& job : submitted) {
+    try {
+      start(*job);
+      running_[job->number] = job;
+    } catch (const Error& error) {
+      ReadingOutcome outcome;
+      outcome.error = error;
+      end(job, std::move(outcome));
+    }
+  }
+  for (const std::shared_ptr<Job>& job : cancelled) {
+    if (job->ended) continue;
+    runner_->cancel(job->number);
+    ReadingOutcome outcome = outcome_of(*job);
+    outcome.stop = StopReason::kCancelled;
+    end(job, std::move(outcome));
+  }
+}
+
+void ReadingService::start(Job& job) {
+  if (job.request) {
+    job.number = runner_->add_request(std::move(*job.request), job.group);
+  } else {
+    job.document_number = runner_->add_document(*job.document);
+    try {
+      job.number = runner_->add_episode(*job.episode, job.document_number, job.group);
+    } catch (const Error&) {
+      runner_->remove_document(job.document_number);
+      throw;
+    }
+  }
+  job.running = true;
+}
+
+void ReadingService::free_ended() {
+  for (const std::shared_ptr<Job>& job : ended_) {
+    runner_->remove_document(job->document_number);
+    job->episode.reset();
+    job->document.reset();
+  }
+  ended_.clear();
+}
+
+ReadingOutcome ReadingService::outcome_of(const Job& job) const {
+  ReadingOutcome outcome;
+  outcome.stop = job.stop;
+  if (job.episode) {
+    const EpisodeState& state = job.episode->state();
+    outcome.text = state.answer;
+    outcome.prompt_tokens = state.prompt_tokens;
+    outcome.cached_prompt_tokens = state.cached_prompt_tokens;
+    outcome.generated_tokens = state.generated_tokens;
+    outcome.state = state;
+  }
+  return outcome;
+}
+
+void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome) {
+  job->ended = true;
+  if (job->running) running_.erase(job->number);
+  if (job->running && job->document) ended_.push_back(job);
+  {
+    const std::lock_guard lock(mutex_);
+    --totals_.active;
+    ++(outcome.stop == StopReason::kCancelled ? totals_.cancelled
+       : outcome.error                        ? totals_.failed
+                                              : totals_.finished);
+    if (outcome.state) {
+      totals_.sections += outcome.state->sections_read;
+      totals_.document_tokens += outcome.state->document_tokens;
+    }
+    totals_.prompt_tokens += outcome.prompt_tokens;
+    totals_.cached_prompt_tokens += outcome.cached_prompt_tokens;
+    totals_.generated_tokens += outcome.generated_tokens;
+  }
+  job->events.put_outcome(std::move(outcome));
+  changed_.notify_all();
+}
+
+// After the Runner has failed as a whole: it has let go of everything.
+void ReadingService::fail_all(const Error& error) {
+  for (const auto& [number, job] : std::exchange(running_, {})) {
+    ReadingOutcome outcome = outcome_of(*job);
+    outcome.error = error;
+    job->running = false;
+    end(job, std::move(outcome));
+  }
+  runner_.reset();
+  ended_.clear();
+}
+
+void ReadingService::on_conversation(std::size_t number, const Episode& episode,
+                                     const Conversation& conversation) {
+  Job& job = *running_.at(number);
+  if (conversation.kind == ConversationKind::kAnswer) {
+    job.stop = conversation.response.stop;
+    return;
+  }
+  const EpisodeState& state = episode.state();
+  ReadingProgress progress;
+  progress.sections = state.sections_read;
+  progress.document_tokens = state.document_tokens;
+  const std::int64_t total = job.document->source().total_bytes();
+  if (state.reading_done) {
+    progress.fraction = 1;
+  } else if (total > 0) {
+    const double of_pass = std::min(
+        1.0, static_cast<double>(conversation.section_byte_end) / static_cast<double>(total));
+    progress.fraction = (conversation.pass + of_pass) / episode.config().passes;
+  }
+  if (job.changes != state.memory_changes) {
+    job.changes = state.memory_changes;
+    progress.memory_changed = true;
+    progress.memory = state.memory.text;
+    progress.section = conversation.section_index;
+    progress.byte_begin = conversation.section_byte_begin;
+    progress.byte_end = conversation.section_byte_end;
+  }
+  job.events.put_progress(std::move(progress));
+}
+
+void ReadingService::on_finished(std::size_t number, const Episode&) {
+  const std::shared_ptr<Job> job = running_.at(number);
+  end(job, outcome_of(*job));
+}
+
+void ReadingService::on_result(std::size_t number, GenerationResult result) {
+  ReadingOutcome outcome;
+  outcome.text = std::move(result.text);
+  outcome.stop = result.stop;
+  outcome.prompt_tokens = result.prompt_tokens;
+  outcome.cached_prompt_tokens = result.cached_prompt_tokens;
+  outcome.generated_tokens = result.generated_tokens;
+  if (result.stop == StopReason::kFailed || result.stop == StopReason::kCancelled) {
+    outcome.stop = StopReason::kFailed;
+    outcome.error.emplace(ErrorKind::kModel,
+                          result.error.empty() ? "the model gave no answer" : result.error);
+  }
+  end(running_.at(number), std::move(outcome));
+}
+
+AfterFailure ReadingService::on_failed(std::size_t number, const Episode&, const Error& error) {
+  const std::shared_ptr<Job> job = running_.at(number);
+  ReadingOutcome outcome = outcome_of(*job);
+  outcome.error = error;
+  end(job, std::move(outcome));
+  return AfterFailure::kEndEpisode;
+}
+
+void ReadingService::on_tick() {
+  take_submissions();
+  free_ended();
+}
+
+}  // namespace memagent

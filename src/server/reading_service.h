@@ -1,0 +1,115 @@
+// All readings of a server over its one model: a thread that owns the model runs them together,
+// other threads hand them in and are told of them through event queues.
+//
+// Clients take turns with the model, whatever number of readings each has under way; a client's
+// readings take turns among themselves. A reading whose handle is gone is cancelled.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "memagent/runner.h"
+#include "server/event_queue.h"
+
+namespace memagent {
+
+struct ReadingServiceOptions {
+  std::size_t max_concurrent = 256;  // readings and chats together; more are refused
+  std::int32_t max_in_flight = 0;    // requests to the model; 0: what suits it
+};
+
+// Sums since the start, for metrics.
+struct ReadingTotals {
+  std::size_t active = 0;  // now
+  std::int64_t finished = 0;
+  std::int64_t failed = 0;
+  std::int64_t cancelled = 0;
+  std::int64_t sections = 0;
+  std::int64_t document_tokens = 0;
+  std::int64_t prompt_tokens = 0;
+  std::int64_t cached_prompt_tokens = 0;
+  std::int64_t generated_tokens = 0;
+};
+
+class ReadingService : private RunObserver {
+ private:
+  struct Job;
+
+ public:
+  // The client's side of one reading. Cancels it when destroyed. Must not outlive the service.
+  class Handle {
+   public:
+    Handle(Handle&&) noexcept = default;
+    Handle& operator=(Handle&&) = delete;
+    ~Handle();
+    EventQueue& events() const;
+
+   private:
+    friend class ReadingService;
+    Handle(ReadingService& service, std::shared_ptr<Job> job)
+        : service_(&service), job_(std::move(job)) {}
+    ReadingService* service_;
+    std::shared_ptr<Job> job_;  // null if moved from
+  };
+
+  // Borrows the model, which nobody else may use until the service is gone.
+  ReadingService(LanguageModel& model, ReadingServiceOptions options);
+  ~ReadingService();
+
+  // One question over one document. `client` tells whose turn it uses. Throws ApiError: 429 if too
+  // many are under way, 503 if the service is being stopped.
+  Handle read(const std::string& client, Episode episode, SectionReader document);
+  // One generation.
+  Handle generate(const std::string& client, GenerationRequest request);
+
+  // No new ones; waits until those under way have ended, for `grace` at most, then ends them.
+  void stop(std::chrono::milliseconds grace);
+
+  ReadingTotals totals() const;
+
+ private:
+  Handle submit(std::shared_ptr<Job> job);
+  void cancel(const std::shared_ptr<Job>& job);
+  void work();
+  void take_submissions();
+  void start(Job& job);
+  void free_ended();
+  void end(const std::shared_ptr<Job>& job, ReadingOutcome outcome);
+  void fail_all(const Error& error);
+  ReadingOutcome outcome_of(const Job& job) const;
+
+  void on_conversation(std::size_t number, const Episode& state,
+                       const Conversation& conversation) override;
+  void on_finished(std::size_t number, const Episode& state) override;
+  void on_result(std::size_t number, GenerationResult result) override;
+  AfterFailure on_failed(std::size_t number, const Episode& state, const Error& error) override;
+  void on_tick() override;
+
+  LanguageModel& model_;
+  ReadingServiceOptions options_;
+  std::atomic<bool> stop_now_{false};
+
+  mutable std::mutex mutex_;  // of what follows
+  std::condition_variable changed_;
+  std::vector<std::shared_ptr<Job>> submitted_;
+  std::vector<std::shared_ptr<Job>> cancelled_;
+  bool stopping_ = false;
+  ReadingTotals totals_;
+
+  // Of the model's thread alone.
+  std::unique_ptr<Runner> runner_;
+  std::map<std::size_t, std::shared_ptr<Job>> running_;  // by the Runner's number
+  std::vector<std::shared_ptr<Job>> ended_;              // with a document to be freed
+
+  std::thread thread_;
+};
+
+}  // namespace memagent

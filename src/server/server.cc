@@ -1,0 +1,357 @@
+#include "server/server.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "base/fail.h"
+#include "base/random.h"
+#include "server/api_error.h"
+#include "server/reply_json.h"
+#include "server/sse.h"
+
+namespace memagent {
+namespace {
+
+constexpr const char* kJson = "application/json";
+constexpr std::chrono::seconds kKeepAliveEvery{15};
+constexpr std::size_t kMostPathBytes = 1024;  // routes are regular expressions
+
+std::int64_t now_unix() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// Ids that do not tell how many there were before.
+std::string new_id(const char* prefix) {
+  static const std::uint64_t seed =
+      (std::uint64_t{std::random_device()()} << 32) | std::random_device()();
+  static std::atomic<std::uint64_t> count{0};
+  return fmt::format("{}{:016x}", prefix, derive(seed, count++));
+}
+
+void set_error(httplib::Response& response, const ApiError& error) {
+  response.status = error.status();
+  if (error.status() == 429 || error.status() == 503) response.set_header("Retry-After", "1");
+  if (error.status() == 401) response.set_header("WWW-Authenticate", "Bearer");
+  response.set_content(error.json(), kJson);
+}
+
+// A handler whose errors become replies.
+template <typename Handler>
+void guarded(const httplib::Request& request, httplib::Response& response, const Handler& handler) {
+  try {
+    handler();
+  } catch (const ApiError& error) {
+    HttpConnection::of(request).record().error = error.code();
+    set_error(response, error);
+  } catch (const Error& error) {
+    set_error(response, ApiError(error));
+  } catch (const std::bad_alloc&) {
+    set_error(response, ApiError(503, "out of memory: try again later, or with less"));
+  } catch (const std::exception& error) {
+    set_error(response, ApiError(500, fmt::format("a fault of memagent's own, please report it: {}",
+                                                  error.what())));
+  }
+}
+
+// The whole body, at most `most` bytes of it.
+std::string read_body(const httplib::Request& request, const httplib::ContentReader& reader,
+                      std::int64_t most) {
+  HttpConnection& connection = HttpConnection::of(request);
+  const auto refuse = [&](int status, const std::string& message) {
+    connection.close_after_reply();  // the rest of the body is still to come
+    throw ApiError(status, message);
+  };
+  if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding")) {
+    refuse(411, "the request has no Content-Length: send its body with one");
+  }
+  if (request.is_multipart_form_data()) refuse(415, "the body must be JSON");
+  const std::string too_large = fmt::format(
+      "the body is larger than the {} bytes that the server takes: upload the document "
+      "to /v1/files, or start the server with more --max-body",
+      most);
+  const auto length = request.get_header_value<std::uint64_t>("Content-Length");
+  if (length > static_cast<std::uint64_t>(most)) refuse(413, too_large);
+  std::string body;
+  bool is_too_large = false;
+  const bool read = reader([&](const char* data, std::size_t size) {
+    is_too_large = body.size() + size > static_cast<std::size_t>(most);
+    if (!is_too_large) body.append(data, size);
+    return !is_too_large;
+  });
+  connection.record().body_bytes = static_cast<std::int64_t>(body.size());
+  if (is_too_large) refuse(413, too_large);
+  if (connection.timed_out()) refuse(408, "the request took too long to arrive: send it faster");
+  if (!read) refuse(400, "the body ended before its length, or cannot be decoded");
+  return body;
+}
+
+void note_outcome(RequestRecord& record, const ReadingOutcome& outcome) {
+  record.prompt_tokens = outcome.prompt_tokens;
+  record.generated_tokens = outcome.generated_tokens;
+  if (outcome.error) record.error = "failed";
+  if (!outcome.state) return;
+  record.read = true;
+  record.sections = outcome.state->sections_read;
+  record.document_tokens = outcome.state->document_tokens;
+}
+
+void apply_stops(const CompletionRequest& request, ReadingOutcome& outcome) {
+  const std::size_t bytes = outcome.text.size();
+  outcome.text = cut_at_stop(std::move(outcome.text), request.stop);
+  if (outcome.text.size() < bytes) outcome.stop = StopReason::kEnd;
+}
+
+ReplyHead head_of(const CompletionRequest& request, const std::string& model) {
+  const bool chat = request.api == CompletionApi::kChat;
+  return {request.api, new_id(chat ? "chatcmpl-" : "cmpl-"), model, now_unix()};
+}
+
+// One reply as events: what its connection's thread does until it has ended.
+class EventStream {
+ public:
+  EventStream(const CompletionRequest& request, ReplyHead head, ReadingService::Handle handle,
+              HttpConnection& connection)
+      : stop_(request),
+        head_(std::move(head)),
+        handle_(std::move(handle)),
+        connection_(connection) {
+    stop_.messages.clear();  // the conversation is held by the reading
+  }
+
+  // Writes what there is, once there is something. False if the client has gone.
+  bool write_some(httplib::DataSink& sink) {
+    if (!began_) {
+      began_ = true;
+      return head_.api != CompletionApi::kChat || send(sink, sse_event(first_event(head_)));
+    }
+    switch (connection_.wait(handle_.events().ready_fd(), kKeepAliveEvery)) {
+      case HttpConnection::Event::kGone:
+        connection_.record().error = "gone";
+        return false;
+      case HttpConnection::Event::kTimeout:
+        return send(sink, std::string(kSseKeepAlive));
+      case HttpConnection::Event::kReady:
+        break;
+    }
+    EventQueue::Events events = handle_.events().take();
+    std::string text;
+    if (events.progress) text += sse_event(progress_event(head_, *events.progress));
+    if (events.outcome) text += ending(*events.outcome);
+    if (!text.empty() && !send(sink, text)) return false;
+    if (events.outcome) sink.done();
+    return true;
+  }
+
+ private:
+  std::string ending(ReadingOutcome& outcome) {
+    note_outcome(connection_.record(), outcome);
+    if (outcome.error) return sse_event(ApiError(*outcome.error).json());
+    apply_stops(stop_, outcome);
+    std::string text;
+    if (!outcome.text.empty()) text += sse_event(text_event(head_, outcome.text));
+    text += sse_event(last_event(head_, outcome));
+    if (stop_.include_usage) text += sse_event(usage_event(head_, outcome));
+    return text + std::string(kSseDone);
+  }
+
+  bool send(httplib::DataSink& sink, const std::string& text) {
+    if (sink.write(text.data(), text.size())) return true;
+    connection_.record().error = "gone";
+    return false;
+  }
+
+  CompletionRequest stop_;  // without its messages
+  ReplyHead head_;
+  ReadingService::Handle handle_;
+  HttpConnection& connection_;
+  bool began_ = false;
+};
+
+}  // namespace
+
+Server::Server(LanguageModel& model, std::shared_ptr<const PromptRenderer> renderer,
+               ChatPromptOptions chat, ServerOptions options)
+    : options_(std::move(options)),
+      started_(now_unix()),
+      service_(model, options_.service),
+      completions_(model, std::move(renderer), chat, service_, options_.completions) {
+  if (!options_.keys.required() && !is_loopback(options_.http.host)) {
+    fail(ErrorKind::kUsage,
+         "--host: {}: others can reach it: give --api-key-file, or listen on 127.0.0.1 behind a "
+         "proxy",
+         options_.http.host);
+  }
+  http_ = std::make_unique<HttpServer>(
+      options_.http, [this](const RequestRecord& record) { on_request_done(record); });
+  set_routes();
+}
+
+Server::~Server() { stop(std::chrono::milliseconds(0)); }
+
+void Server::start() { http_->start(); }
+
+void Server::stop(std::chrono::milliseconds grace) {
+  http_->stop_accepting();
+  service_.stop(grace);
+  http_->stop();
+}
+
+void Server::set_routes() {
+  httplib::Server& routes = http_->routes();
+  const auto known = [](const httplib::Request& request) {
+    HttpConnection::of(request).record().route = request.path;
+  };
+  routes.set_pre_routing_handler(
+      [this](const httplib::Request& request, httplib::Response& response) {
+        bool pass = false;
+        guarded(request, response, [&] { pass = may_pass(request, response); });
+        if (pass) return httplib::Server::HandlerResponse::Unhandled;
+        HttpConnection::of(request).close_after_reply();  // the body has not been read
+        return httplib::Server::HandlerResponse::Handled;
+      });
+  // What httplib itself refuses, and paths that nobody handles.
+  routes.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+    if (!response.body.empty()) return;
+    HttpConnection* connection = HttpConnection::find(request);
+    if (connection != nullptr) connection->close_after_reply();
+    const char* message = response.status == 404 ? "there is nothing here: see docs/serve.md"
+                                                 : "the request cannot be understood";
+    response.set_content(ApiError(response.status, message).json(), kJson);
+  });
+
+  routes.Get("/health", [known](const httplib::Request& request, httplib::Response& response) {
+    known(request);
+    response.set_content(R"({"status":"ok"})", kJson);
+  });
+  routes.Get("/metrics",
+             [this, known](const httplib::Request& request, httplib::Response& response) {
+               known(request);
+               response.set_content(metrics_.text(service_.totals(), http_->connections()),
+                                    "text/plain; version=0.0.4");
+             });
+  routes.Get(
+      "/v1/models", [this, known](const httplib::Request& request, httplib::Response& response) {
+        known(request);
+        response.set_content(
+            models_json(options_.completions.model_name, started_, options_.window_tokens), kJson);
+      });
+  routes.Get(
+      "/v1/models/(.+)", [this](const httplib::Request& request, httplib::Response& response) {
+        HttpConnection::of(request).record().route = "/v1/models/{model}";
+        guarded(request, response, [&] {
+          const std::string& name = options_.completions.model_name;
+          if (request.matches[1] != name) {
+            throw ApiError(404, fmt::format("there is no such model: this server has '{}'", name),
+                           "model", "model_not_found");
+          }
+          response.set_content(model_json(name, started_, options_.window_tokens), kJson);
+        });
+      });
+  const auto post_completions = [&](const char* path, CompletionApi api) {
+    routes.Post(path,
+                [this, api, known](const httplib::Request& request, httplib::Response& response,
+                                   const httplib::ContentReader& body) {
+                  known(request);
+                  guarded(request, response, [&] { complete(api, request, response, body); });
+                });
+  };
+  post_completions("/v1/chat/completions", CompletionApi::kChat);
+  post_completions("/v1/completions", CompletionApi::kText);
+}
+
+// Whether a request may go on to its handler. Throws ApiError if not.
+bool Server::may_pass(const httplib::Request& request, httplib::Response&) {
+  HttpConnection& connection = HttpConnection::of(request);
+  if (request.path.size() > kMostPathBytes) throw ApiError(414, "the path is too long");
+  if (request.path == "/health") return true;
+  const std::optional<std::string> name =
+      options_.keys.check(request.get_header_value("Authorization"));
+  if (!name) {
+    throw ApiError(401, "the API key is missing or wrong: send it as Authorization: Bearer KEY", "",
+                   "invalid_api_key");
+  }
+  if (!name->empty()) connection.record().client = *name;
+  return true;
+}
+
+void Server::complete(CompletionApi api, const httplib::Request& request,
+                      httplib::Response& response, const httplib::ContentReader& body) {
+  HttpConnection& connection = HttpConnection::of(request);
+  const std::string text = read_body(request, body, options_.max_body_bytes);
+  const CompletionRequest parsed =
+      parse_completion_request(api, text, options_.completions.setting_keys);
+  ReadingService::Handle handle = completions_.start(parsed, connection.record().client);
+  if (parsed.stream) {
+    reply_with_events(parsed, std::move(handle), connection, response);
+  } else {
+    reply(parsed, std::move(handle), connection, response);
+  }
+}
+
+void Server::reply(const CompletionRequest& request, ReadingService::Handle handle,
+                   HttpConnection& connection, httplib::Response& response) {
+  const ReplyHead head = head_of(request, options_.completions.model_name);
+  while (true) {
+    switch (connection.wait(handle.events().ready_fd(), std::chrono::hours(1))) {
+      case HttpConnection::Event::kGone:
+        connection.close_after_reply();
+        // Nobody sees this but the log: 499, as nginx calls it.
+        throw ApiError(499, "the client has gone", "", "gone");
+      case HttpConnection::Event::kTimeout:
+        continue;
+      case HttpConnection::Event::kReady:
+        break;
+    }
+    EventQueue::Events events = handle.events().take();
+    if (!events.outcome) continue;
+    note_outcome(connection.record(), *events.outcome);
+    if (events.outcome->error) throw *events.outcome->error;
+    apply_stops(request, *events.outcome);
+    response.set_content(reply_json(head, *events.outcome), kJson);
+    return;
+  }
+}
+
+void Server::reply_with_events(const CompletionRequest& request, ReadingService::Handle handle,
+                               HttpConnection& connection, httplib::Response& response) {
+  auto stream = std::make_shared<EventStream>(
+      request, head_of(request, options_.completions.model_name), std::move(handle), connection);
+  response.set_header("Cache-Control", "no-cache");
+  response.set_header("X-Accel-Buffering", "no");  // nginx is to pass events on at once
+  response.set_chunked_content_provider(
+      "text/event-stream",
+      [stream](std::size_t, httplib::DataSink& sink) { return stream->write_some(sink); });
+}
+
+void Server::on_request_done(const RequestRecord& record) {
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - record.started).count();
+  metrics_.count(record, seconds);
+  if (!options_.log) return;
+  nlohmann::ordered_json line = {
+      {"time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now_unix()))},
+      {"client", record.client},
+      {"method", record.method},
+      {"route", record.route},
+      {"status", record.status},
+      {"seconds", seconds},
+      {"body_bytes", record.body_bytes}};
+  if (record.prompt_tokens > 0) {
+    line["prompt_tokens"] = record.prompt_tokens;
+    line["generated_tokens"] = record.generated_tokens;
+  }
+  if (record.read) {
+    line["sections"] = record.sections;
+    line["document_tokens"] = record.document_tokens;
+  }
+  if (!record.error.empty()) line["error"] = record.error;
+  options_.log(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+}  // namespace memagent

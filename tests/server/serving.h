@@ -1,0 +1,63 @@
+// What tests of the whole server share: one on a free port over a scripted model, and a client that
+// speaks bytes, for what no proper client does.
+#pragma once
+
+#include <httplib.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "server/blocking_model.h"
+#include "server/server.h"
+
+namespace memagent::test {
+
+// Sections of 20 tokens, questions of 40, a window of 200. Prompts are those of tests/agent.
+class Serving {
+ public:
+  explicit Serving(
+      BlockingModel::Script script,
+      const std::function<void(ServerOptions&)>& change = [](ServerOptions&) {});
+  ~Serving();
+
+  httplib::Client client() const;
+  // The status, and the body as JSON.
+  std::pair<int, nlohmann::json> post(const std::string& path, const nlohmann::json& body) const;
+  std::pair<int, nlohmann::json> post_text(const std::string& path, const std::string& body) const;
+  std::string metrics() const;
+  std::vector<nlohmann::json> log() const;  // lines so far
+  int port() const { return server->port(); }
+
+  BlockingModel model;
+  std::unique_ptr<Server> server;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<nlohmann::json> log_;
+};
+
+class RawClient {
+ public:
+  explicit RawClient(int port);
+  ~RawClient();
+  void send(const std::string& bytes) const;
+  void shut_down_sending() const;
+  // All bytes until the server closes the connection.
+  std::string read_to_end() const;
+  // Bytes until `text` is among them, or the end.
+  std::string read_until(const std::string& text) const;
+
+ private:
+  int socket_;
+};
+
+// A chat of one user message.
+nlohmann::json chat(const std::string& text);
+// An HTTP request with a body.
+std::string post_bytes(const std::string& path, const std::string& body);
+// The data of each event of a stream, parsed; "[DONE]" as a string.
+std::vector<nlohmann::json> events_of(const std::string& body);
+
+}  // namespace memagent::test
