@@ -309,6 +309,8 @@ std::optional<std::vector<ServedModel>> read_models(std::string_view body) {
     const Json& meta = member(entry, "meta");
     std::int64_t context = count_or(member(entry, "max_model_len"), 0);
     if (context == 0) context = count_or(member(meta, "n_ctx"), 0);
+    // memagent serve: it takes any length, but prompts of a reading should fit the model's window.
+    if (context == 0) context = count_or(member(member(entry, "memagent"), "window_tokens"), 0);
     const std::int64_t vocab = count_or(member(meta, "n_vocab"), 0);
     models.push_back({member(entry, "id").get<std::string>(),
                       static_cast<std::int32_t>(std::min<std::int64_t>(context, INT32_MAX)),

@@ -244,6 +244,11 @@ TEST(ReadModels, VllmAndLlamaCpp) {
     "meta":{"vocab_type":2,"n_vocab":151936,"n_ctx":8192,"n_ctx_train":32768}}]})");
   EXPECT_EQ(llama->at(0).context_tokens, 8192);
   EXPECT_EQ(llama->at(0).vocab_size, 151936);
+  // memagent serve.
+  EXPECT_EQ(read_models(R"({"data":[{"id":"m","memagent":{"window_tokens":2048}}]})")
+                ->at(0)
+                .context_tokens,
+            2048);
   EXPECT_FALSE(read_models("<html>"));
   EXPECT_FALSE(read_models("{}"));
   EXPECT_TRUE(read_models(R"({"data":[null,5,{"id":7}]})")->empty());
