@@ -12,7 +12,7 @@ endif()
 # memagent_page(PAGE NAME VARIABLE): VARIABLE is set to a source that defines the string_view NAME
 # in namespace memagent as the page of the folder web/PAGE.
 function(memagent_page page name variable)
-  set(base ${CMAKE_CURRENT_BINARY_DIR}/${page}_page)
+  set(base ${CMAKE_CURRENT_BINARY_DIR}/${page}_bundle)
   add_custom_command(
     OUTPUT ${base}.cc BYPRODUCTS ${base}.html
     COMMAND ${MEMAGENT_NODE} ${PROJECT_SOURCE_DIR}/web/build.mjs ${page} ${base} ${name}

@@ -2,26 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/check.h"
 #include "base/fail.h"
 #include "eval/report_template.h"
+#include "format/html_page.h"
 
 namespace memagent {
 namespace {
 
 constexpr std::string_view kPlace = "%REPORT%";
-
-// In JSON "<" stands only within strings, where \u003c is the same character. Without it the text
-// can neither end the <script> element nor open a comment in it.
-void append_for_script(std::string_view json, std::string& html) {
-  for (const char c : json) {
-    if (c == '<') {
-      html += "\\u003c";
-    } else {
-      html += c;
-    }
-  }
-}
 
 }  // namespace
 
@@ -39,14 +27,7 @@ std::string report_html(std::string_view report_json) {
          "an evaluation",
          report_json.size());
   }
-  const std::size_t place = kReportTemplate.find(kPlace);
-  MEMAGENT_CHECK(place != std::string_view::npos, "the page has no place for a report");
-  std::string html;
-  html.reserve(kReportTemplate.size() + report_json.size() + report_json.size() / 16);
-  html += kReportTemplate.substr(0, place);
-  append_for_script(report_json, html);
-  html += kReportTemplate.substr(place + kPlace.size());
-  return html;
+  return page_with_data(kReportTemplate, kPlace, report_json);
 }
 
 }  // namespace memagent

@@ -17,6 +17,7 @@
 #include "train/optimizer.h"
 #include "train/rollout.h"
 #include "train/run_folder.h"
+#include "train/run_page.h"
 #include "train/start.h"
 #include "train/trajectory_batch.h"
 
@@ -91,6 +92,7 @@ class RlRun {
     share(report.rollouts);
     report.rollout_seconds = seconds_since(rollout_begin);
     const auto update_begin = Clock::now();
+    samples_ = sample_trajectories(groups);
     update(groups, report);
     report.update_seconds = seconds_since(update_begin);
     ++step_;
@@ -320,6 +322,11 @@ class RlRun {
     write_model(start_, options_.name, recipe_.questions_from.section_tokens.back(),
                 folder_.file("model.gguf"));
     optimizer_.swap_average();
+    write_run_page(folder_, {.kind = "rl",
+                             .name = options_.name,
+                             .recipe_json = to_json(recipe_),
+                             .running = step_ < recipe_.steps,
+                             .samples_json = samples_});
   }
 
   void restore() {
@@ -342,6 +349,7 @@ class RlRun {
   RunFolder folder_;
   std::unique_ptr<LocalModel> engine_;  // with the weights of the last rollouts
   std::vector<std::shared_ptr<const Task>> tasks_;
+  std::string samples_;  // of the last step's trajectories, for the page
   // What a checkpoint keeps.
   std::int64_t step_ = 0;
   std::int64_t number_ = 0;  // of the next question

@@ -94,4 +94,9 @@ void RunFolder::cut_log(std::int64_t bytes) {
   if (log_ >= 0 && bytes < log_bytes_ && ::ftruncate(log_, bytes) == 0) log_bytes_ = bytes;
 }
 
+std::string RunFolder::log_text() const {
+  std::ifstream in(file("log.jsonl"), std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
 }  // namespace memagent

@@ -6,6 +6,7 @@
 //                             not seen
 //   checkpoint*.safetensors   checkpoint.h
 //   model.gguf                the weights as they are now
+//   run.html                  run_page.h, as of the last checkpoint
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,7 @@ class RunFolder {
   // Bytes of log.jsonl so far: kept in checkpoints, and given back to cut_log().
   std::int64_t log_bytes() const { return log_bytes_; }
   void cut_log(std::int64_t bytes);
+  std::string log_text() const;
   std::string file(const char* name) const;
 
   const std::string& path() const { return path_; }

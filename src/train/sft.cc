@@ -14,6 +14,7 @@
 #include "train/checkpoint.h"
 #include "train/optimizer.h"
 #include "train/run_folder.h"
+#include "train/run_page.h"
 #include "train/start.h"
 #include "train/training_batch.h"
 
@@ -280,6 +281,10 @@ class SftRun {
     const Stage& stage = recipe_.stages[std::min(stage_, recipe_.stages.size() - 1)];
     write_model(start_, options_.name, stage.section_tokens.back(), folder_.file("model.gguf"));
     optimizer_.swap_average();
+    write_run_page(folder_, {.kind = "sft",
+                             .name = options_.name,
+                             .recipe_json = to_json(recipe_),
+                             .running = stage_ < recipe_.stages.size()});
   }
 
   void restore() {

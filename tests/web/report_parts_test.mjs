@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {Report} from "../../web/report/data.js";
-import * as format from "../../web/report/format.js";
+import * as format from "../../web/parts/format.js";
 import {contains, markValues, memoryDiff} from "../../web/report/memory_diff.js";
 import {Replay} from "../../web/report/replay.js";
 

@@ -1,8 +1,8 @@
 // Accuracy against document length: one large chart for the chosen task, or the mean over tasks,
 // and a small one for every task.
-import {canvas, el, numbers, section, table} from "./dom.js";
+import {canvas, el, numbers, section, table} from "../parts/dom.js";
 import {Plot, curves, legend} from "./charts.js";
-import * as format from "./format.js";
+import * as format from "../parts/format.js";
 import {methodLook} from "./looks.js";
 
 export const meanName = "mean over tasks";

@@ -2,8 +2,8 @@
 // the scale of scores. SVG by Observable Plot; colours are CSS variables, so that dark mode and
 // paper need no second drawing.
 import * as Plot from "@observablehq/plot";
-import {el, svg} from "./dom.js";
-import * as format from "./format.js";
+import {el, svg} from "../parts/dom.js";
+import * as format from "../parts/format.js";
 import {methodLook} from "./looks.js";
 
 export {Plot};

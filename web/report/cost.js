@@ -1,8 +1,8 @@
 // What an answer costs against document length: tokens through the model, and seconds. The
 // quadratic or linear growth of a method is the slope here, both axes being logarithmic.
-import {canvas, el, numbers, section, table} from "./dom.js";
+import {canvas, el, numbers, section, table} from "../parts/dom.js";
 import {curves, legend} from "./charts.js";
-import * as format from "./format.js";
+import * as format from "../parts/format.js";
 import {meanName} from "./accuracy.js";
 
 const MEASURES = [

@@ -1,7 +1,7 @@
 // What was measured: model, machine, date, settings; and each method's accuracy from the shortest
 // document to the longest.
-import {el} from "./dom.js";
-import * as format from "./format.js";
+import {el} from "../parts/dom.js";
+import * as format from "../parts/format.js";
 import {methodLook} from "./looks.js";
 
 function dated(text) {

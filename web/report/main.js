@@ -1,6 +1,6 @@
 // The report of an evaluation: reads the JSON in the page and puts the sections together. One
 // choice of task governs them all.
-import {choice, el} from "./dom.js";
+import {choice, el} from "../parts/dom.js";
 import {accuracy} from "./accuracy.js";
 import {cost} from "./cost.js";
 import {Report} from "./data.js";

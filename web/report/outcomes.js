@@ -1,8 +1,8 @@
 // How questions ended, right or in which way wrong, as stacked bars: methods side by side within
 // each length.
-import {canvas, el, numbers, section, table} from "./dom.js";
+import {canvas, el, numbers, section, table} from "../parts/dom.js";
 import {Plot} from "./charts.js";
-import * as format from "./format.js";
+import * as format from "../parts/format.js";
 import {inOutcomeOrder, outcomeColour, outcomeInk, outcomeMeaning} from "./looks.js";
 
 function bars(report, task, names) {

@@ -1,6 +1,6 @@
 // The rows of the evaluation, to filter and to choose one from for the trace viewer.
-import {choice, el, section} from "./dom.js";
-import * as format from "./format.js";
+import {choice, el, section} from "../parts/dom.js";
+import * as format from "../parts/format.js";
 import {inOutcomeOrder} from "./looks.js";
 import {outcomeBadge, viewer} from "./trace.js";
 

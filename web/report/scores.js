@@ -1,7 +1,7 @@
 // Tasks by lengths as a table, one method at a time; on paper all of them.
-import {el, section} from "./dom.js";
+import {el, section} from "../parts/dom.js";
 import {scoreKey} from "./charts.js";
-import * as format from "./format.js";
+import * as format from "../parts/format.js";
 import {scoreStep} from "./looks.js";
 
 function scoreCell({score, low, high, n, tasks, of}) {

@@ -1,8 +1,8 @@
 // Where in the document the answer stood, and how many steps of reasoning it took: heat maps over
 // length, one for each method.
-import {canvas, el, section, table, numbers} from "./dom.js";
+import {canvas, el, section, table, numbers} from "../parts/dom.js";
 import {Plot, scoreKey} from "./charts.js";
-import * as format from "./format.js";
+import * as format from "../parts/format.js";
 import {scoreStep} from "./looks.js";
 import {meanName} from "./accuracy.js";
 

@@ -2,8 +2,8 @@
 // memory changed and where evidence stands; below it the memory with its changes marked, the
 // evidence and whether the memory holds it, and at the end the response against the accepted
 // answers.
-import {canvas, el, svg} from "./dom.js";
-import * as format from "./format.js";
+import {canvas, el, svg} from "../parts/dom.js";
+import * as format from "../parts/format.js";
 import {outcomeColour, outcomeInk} from "./looks.js";
 import {markValues, memoryDiff} from "./memory_diff.js";
 import {Replay} from "./replay.js";

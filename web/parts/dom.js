@@ -1,5 +1,5 @@
 // Elements without innerHTML: text of documents and models is never markup. Also the frame every
-// section and chart of the report stands in.
+// section and chart of a page stands in.
 
 // el("td", {class: "number", onclick: f}, "text", node, ...): null children are left out.
 export function el(tag, attributes = {}, ...children) {

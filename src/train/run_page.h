@@ -1,0 +1,37 @@
+// The page of a training run: its curves, its recipe, and trajectories to read. One HTML file that
+// loads nothing, written anew with every checkpoint; while the run lasts it reloads itself.
+//
+// Made of the run's log, whatever its lines hold; what is shown of it web/run decides.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "train/rollout.h"
+#include "train/run_folder.h"
+
+namespace memagent {
+
+struct RunPage {
+  std::string kind;         // "sft" or "rl"
+  std::string name;         // of the model
+  std::string recipe_json;  // as resolved
+  bool running = true;
+  std::string log = {};           // log.jsonl's text
+  std::string samples_json = {};  // sample_trajectories(); empty: none
+};
+
+// Of some groups the best and the worst trajectory, without prompts: a JSON array.
+std::string sample_trajectories(const std::vector<Group>& groups);
+
+// Empty if this memagent was built without its web pages.
+std::string run_page_html(const RunPage& page);
+
+// Writes it as run.html in the run's folder, if there is a page to write.
+void write_run_page(const RunFolder& folder, RunPage page);
+
+// Lines of a log made few enough to draw: neighbours become their mean, numbers by number, and of
+// what is no number the last. At most `most` JSON objects. Lines that are not whole are left out.
+std::vector<std::string> thinned_log(const std::string& log, std::size_t most);
+
+}  // namespace memagent
