@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "agent/chat_format.h"
@@ -14,6 +15,7 @@
 #include "cli/lengths.h"
 #include "cli/model_choice.h"
 #include "cli/reading_options.h"
+#include "memagent/session_store.h"
 #include "server/server.h"
 
 namespace memagent {
@@ -31,6 +33,8 @@ struct ServeOptions {
   int port = 8080;
   std::string api_key_file;
   std::string max_body = "64M";
+  std::string files;
+  std::string max_file = "4096M";
   std::size_t max_concurrent = 256;
   std::string read = "auto";
   int grace_seconds = 30;
@@ -109,6 +113,14 @@ int run_serve(ServeOptions options) {
       .as_tokens = can.tokens,
       .suppress_thinking = template_knows_thinking(model->chat_template())};
 
+  const std::string folder =
+      options.files.empty()
+          ? std::filesystem::path(default_store_path()).parent_path().string() + "/files"
+          : options.files;
+  FileStore files({folder, parse_length("--max-file", options.max_file)});
+  server_settings.files = &files;
+  server_settings.completions.files = &files;
+
   Server server(*model, renderer, chat, std::move(server_settings));
   server.start();
   const bool v6 = options.host.find(':') != std::string::npos;
@@ -137,6 +149,11 @@ Command add_serve_command(CLI::App& program) {
                   "Who may use it: a name and the SHA-256 of a key in hex on each line")
       ->type_name("FILE");
   app->add_option("--max-body", options->max_body, "Most bytes of a request (64M)")
+      ->type_name("BYTES");
+  app->add_option("--files", options->files,
+                  "The folder of uploaded files (default: beside the session store)")
+      ->type_name("FOLDER");
+  app->add_option("--max-file", options->max_file, "Most bytes of an uploaded file (4096M)")
       ->type_name("BYTES");
   app->add_option("--max-concurrent", options->max_concurrent,
                   "Most requests under way at once; more are refused with 429 (256)")

@@ -65,7 +65,7 @@ Completions::Completions(const LanguageModel& model, std::shared_ptr<const Promp
       options_(std::move(options)) {}
 
 ReadingService::Handle Completions::start(const CompletionRequest& request,
-                                          const std::string& client) const {
+                                          const Caller& caller) const {
   if (!request.model.empty() && request.model != options_.model_name) {
     throw ApiError(404,
                    fmt::format("model: there is no '{}': this server has '{}'", request.model,
@@ -83,7 +83,7 @@ ReadingService::Handle Completions::start(const CompletionRequest& request,
   }
   if (mode != ReadMode::kAlways && !wants_reading) {
     if (std::optional<GenerationRequest> generation = as_it_is(request, plan)) {
-      return service_.generate(client, std::move(*generation));
+      return service_.generate(caller.name, std::move(*generation));
     }
     if (mode == ReadMode::kNever) {
       throw ApiError(400,
@@ -94,7 +94,7 @@ ReadingService::Handle Completions::start(const CompletionRequest& request,
                      "messages", "context_length_exceeded");
     }
   }
-  return read(request, std::move(plan), client);
+  return read(request, std::move(plan), caller);
 }
 
 Prompt Completions::prompt_of(const CompletionRequest& request) const {
@@ -134,7 +134,7 @@ std::optional<GenerationRequest> Completions::as_it_is(const CompletionRequest& 
 }
 
 ReadingService::Handle Completions::read(const CompletionRequest& request, ReadingPlan plan,
-                                         const std::string& client) const {
+                                         const Caller& caller) const {
   EpisodeConfig& config = plan.config;
   if (request.max_tokens) {
     std::int64_t most = *request.max_tokens;
@@ -156,22 +156,23 @@ ReadingService::Handle Completions::read(const CompletionRequest& request, Readi
                    "messages");
   }
   Episode episode(config, renderer_, std::move(split.question));
-  SectionReader reader(open(std::move(split.document)), model_.tokenizer(), plan.sections);
-  return service_.read(client, std::move(episode), std::move(reader));
+  SectionReader reader(open(std::move(split.document), caller), model_.tokenizer(), plan.sections);
+  return service_.read(caller.name, std::move(episode), std::move(reader));
 }
 
-std::unique_ptr<DocumentSource> Completions::open(std::vector<DocumentPart> parts) const {
+std::unique_ptr<DocumentSource> Completions::open(std::vector<DocumentPart> parts,
+                                                  const Caller& caller) const {
   std::vector<TitledSource> sources;
   for (DocumentPart& part : parts) {
     if (part.file_id.empty()) {
       sources.push_back({part.role.empty() ? "document" : part.role,
                          text_source(std::move(part.text), "the conversation")});
     } else {
-      if (!options_.open_file) {
+      if (options_.files == nullptr) {
         throw ApiError(404, fmt::format("there is no file '{}'", part.file_id), "file_id");
       }
-      auto [title, source] = options_.open_file(part.file_id);
-      sources.push_back({std::move(title), std::move(source)});
+      sources.push_back({options_.files->find(part.file_id, caller.key).filename,
+                         options_.files->open(part.file_id, caller.key)});
     }
   }
   return joined_source(std::move(sources), "the conversation");

@@ -11,6 +11,7 @@
 
 #include "agent/chat_prompt.h"
 #include "server/document_rule.h"
+#include "server/file_store.h"
 #include "server/reading_service.h"
 #include "server/request_parser.h"
 
@@ -30,9 +31,12 @@ struct CompletionsOptions {
   // Error(kUsage) for settings that cannot be carried out. Any thread may call.
   std::vector<std::string> setting_keys;
   std::function<ReadingPlan(const std::string& settings_json)> plan;
-  // Opens an uploaded file as its title and source. Throws ApiError (404). Empty: there are none.
-  std::function<std::pair<std::string, std::unique_ptr<DocumentSource>>(const std::string& id)>
-      open_file;
+  const FileStore* files = nullptr;  // borrowed; null: there are none
+};
+
+struct Caller {
+  std::string name;  // whose turn it is with the model
+  std::string key;   // whose files it may read
 };
 
 class Completions {
@@ -43,7 +47,7 @@ class Completions {
 
   const CompletionsOptions& options() const { return options_; }
   // Throws ApiError or Error for a request that cannot be carried out. Any thread.
-  ReadingService::Handle start(const CompletionRequest& request, const std::string& client) const;
+  ReadingService::Handle start(const CompletionRequest& request, const Caller& caller) const;
 
  private:
   // A conversation as a request to the model; nullopt if it does not fit the window.
@@ -51,8 +55,8 @@ class Completions {
                                             const ReadingPlan& plan) const;
   Prompt prompt_of(const CompletionRequest& request) const;
   ReadingService::Handle read(const CompletionRequest& request, ReadingPlan plan,
-                              const std::string& client) const;
-  std::unique_ptr<DocumentSource> open(std::vector<DocumentPart> parts) const;
+                              const Caller& caller) const;
+  std::unique_ptr<DocumentSource> open(std::vector<DocumentPart> parts, const Caller& caller) const;
 
   const LanguageModel& model_;
   std::shared_ptr<const PromptRenderer> renderer_;

@@ -27,6 +27,7 @@ struct RequestRecord {
   std::string route = "other";  // a known path, never one that a client made up
   std::string method;
   std::string client;  // a key's name, else the address
+  std::string key;     // a key's name; empty where none is needed
   int status = 0;
   std::chrono::steady_clock::time_point started;
   std::int64_t body_bytes = 0;
@@ -63,6 +64,7 @@ class HttpConnection : public httplib::Stream {
 
   // Nothing after this request is read: part of its body may not have been.
   void close_after_reply() { closing_ = true; }
+  void keep_after_reply() { closing_ = false; }
   bool closing() const { return closing_; }
   bool timed_out() const { return timed_out_; }  // while a request was read
   RequestRecord& record() { return record_; }

@@ -10,13 +10,14 @@
 #include "base/fail.h"
 #include "base/random.h"
 #include "server/api_error.h"
+#include "server/file_routes.h"
+#include "server/http_reply.h"
 #include "server/reply_json.h"
 #include "server/sse.h"
 
 namespace memagent {
 namespace {
 
-constexpr const char* kJson = "application/json";
 constexpr std::chrono::seconds kKeepAliveEvery{15};
 constexpr std::size_t kMostPathBytes = 1024;  // routes are regular expressions
 
@@ -32,31 +33,6 @@ std::string new_id(const char* prefix) {
       (std::uint64_t{std::random_device()()} << 32) | std::random_device()();
   static std::atomic<std::uint64_t> count{0};
   return fmt::format("{}{:016x}", prefix, derive(seed, count++));
-}
-
-void set_error(httplib::Response& response, const ApiError& error) {
-  response.status = error.status();
-  if (error.status() == 429 || error.status() == 503) response.set_header("Retry-After", "1");
-  if (error.status() == 401) response.set_header("WWW-Authenticate", "Bearer");
-  response.set_content(error.json(), kJson);
-}
-
-// A handler whose errors become replies.
-template <typename Handler>
-void guarded(const httplib::Request& request, httplib::Response& response, const Handler& handler) {
-  try {
-    handler();
-  } catch (const ApiError& error) {
-    HttpConnection::of(request).record().error = error.code();
-    set_error(response, error);
-  } catch (const Error& error) {
-    set_error(response, ApiError(error));
-  } catch (const std::bad_alloc&) {
-    set_error(response, ApiError(503, "out of memory: try again later, or with less"));
-  } catch (const std::exception& error) {
-    set_error(response, ApiError(500, fmt::format("a fault of memagent's own, please report it: {}",
-                                                  error.what())));
-  }
 }
 
 // The whole body, at most `most` bytes of it.
@@ -222,12 +198,12 @@ void Server::set_routes() {
     if (connection != nullptr) connection->close_after_reply();
     const char* message = response.status == 404 ? "there is nothing here: see docs/serve.md"
                                                  : "the request cannot be understood";
-    response.set_content(ApiError(response.status, message).json(), kJson);
+    set_json(response, ApiError(response.status, message).json());
   });
 
   routes.Get("/health", [known](const httplib::Request& request, httplib::Response& response) {
     known(request);
-    response.set_content(R"({"status":"ok"})", kJson);
+    set_json(response, R"({"status":"ok"})");
   });
   routes.Get("/metrics",
              [this, known](const httplib::Request& request, httplib::Response& response) {
@@ -238,8 +214,8 @@ void Server::set_routes() {
   routes.Get(
       "/v1/models", [this, known](const httplib::Request& request, httplib::Response& response) {
         known(request);
-        response.set_content(
-            models_json(options_.completions.model_name, started_, options_.window_tokens), kJson);
+        set_json(response,
+                 models_json(options_.completions.model_name, started_, options_.window_tokens));
       });
   routes.Get(
       "/v1/models/(.+)", [this](const httplib::Request& request, httplib::Response& response) {
@@ -250,7 +226,7 @@ void Server::set_routes() {
             throw ApiError(404, fmt::format("there is no such model: this server has '{}'", name),
                            "model", "model_not_found");
           }
-          response.set_content(model_json(name, started_, options_.window_tokens), kJson);
+          set_json(response, model_json(name, started_, options_.window_tokens));
         });
       });
   const auto post_completions = [&](const char* path, CompletionApi api) {
@@ -263,6 +239,7 @@ void Server::set_routes() {
   };
   post_completions("/v1/chat/completions", CompletionApi::kChat);
   post_completions("/v1/completions", CompletionApi::kText);
+  if (options_.files != nullptr) set_file_routes(routes, *options_.files);
 }
 
 // Whether a request may go on to its handler. Throws ApiError if not.
@@ -276,7 +253,7 @@ bool Server::may_pass(const httplib::Request& request, httplib::Response&) {
     throw ApiError(401, "the API key is missing or wrong: send it as Authorization: Bearer KEY", "",
                    "invalid_api_key");
   }
-  if (!name->empty()) connection.record().client = *name;
+  if (!name->empty()) connection.record().client = connection.record().key = *name;
   return true;
 }
 
@@ -286,7 +263,8 @@ void Server::complete(CompletionApi api, const httplib::Request& request,
   const std::string text = read_body(request, body, options_.max_body_bytes);
   const CompletionRequest parsed =
       parse_completion_request(api, text, options_.completions.setting_keys);
-  ReadingService::Handle handle = completions_.start(parsed, connection.record().client);
+  ReadingService::Handle handle = completions_.start(
+      parsed, {.name = connection.record().client, .key = connection.record().key});
   if (parsed.stream) {
     reply_with_events(parsed, std::move(handle), connection, response);
   } else {
@@ -313,7 +291,7 @@ void Server::reply(const CompletionRequest& request, ReadingService::Handle hand
     note_outcome(connection.record(), *events.outcome);
     if (events.outcome->error) throw *events.outcome->error;
     apply_stops(request, *events.outcome);
-    response.set_content(reply_json(head, *events.outcome), kJson);
+    set_json(response, reply_json(head, *events.outcome));
     return;
   }
 }

@@ -7,6 +7,7 @@
 
 #include "server/api_keys.h"
 #include "server/completions.h"
+#include "server/file_store.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
 #include "server/reading_service.h"
@@ -18,6 +19,7 @@ struct ServerOptions {
   ReadingServiceOptions service;
   CompletionsOptions completions;
   ApiKeys keys;
+  FileStore* files = nullptr;  // borrowed; null: nothing can be uploaded
   std::int64_t max_body_bytes = 64 << 20;
   std::int32_t window_tokens = 0;  // of the model, as told to clients; 0: not known
   // Called with one JSON line per request, from any thread. Document text is never in it.

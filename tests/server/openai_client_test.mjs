@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import {execFileSync, spawn, spawnSync} from "node:child_process";
 import {createHash} from "node:crypto";
-import {mkdtempSync, rmSync, writeFileSync} from "node:fs";
+import {createReadStream, mkdtempSync, rmSync, writeFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {tmpdir} from "node:os";
 import {join} from "node:path";
@@ -29,7 +29,7 @@ const started = [];
 
 // A server and its base URL, once it says that it is ready.
 async function serve(...flags) {
-    const server = spawn(memagent, ["serve", "--port", "0", ...flags]);
+    const server = spawn(memagent, ["serve", "--port", "0", "--files", join(folder, "files"), ...flags]);
     started.push(server);
     server.log = "";
     server.stderr.on("data", (bytes) => (server.log += bytes));
@@ -140,6 +140,25 @@ test("completions of a prompt", async () => {
     const reply = await client.completions.create({model: "memagent",
         prompt: `${row.text}\n\n${row.question}`});
     assert.equal(reply.choices[0].text, row.answer);
+});
+
+test("files", async () => {
+    const path = join(folder, "report.txt");
+    writeFileSync(path, row.text);
+    const file = await client.files.create({file: createReadStream(path), purpose: "user_data"});
+    assert.equal(file.filename, "report.txt");
+    assert.equal(file.bytes, row.text.length);
+    const listed = [];
+    for await (const entry of client.files.list()) listed.push(entry.id);
+    assert.deepEqual(listed, [file.id]);
+    assert.equal((await client.files.retrieve(file.id)).bytes, file.bytes);
+    assert.equal(await (await client.files.content(file.id)).text(), row.text);
+    const reply = await client.chat.completions.create({model: "memagent", messages: [
+        {role: "user", content: [{type: "file", file: {file_id: file.id}},
+            {type: "text", text: row.question}]}]});
+    assert.equal(reply.choices[0].message.content, row.answer);
+    assert.equal((await client.files.delete(file.id)).deleted, true);
+    await assert.rejects(client.files.retrieve(file.id), OpenAI.NotFoundError);
 });
 
 test("errors are the client's own classes", async () => {
