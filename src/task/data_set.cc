@@ -37,6 +37,7 @@ struct KeptRow {
   std::string question;
   std::vector<std::string> answers;
   Match match = Match::kAny;
+  std::vector<std::string> rejected;
   std::vector<std::uint32_t> paragraphs;  // in the pool
   std::vector<Fact> facts;
   JsonRows::Item item;            // where its own document is read again
@@ -141,6 +142,7 @@ class Reader {
     kept.question = std::move(row.question);
     kept.answers = row.unanswerable ? world::no_answer_spellings() : std::move(row.answers);
     kept.match = row.match;
+    kept.rejected = std::move(row.rejected);
     kept.item = item;
     kept.has_context = row.context.has_value();
     kept.context_bytes = row.context ? row.context->size() : 0;
@@ -233,6 +235,7 @@ class DataSetTask final : public Task {
     if (contents_->some_unanswerable) row.question += kMayBeUnanswerable;
     row.answers = kept.answers;
     row.match = kept.match;
+    row.rejected = kept.rejected;
     if (kept.has_context) return own_document(std::move(row), index, spec, *tokenizer);
     return padded(std::move(row), kept, spec, *tokenizer);
   }

@@ -126,7 +126,10 @@ RowLine read_row(std::string_view line, const std::string& where) {
   } catch (const json::exception&) {
     fail(ErrorKind::kBadInput, "{}: is not JSON: each line must be one object", where);
   }
-  const JsonFields fields(object, where);
+  return read_row(JsonFields(object, where));
+}
+
+RowLine read_row(const JsonFields& fields) {
   RowLine result;
   Row& row = result.row;
   row.id = fields.text("id", "");
@@ -141,7 +144,7 @@ RowLine read_row(std::string_view line, const std::string& where) {
   if (const json* evidence = fields.find("evidence"); evidence != nullptr) {
     if (!evidence->is_array()) fields.wrong("evidence", "an array of objects");
     for (const json& fact : *evidence) {
-      row.evidence.push_back(read_evidence(fact, where + ": evidence"));
+      row.evidence.push_back(read_evidence(fact, fields.where() + ": evidence"));
     }
   }
   result.context = fields.text("context");

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "memagent/document.h"
+#include "task/json_fields.h"
 #include "task/row.h"
 
 namespace memagent {
@@ -27,5 +28,7 @@ struct RowLine {
 // Fields but question, answers and context may be missing; unknown ones are passed over. Throws
 // Error(kBadInput) that begins with `where` ("rows.jsonl:7") and names the field.
 RowLine read_row(std::string_view line, const std::string& where);
+// The same of a line that has been parsed.
+RowLine read_row(const JsonFields& fields);
 
 }  // namespace memagent

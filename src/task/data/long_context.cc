@@ -67,13 +67,14 @@ void read_longbench(const JsonFields& item, std::vector<RawRow>& rows) {
 
 // Our own (docs/tasks.md).
 void read_task_file(const JsonFields& item, std::vector<RawRow>& rows) {
-  RowLine line = read_row(item.object().dump(), item.where());
+  RowLine line = read_row(item);
   RawRow row;
   row.id = std::move(line.row.id);
   row.task = std::move(line.row.task);
   row.question = std::move(line.row.question);
   row.answers = std::move(line.row.answers);
   row.match = line.row.match;
+  row.rejected = std::move(line.row.rejected);
   row.evidence = std::move(line.row.evidence);
   for (const Evidence& fact : row.evidence) {
     const auto bytes = static_cast<std::size_t>(fact.byte_end - fact.byte_begin);

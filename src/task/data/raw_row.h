@@ -32,6 +32,7 @@ struct RawRow {
   std::string question;
   std::vector<std::string> answers;  // empty only where unanswerable
   Match match = Match::kAny;
+  std::vector<std::string> rejected;  // Row::rejected
   bool unanswerable = false;
   std::optional<std::string> context;
   std::vector<Evidence> evidence;  // in the context

@@ -133,6 +133,41 @@ TEST_F(DataSets, SquadAnswersAreFoundByCharacter) {
   EXPECT_EQ(second->row().answers[0], "not stated");
 }
 
+// Version 1.1 knows no unanswerable questions, and so no field that says so.
+TEST_F(DataSets, SquadOfTheFirstVersion) {
+  const DataSet set = read(R"({"version":"1.1","data":[
+    {"title":"Inns","paragraphs":[{"context":"The Red Inn has 9 rooms.","qas":[
+      {"id":"a","question":"How many rooms?","answers":[{"text":"9","answer_start":16}]}]}]},
+    {"title":"Hills","paragraphs":[{"context":"Low Hill is low. High Hill is high.","qas":[
+      {"id":"b","question":"Which is high?","answers":[{"text":"High Hill","answer_start":17}]},
+      {"id":"c","question":"Which is low?","answers":[{"text":"Low Hill","answer_start":0}]}]}]}]})");
+  ASSERT_EQ(set.task->size(), 3);
+  EXPECT_EQ(sample(set, {})->row().question, "How many rooms?");
+  EXPECT_EQ(sample(set, {.index = 1})->row().evidence[0].text, "High Hill is high.");
+  EXPECT_EQ(sample(set, {.index = 2})->row().evidence[0].text, "Low Hill is low.");
+  for (std::int64_t i = 0; i < 3; ++i) expect_evidence(*sample(set, {.index = i}));
+}
+
+// HotpotQA's form with chains of evidence beside it, and sentences that begin with no space.
+TEST_F(DataSets, TwoWikiRowsAreHotpotRowsWithTheirSentencesApart) {
+  const DataSet set = read(R"([{"_id":"w1","type":"compositional",
+    "question":"Who is the mother of the director of Grey Film?","answer":"Eva Lind",
+    "context":[["Grey Film",["Grey Film is a film.","It was directed by Per Lind."]],
+               ["Per Lind",["Per Lind is the son of Eva Lind."]],
+               ["Red Film",["Red Film is a film."]]],
+    "supporting_facts":[["Grey Film",1],["Per Lind",0]],
+    "evidences":[["Grey Film","director","Per Lind"],["Per Lind","mother","Eva Lind"]]}])");
+  EXPECT_EQ(set.task->name(), "2wikimultihopqa");
+  const auto only = sample(set, {});
+  ASSERT_EQ(only->row().evidence.size(), 2U);
+  EXPECT_THAT(text(*only), HasSubstr("Grey Film is a film. It was directed by Per Lind."));
+  std::vector<std::string> facts;
+  for (const Evidence& fact : only->row().evidence) facts.push_back(fact.text);
+  EXPECT_THAT(facts, testing::UnorderedElementsAre("It was directed by Per Lind.",
+                                                   "Per Lind is the son of Eva Lind."));
+  expect_evidence(*only);
+}
+
 TEST_F(DataSets, MusiqueStepsAreHops) {
   const DataSet set = read(
       R"({"id":"2hop__1_2","question":"Who leads the maker of Zed?","answer":"Bo Ek","answer_aliases":["B. Ek"],"answerable":true,"paragraphs":[{"idx":0,"title":"Zed","paragraph_text":"Zed is made by Acme.","is_supporting":true},{"idx":1,"title":"Why","paragraph_text":"Why not.","is_supporting":false},{"idx":2,"title":"Acme","paragraph_text":"Acme is led by Bo Ek.","is_supporting":true}],"question_decomposition":[{"id":1,"question":"Zed >> maker","answer":"Acme","paragraph_support_idx":0},{"id":2,"question":"#1 >> leader","answer":"Bo Ek","paragraph_support_idx":2}]})"
@@ -144,6 +179,44 @@ TEST_F(DataSets, MusiqueStepsAreHops) {
   EXPECT_EQ(only->row().evidence[1].hop, 1);
   EXPECT_THAT(only->row().evidence[0].values, ElementsAre("Acme"));
   expect_evidence(*only);
+}
+
+// The full set has each question twice, once without a paragraph that it needs: the steps that are
+// left without one have no place.
+TEST_F(DataSets, MusiqueRowsWithoutAnAnswer) {
+  const DataSet set = read(
+      R"({"id":"2hop__1_2","question":"Who leads the maker of Zed?","answer":"Bo Ek","answer_aliases":[],"answerable":false,"paragraphs":[{"idx":0,"title":"Zed","paragraph_text":"Zed is made by Acme.","is_supporting":true},{"idx":1,"title":"Why","paragraph_text":"Why not.","is_supporting":false}],"question_decomposition":[{"id":1,"question":"Zed >> maker","answer":"Acme","paragraph_support_idx":0},{"id":2,"question":"#1 >> leader","answer":"Bo Ek","paragraph_support_idx":null}]})"
+      "\n");
+  EXPECT_TRUE(set.warnings.empty());
+  const auto only = sample(set, {});
+  EXPECT_EQ(only->row().answers[0], "not stated");
+  EXPECT_THAT(only->row().question, HasSubstr("say \"not stated\""));
+  ASSERT_EQ(only->row().evidence.size(), 1U);
+  EXPECT_EQ(only->row().evidence[0].text, "Zed is made by Acme.");
+}
+
+// RULER's question answering is right with any of the outputs, its other tasks with all; where the
+// last line asks nothing, the whole prompt is the document.
+TEST_F(DataSets, RulerRowsOfEveryKind) {
+  const DataSet set = read(
+      R"({"index":0,"input":"Answer the question based on the given documents. Only give me the answer.\n\nDocument 1:\nThe inn is in Aby.\n\nQuestion: Where is the inn?","outputs":["Aby","Aby town"],"length":40})"
+      "\n"
+      R"({"index":1,"input":"Below is a list of words. Say the ones that are said most.\nelm oak elm elm fir\nThe words are:","outputs":["elm"],"length":20})"
+      "\n");
+  const auto qa = sample(set, {});
+  EXPECT_EQ(qa->row().question, "Question: Where is the inn?");
+  EXPECT_EQ(qa->row().match, Match::kAny);
+  EXPECT_THAT(text(*qa), testing::EndsWith("The inn is in Aby."));
+  const auto words = sample(set, {.index = 1});
+  EXPECT_EQ(words->row().question, "Do what the text asks for.");
+  EXPECT_EQ(words->row().match, Match::kAll);
+  EXPECT_THAT(text(*words), HasSubstr("said most.\nelm oak"));
+}
+
+TEST_F(DataSets, TaskFilesKeepWhatMustNotBeAnswered) {
+  const DataSet set = read(
+      R"({"id":"a","question":"Which is older?","answers":["Elm"],"rejected":["Oak"],"context":"Elm: 9. Oak: 8."})");
+  EXPECT_THAT(sample(set, {})->row().rejected, ElementsAre("Oak"));
 }
 
 TEST_F(DataSets, LongDocumentsStayAsTheyAre) {
@@ -211,7 +284,9 @@ TEST_F(DataSets, CutFilesAreRefused) {
 
 TEST_F(DataSets, RealRowsPaddedToAnyLength) {
   const std::string data = SHARED_DATA;
-  if (!std::filesystem::exists(data + "/wiki2/paragraphs.jsonl")) return;
+  if (!std::filesystem::exists(data + "/wiki2/paragraphs.jsonl")) {
+    GTEST_SKIP() << "no real rows at " << data;
+  }
   const DataSet dev =
       read_data_set({data + "/hotpotqa/dev.jsonl", {data + "/wiki2/paragraphs.jsonl"}});
   ASSERT_EQ(dev.task->size(), 50);
