@@ -85,7 +85,7 @@ test("curves, tables, heat maps, cost, outcomes and readings are there", async (
         await page.locator("#accuracy .chart svg").first().waitFor();
         assert.equal(await page.locator("#accuracy > .chart [aria-label=line] path").count(), 3);
         assert.equal(await page.locator("#accuracy .stamp svg").count(), 6);
-        assert.equal(await page.locator("#scores table").count(), 3);
+        assert.equal(await page.locator("#scores table.scores").count(), 3);
         assert.equal(await page.locator("#depth figure:visible svg").count(), 3);
         assert.equal(await page.locator("#hops figure:visible svg").count(), 3);
         assert.equal(await page.locator("#cost .chart svg").count(), 2);
@@ -106,6 +106,17 @@ test("cells that were not run are gaps", async () => {
         const hollow = await page.locator('#accuracy > .chart [aria-label=dot][fill="var(--paper)"] *')
             .count();
         assert.ok(hollow > 0);
+    });
+});
+
+test("what the first method gains is told where both were run", async () => {
+    await opened(sample, {}, async (page) => {
+        const row = page.locator(".gains tbody tr").first();
+        // 0.08 * 1 - 0.05 = 0.03, from -0.01 to 0.07; 0.08 * 2 - 0.05 = 0.11, from 0.07 on.
+        assert.equal(await row.locator("td").nth(1).textContent(), "+3.0 \u22121.0 to +7.0");
+        assert.equal(await row.locator("td").nth(1).locator("strong").count(), 0);
+        assert.equal(await row.locator("td").nth(2).locator("strong").textContent(), "+11.0");
+        assert.equal(await row.locator("td").last().textContent(), "\u2013");
     });
 });
 
@@ -204,7 +215,7 @@ test("dark and light differ, paper is always light", async () => {
 
 test("paper shows every method's table and no controls", async () => {
     await opened(sample, {media: "print"}, async (page) => {
-        assert.equal(await page.locator("#scores table:visible").count(), 3);
+        assert.equal(await page.locator("#scores table.scores:visible").count(), 3);
         assert.equal(await page.locator("select:visible, input:visible").count(), 0);
         assert.ok(await page.locator(".viewer").isVisible());
         assert.ok((await page.pdf({format: "A4"})).length > 10000);

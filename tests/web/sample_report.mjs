@@ -135,11 +135,17 @@ const rows = METHODS.flatMap((method) => TASKS.flatMap((task) =>
     LENGTHS.slice(0, method === "memory" ? 5 : 2).flatMap((length) => [0, 1].map((i) =>
         rowOf(i, method, task, length, task.name.startsWith("hostile"))))));
 
+// At the longest there is nothing to compare with.
+const differences = METHODS.slice(1).flatMap((against, i) => LENGTHS.slice(0, 4).map((length, at) => ({
+    method: METHODS[0], against, length, n: 240, difference: 0.08 * at - 0.05 + 0.02 * i,
+    ci_low: 0.08 * at - 0.09 + 0.02 * i, ci_high: 0.08 * at - 0.01 + 0.02 * i,
+})));
+
 process.stdout.write(`${JSON.stringify({
     memagent: "0.1.0", commit: "0000000000000000", machine: "made up, 2 cores",
     date: "2026-01-31T12:00:00Z", model: "made-up numbers",
     settings: {policy: "gated", layout: "question-first", section_tokens: 5000,
         memory_tokens: 1024, lookahead: 8, seed: 1, note: HOSTILE},
     tasks: TASKS.map(({name, description}) => ({name, description})),
-    lengths: LENGTHS, methods: METHODS, cells, rows,
+    lengths: LENGTHS, methods: METHODS, cells, differences, rows,
 })}\n`);

@@ -97,6 +97,13 @@ export class Report {
         };
     }
 
+    // The first method less another on the rows that both have, over all tasks; null if not known.
+    difference(against, length) {
+        const found = list(this.head.differences).find((one) => one?.method === this.methods[0] &&
+            one.against === against && one.length === length);
+        return found && number(found.difference) !== null ? found : null;
+    }
+
     // {outcome: count} over cells, those without a score too: why there is none is an outcome.
     outcomes(method, task, length) {
         const counts = {};

@@ -1,5 +1,5 @@
 // Tasks by lengths as a table, one method at a time; on paper all of them.
-import {el, section} from "../parts/dom.js";
+import {el, section, table} from "../parts/dom.js";
 import {scoreKey} from "./charts.js";
 import * as format from "../parts/format.js";
 import {scoreStep} from "./looks.js";
@@ -34,6 +34,30 @@ function grid(report, method) {
         report.tasks.length > 1 ? el("tfoot", {}, line("", "Mean")) : null));
 }
 
+// What the first method gains on each of the others, paired row by row: intervals are of the gain,
+// and narrower than those of two scores side by side.
+function gains(report) {
+    const [first, ...others] = report.methods;
+    const known = others.filter((other) =>
+        report.lengths.some((length) => report.difference(other, length)));
+    if (known.length === 0) return null;
+    const points = (share) => `${share < 0 ? "\u2212" : "+"}${Math.abs(100 * share).toFixed(1)}`;
+    const gain = (other, length) => {
+        const one = report.difference(other, length);
+        if (!one) return format.missing;
+        const {difference, ci_low: low, ci_high: high, n} = one;
+        const sure = low > 0 || high < 0;
+        return el("td", {title: `${format.whole(n)} rows`},
+            sure ? el("strong", {}, points(difference)) : points(difference),
+            el("small", {}, ` ${points(low)} to ${points(high)}`));
+    };
+    return el("div", {class: "gains"}, el("h3", {class: "later"}, `What ${first} gains`),
+        table(`Points by which ${first} is right more often than another method on the same ` +
+            "questions, with 95% intervals; bold where chance is ruled out",
+        ["Against", ...report.lengths.map(format.length)],
+        known.map((other) => [other, ...report.lengths.map((length) => gain(other, length))])));
+}
+
 export function scores(report) {
     const grids = report.methods.map((method) => grid(report, method));
     const buttons = report.methods.map((method, i) => el("button", {type: "button",
@@ -46,5 +70,5 @@ export function scores(report) {
     return section("scores", "Scores", null,
         buttons.length > 1 ? el("div", {class: "segments", role: "group",
             "aria-label": "Method of the table"}, buttons) : null,
-        grids, scoreKey());
+        grids, scoreKey(), gains(report));
 }
