@@ -46,12 +46,13 @@ int run_list(const DataOptions& options) {
     list.push_back({{"name", entry.name},
                     {"meaning", entry.meaning},
                     {"url", entry.url},
+                    {"sha256", entry.sha256},
                     {"by_hand", entry.by_hand},
                     {"file", there ? path : ""}});
-    text += fmt::format("{:<17}{}\n", entry.name, entry.meaning);
-    if (!entry.url.empty()) text += fmt::format("{:<17}{}\n", "", entry.url);
-    if (!entry.by_hand.empty()) text += fmt::format("{:<17}by hand: {}\n", "", entry.by_hand);
-    if (there) text += fmt::format("{:<17}there: {}\n", "", path);
+    text += fmt::format("{:<19}{}\n", entry.name, entry.meaning);
+    text += fmt::format("{:<19}{}\n", "", entry.url);
+    if (!entry.by_hand.empty()) text += fmt::format("{:<19}by hand: {}\n", "", entry.by_hand);
+    if (there) text += fmt::format("{:<19}there: {}\n", "", path);
   }
   write_output(options.json ? list.dump() + "\n" : text);
   return 0;
@@ -83,16 +84,17 @@ class ProgressLine {
   std::chrono::steady_clock::time_point last_;
 };
 
-Json fetch_one(const DataOptions& options, const std::string& url, const std::string& path,
-               std::string_view by_hand, const Interrupt& interrupt) {
+Json fetch_one(const DataOptions& options, const CatalogueEntry& entry, const std::string& path,
+               const Interrupt& interrupt) {
+  const std::string_view by_hand = entry.by_hand;
   const std::string file = std::filesystem::path(path).filename().string();
   Downloaded done;
   {
     ProgressLine line(options.quiet);
     DownloadOptions download_options;
-    download_options.url = url;
+    download_options.url = entry.url;
     download_options.path = path;
-    download_options.sha256 = options.sha256;
+    download_options.sha256 = entry.sha256;
     download_options.ca_file = options.ca_file;
     download_options.attempts = options.attempts;
     download_options.stop = interrupt.flag();
@@ -133,20 +135,19 @@ int run_fetch(const DataOptions& options) {
     if (entry == nullptr) {
       fail(ErrorKind::kUsage, "data fetch: unknown '{}': see memagent data list", name);
     }
-    if (entry->url.empty()) {
-      fail(ErrorKind::kUsage, "data fetch: {}: {}", name, entry->by_hand);
-    }
     entries.push_back(entry);
   }
   const Interrupt interrupt;
   Json files = Json::array();
   if (!options.url.empty()) {
-    files.push_back(fetch_one(options, options.url, options.out, "", interrupt));
+    CatalogueEntry other{};
+    other.url = options.url;
+    other.sha256 = options.sha256;
+    files.push_back(fetch_one(options, other, options.out, interrupt));
   }
   for (const CatalogueEntry* entry : entries) {
-    files.push_back(fetch_one(options, std::string(entry->url),
-                              folder_of(options) + "/" + std::string(entry->file), entry->by_hand,
-                              interrupt));
+    files.push_back(
+        fetch_one(options, *entry, folder_of(options) + "/" + std::string(entry->file), interrupt));
   }
   if (options.json) write_output(files.dump() + "\n");
   return 0;

@@ -46,7 +46,8 @@ Command add_eval_command(CLI::App& program) {
       ->allow_extra_args(false)
       ->group(suite);
   app->add_option("--data", options->data,
-                  "A data set's file, or a task file (docs/tasks.md), padded to the lengths with "
+                  "A data set's file, its name in memagent data list, or a task file, padded to "
+                  "the lengths with "
                   "other paragraphs of the set")
       ->type_name("FILE")
       ->group(suite);

@@ -28,6 +28,7 @@
 #include "eval/report_json.h"
 #include "eval/row_log.h"
 #include "eval/suite.h"
+#include "fetch/catalogue.h"
 #include "format/atomic_file.h"
 #include "task/data_set.h"
 #include "task/registry.h"
@@ -195,7 +196,25 @@ class EvalRun : public SuiteObserver {
     plan_.tasks.push_back(task->name());
   }
 
+  // A name of the catalogue stands for the file that was fetched.
+  static std::string data_file(const std::string& data) {
+    std::error_code error;
+    const CatalogueEntry* entry = std::filesystem::exists(data, error) ? nullptr : find_entry(data);
+    if (entry == nullptr) return data;
+    const std::string path = default_data_folder() + "/" + std::string(entry->file);
+    if (!std::filesystem::exists(path, error)) {
+      fail(ErrorKind::kBadInput, "--data: {} is not here: memagent data fetch {} gets it", data,
+           data);
+    }
+    if (!entry->by_hand.empty()) {
+      fail(ErrorKind::kUsage, "--data: {} is an archive: {}, and give one of its files: {}", data,
+           entry->by_hand, path);
+    }
+    return path;
+  }
+
   void read_data() {
+    options_.data = data_file(options_.data);
     const DataSet set =
         read_data_set({.path = options_.data, .distractor_files = options_.distractors});
     add_task(set.task);

@@ -11,9 +11,9 @@ struct CatalogueEntry {
   std::string_view name;     // "hotpotqa-dev"
   std::string_view meaning;  // one line
   std::string_view file;     // what it is called here
-  std::string_view url;      // empty: its home does not hand it to programs
-  // What is left to do by hand: unpack an archive, or fetch it from a page. Empty: nothing.
-  std::string_view by_hand;
+  std::string_view url;
+  std::string_view sha256;   // as several projects publish it; empty: nobody we know does
+  std::string_view by_hand;  // what is left to do by hand: unpack an archive. Empty: nothing
 };
 
 std::span<const CatalogueEntry> catalogue();

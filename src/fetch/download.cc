@@ -77,6 +77,16 @@ std::string lower(std::string text) {
   return text;
 }
 
+// For messages: user and password of an address are nobody else's.
+std::string shown(const std::string& url) {
+  const std::size_t begin = url.find("://");
+  if (begin == std::string::npos) return url;
+  const std::size_t end = url.find_first_of("/?#", begin + 3);
+  const std::size_t at = url.substr(0, end).rfind('@');
+  if (at == std::string::npos || at < begin) return url;
+  return url.substr(0, begin + 3) + url.substr(at + 1);
+}
+
 // One transfer: the state its callbacks share.
 class Transfer {
  public:
@@ -93,11 +103,13 @@ class Transfer {
 
   CURLcode run() {
     // Without a mark of its version, a beginning cannot be gone on from.
-    const std::string mark = line_of(tag_);
-    offset_ = mark.empty() ? 0 : size_of(part_);
+    mark_ = line_of(tag_);
+    offset_ = mark_.empty() ? 0 : size_of(part_);
     set(CURLOPT_URL, options_.url.c_str());
     set(CURLOPT_PROTOCOLS_STR, "http,https");
-    set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    // Whoever asks for an address that cannot be listened to is not sent to one that can.
+    const bool secure = lower(options_.url.substr(0, 6)) == "https:";
+    set(CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
     set(CURLOPT_FOLLOWLOCATION, 1L);
     set(CURLOPT_MAXREDIRS, 10L);
     set(CURLOPT_NOSIGNAL, 1L);
@@ -115,7 +127,7 @@ class Transfer {
     set(CURLOPT_XFERINFODATA, this);
     if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
     const std::string range = fmt::format("{}-", offset_);
-    const std::string if_range = "If-Range: " + mark;
+    const std::string if_range = "If-Range: " + mark_;
     if (offset_ > 0) {
       set(CURLOPT_RANGE, range.c_str());
       headers_ = curl_slist_append(headers_, if_range.c_str());
@@ -125,11 +137,17 @@ class Transfer {
     if (file_ != nullptr && std::fflush(file_.get()) != 0 && disk_error_ == 0) disk_error_ = errno;
     file_.reset();
     curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status_);
+    curl_off_t wait = 0;
+    if (!whole() && curl_easy_getinfo(easy_, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK) {
+      retry_after_ = std::chrono::seconds(wait);
+    }
     return code;
   }
 
   long status() const { return status_; }
   int disk_error() const { return disk_error_; }
+  // What the server asks to wait before the next try.
+  std::chrono::seconds retry_after() const { return retry_after_; }
   // Why what came was not taken; empty if it was.
   const std::string& refusal() const { return refusal_; }
   // All bytes of the file, where the server says that there are none from where it was asked: -1 if
@@ -142,8 +160,9 @@ class Transfer {
     return bytes;
   }
   bool whole() const { return status_ == 200 || status_ == 206; }
-  // 0 where the server sent all of it.
-  std::int64_t began_at() const { return status_ == 206 ? offset_ : 0; }
+  // 0 where what was there is of no use. A server that sends all of the same version anew is
+  // listened to, but what has come before is not thrown away: the connection may break again.
+  std::int64_t began_at() const { return status_ == 206 || same_version_ ? offset_ : 0; }
   std::int64_t received() const { return received_; }
   std::string problem(CURLcode code) const {
     return problem_[0] != '\0' ? problem_.data() : curl_easy_strerror(code);
@@ -197,7 +216,9 @@ class Transfer {
   bool take_body(const char* data, std::size_t size) {
     if (file_ == nullptr && !open_part()) return false;
     if (!whole()) return true;  // a page that explains an error
-    if (std::fwrite(data, 1, size, file_.get()) != size) {
+    const std::size_t known = std::min(skip_, size);
+    skip_ -= known;
+    if (std::fwrite(data + known, 1, size - known, file_.get()) != size - known) {
       disk_error_ = errno;
       return false;
     }
@@ -218,9 +239,12 @@ class Transfer {
       file_.reset(std::fopen("/dev/null", "wbe"));
       return file_ != nullptr;
     }
-    written_at_ = began_at();
+    const std::string& newest = etag_.empty() ? modified_ : etag_;
+    same_version_ = status_ == 200 && offset_ > 0 && newest == mark_;
+    skip_ = same_version_ ? static_cast<std::size_t>(offset_) : 0;
+    written_at_ = status_ == 206 ? offset_ : 0;
     try {
-      if (status_ == 200) {
+      if (status_ == 200 && !same_version_) {
         remove(part_);
         const std::string& mark = etag_.empty() ? modified_ : etag_;
         if (mark.empty()) {
@@ -246,9 +270,13 @@ class Transfer {
   File file_;
   std::int64_t offset_ = 0;      // asked from
   std::int64_t written_at_ = 0;  // of the part, when the body began
+  std::size_t skip_ = 0;         // bytes to come that are there already
   std::int64_t received_ = 0;
+  bool same_version_ = false;  // all of it comes again, of the version that is there
+  std::string mark_;           // of the version that is there
   std::string etag_;
   std::string modified_;
+  std::chrono::seconds retry_after_{0};
   std::string range_;  // Content-Range
   std::string refusal_;
   bool page_ = false;
@@ -280,10 +308,19 @@ void check_stop(const DownloadOptions& options, const std::string& part) {
        options.path, size_of(part));
 }
 
-void wait(const DownloadOptions& options, const std::string& part, std::int32_t failures) {
+constexpr std::chrono::seconds kLongestWait{600};
+
+void wait(const DownloadOptions& options, const std::string& part, std::int32_t failures,
+          std::chrono::seconds asked_for) {
   using std::chrono::milliseconds;
+  if (asked_for > kLongestWait) {
+    fail(ErrorKind::kModel,
+         "{}: the server asks to come back in {} s: {} bytes are kept, the same command goes on",
+         shown(options.url), asked_for.count(), size_of(part));
+  }
   const milliseconds most{30'000};
   milliseconds left = std::min(most, options.first_wait * (1 << std::min(failures - 1, 10)));
+  left = std::max<milliseconds>(left, asked_for);
   for (; left.count() > 0; left -= milliseconds(50)) {
     check_stop(options, part);
     std::this_thread::sleep_for(std::min(left, milliseconds(50)));
@@ -304,7 +341,7 @@ std::int64_t fetch_part(const DownloadOptions& options, const std::string& part,
            std::strerror(transfer.disk_error()), size_of(part));
     }
     if (!transfer.refusal().empty()) {
-      fail(ErrorKind::kModel, "{}: {}: check the address", options.url, transfer.refusal());
+      fail(ErrorKind::kModel, "{}: {}: check the address", shown(options.url), transfer.refusal());
     }
     if (resumed_from < 0 && transfer.whole()) resumed_from = transfer.began_at();
     if (code == CURLE_OK && transfer.whole()) {
@@ -321,7 +358,7 @@ std::int64_t fetch_part(const DownloadOptions& options, const std::string& part,
       const std::string why = code != CURLE_OK
                                   ? transfer.problem(code)
                                   : fmt::format("the server answers {}", transfer.status());
-      fail(ErrorKind::kModel, "{}: {}: check the address", options.url, why);
+      fail(ErrorKind::kModel, "{}: {}: check the address", shown(options.url), why);
     }
     // A server that always breaks off at the same place, and cannot go on, brings nothing new.
     const std::int64_t bytes = size_of(part);
@@ -332,9 +369,9 @@ std::int64_t fetch_part(const DownloadOptions& options, const std::string& part,
                                   ? transfer.problem(code)
                                   : fmt::format("the server answers {}", transfer.status());
       fail(ErrorKind::kModel, "{}: {}, {} times: {} bytes are kept, the same command goes on",
-           options.url, why, failures, size_of(part));
+           shown(options.url), why, failures, size_of(part));
     }
-    wait(options, part, failures);
+    wait(options, part, failures, transfer.retry_after());
   }
 }
 
@@ -391,7 +428,7 @@ Downloaded download(const DownloadOptions& options) {
     remove(part);
     remove(tag);
     fail(ErrorKind::kBadInput, "{}: its SHA-256 is {}, expected {}: nothing is kept of it",
-         options.url, done.sha256, wanted);
+         shown(options.url), done.sha256, wanted);
   }
   write_whole(sum_file,
               fmt::format("{}  {}\n", done.sha256, fs::path(options.path).filename().string()));

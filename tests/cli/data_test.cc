@@ -76,7 +76,6 @@ TEST_F(DataTest, WrongRequestsAreOneLine) {
   };
   expect({"data", "fetch"}, "name data sets");
   expect({"data", "fetch", "hotpot"}, "unknown 'hotpot'");
-  expect({"data", "fetch", "musique"}, "drive.google.com");
   expect({"data", "fetch", "--url", "http://127.0.0.1:1/"}, "--out");
   expect({"data", "fetch", "hotpotqa-dev", "--out", "x"}, "--url");
 }

@@ -162,6 +162,28 @@ TEST_F(Download, BeginsAnewWhenTheFileHasChanged) {
   EXPECT_EQ(server.log("/set.json")[0].headers.at("if-range"), "\"older\"");
 }
 
+// A server that knows no ranges sends everything again; what breaks off a second time, earlier than
+// the first, has cost nothing of what was there.
+TEST_F(Download, KeepsWhatCameOfTheSameVersion) {
+  fs::create_directories(folder_ / "sets");
+  std::ofstream(path() + ".part") << body_.substr(0, 9'000);
+  std::ofstream(path() + ".part.tag") << etag_ + "\n";
+  bool whole = false;
+  const ScriptedServer server(
+      [&](const ScriptedRequest&, ScriptedConnection& connection) {
+        connection.send("HTTP/1.1 200 OK\r\nETag: " + etag_ +
+                        "\r\nContent-Length: " + std::to_string(body_.size()) + "\r\n\r\n" +
+                        body_.substr(0, whole ? std::string::npos : 5'000));
+        if (!whole) connection.close();
+      },
+      0, true);
+  EXPECT_THAT(complaint(options(server), ErrorKind::kModel), HasSubstr("9000 bytes are kept"));
+  EXPECT_EQ(read(path() + ".part"), body_.substr(0, 9'000));
+  whole = true;
+  EXPECT_EQ(download(options(server)).resumed_from, 9'000);
+  EXPECT_EQ(read(path()), body_);
+}
+
 TEST_F(Download, DoesNotGoOnFromWhatCannotBeToldApart) {
   etag_ = "";
   cut_ = 9'000;
@@ -250,6 +272,21 @@ TEST_F(Download, SaysWhatTheServerSays) {
   EXPECT_FALSE(fs::exists(path() + ".part"));
 }
 
+TEST_F(Download, DoesNotWaitForEverNorSayPasswords) {
+  const ScriptedServer server(
+      [](const ScriptedRequest&, ScriptedConnection& connection) {
+        connection.reply(429, "", "text/plain", "Retry-After: 86400\r\n");
+      },
+      0, true);
+  DownloadOptions with = options(server);
+  with.url.insert(7, "ann:s3cret@");
+  const std::string message = complaint(with, ErrorKind::kModel);
+  EXPECT_THAT(message, HasSubstr("http://127.0.0.1"));
+  EXPECT_THAT(message, HasSubstr("come back in 86400 s"));
+  EXPECT_THAT(message, testing::Not(HasSubstr("s3cret")));
+  EXPECT_EQ(server.requests("/set.json"), 1);
+}
+
 TEST_F(Download, FollowsRedirectsToTheWebAlone) {
   const ScriptedServer server(
       [this](const ScriptedRequest& request, ScriptedConnection& connection) {
@@ -288,8 +325,8 @@ TEST(Catalogue, NamesAndFilesAreDistinct) {
   for (const CatalogueEntry& entry : catalogue()) {
     EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
     EXPECT_TRUE(files.insert(entry.file).second) << entry.file;
-    EXPECT_TRUE(entry.url.empty() || entry.url.starts_with("http")) << entry.name;
-    EXPECT_TRUE(!entry.url.empty() || !entry.by_hand.empty()) << entry.name;
+    EXPECT_TRUE(entry.url.starts_with("http")) << entry.name;
+    EXPECT_TRUE(entry.sha256.empty() || entry.sha256.size() == 64) << entry.name;
     EXPECT_EQ(find_entry(entry.name), &entry);
   }
   EXPECT_EQ(find_entry("hotpotqa"), nullptr);
