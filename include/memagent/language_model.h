@@ -8,8 +8,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "memagent/tokenizer.h"
@@ -48,6 +50,10 @@ struct GenerationRequest {
   // Leading prompt tokens that other requests are likely to share; a hint to keep their KV cache.
   std::int32_t shared_prefix_tokens = 0;
   bool logprobs = false;  // fill GenerationResult::logprobs
+  // If set, called from within wait() as the response grows, with all there is of it so far, which
+  // may end inside a character. A response that is asked for again after a failure begins anew.
+  // Models that cannot tell do not call it.
+  std::function<void(std::string_view so_far)> on_text = {};
 };
 
 enum class StopReason {

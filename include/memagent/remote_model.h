@@ -50,9 +50,9 @@ struct RemoteModelOptions {
 // Requests go to the endpoint with the fewest outstanding ones. 408, 409, 429, 5xx and broken
 // connections are retried, on another endpoint where there is one; an endpoint that fails is put
 // aside and probed, and one that says 429 gets fewer requests at once. Other statuses are final and
-// carry the server's message. Requests with complete_responses are streamed, and the stream is
-// closed when the response goes on behind one of them; without a reply's usage, prompt and response
-// are counted here. Proxies are libcurl's: http_proxy, https_proxy, no_proxy.
+// carry the server's message. Requests with complete_responses or on_text are streamed, and
+// the stream is closed when the response goes on behind one of the former; without a reply's usage,
+// prompt and response are counted here. Proxies are libcurl's: http_proxy, https_proxy, no_proxy.
 //
 // Control tokens written out in a message ("<|im_end|>") are the server's to treat as text or not.
 std::unique_ptr<LanguageModel> open_remote_model(const RemoteModelOptions& options);

@@ -41,6 +41,9 @@ class RunObserver {
   virtual void on_conversation(std::size_t episode, const Episode& state,
                                const Conversation& conversation);
   virtual void on_finished(std::size_t episode, const Episode& state);
+  // With RunnerOptions::watch_text: a response grows, of a request of add_request() or, where
+  // `episode` is not null, of an Episode's answer conversation. `so_far` is all there is of it.
+  virtual void on_text(std::size_t number, const Episode* episode, std::string_view so_far);
   // A request of add_request() has its result; failures are results, too.
   virtual void on_result(std::size_t request, GenerationResult result);
   // max_failures generations of this Episode failed in a row (kModel), its document could not be
@@ -59,6 +62,7 @@ struct RunnerOptions {
   // Gives the numbers of Episodes and requests that have ended to new ones, so that a Runner that
   // never ends does not grow. Off: every number is given once.
   bool reuse_numbers = false;
+  bool watch_text = false;                  // call RunObserver::on_text
   const std::atomic<bool>* stop = nullptr;  // set: finish the commit under way, throw kInterrupted
 };
 

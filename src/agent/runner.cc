@@ -44,6 +44,7 @@ struct Entry {
   bool is_request = false;                   // and has no result yet
   std::size_t document = kNobody;
   std::uint64_t group = 0;
+  std::uint64_t term = 0;     // how many had this number before
   std::int32_t failures = 0;  // in a row
   bool is_ready = false;      // in ready_
   bool is_asking = false;     // in asking_
@@ -117,6 +118,7 @@ struct Runner::State {
   void step(std::size_t number);
   bool take_section(std::size_t number);
   void send_one(std::size_t number);
+  void watch(std::size_t number, GenerationRequest& request);
   void read_one();
   void wait_for_model(std::chrono::milliseconds timeout);
   void take_result(GenerationResult&& result);
@@ -255,6 +257,7 @@ void Runner::State::send_one(std::size_t number) {
   if (entry.request) {
     GenerationRequest request = std::move(*entry.request);
     entry.request.reset();
+    watch(number, request);
     try {
       const RequestId id = model.submit(std::move(request));
       entry.out.emplace_back(0, id);
@@ -269,6 +272,7 @@ void Runner::State::send_one(std::size_t number) {
   if (entry.episode == nullptr) return;
   if (entry.episode->need() == Need::kGeneration) {
     Turn turn = entry.episode->take_generation();
+    if (turn.kind == ConversationKind::kAnswer) watch(number, turn.request);
     try {
       const RequestId request = model.submit(std::move(turn.request));
       entry.out.emplace_back(turn.id, request);
@@ -281,6 +285,16 @@ void Runner::State::send_one(std::size_t number) {
     }
   }
   make_ready(number);
+}
+
+// What a request still says after its entry has ended is nobody's.
+void Runner::State::watch(std::size_t number, GenerationRequest& request) {
+  if (!options.watch_text) return;
+  request.on_text = [this, number, term = entries[number].term](std::string_view so_far) {
+    const Entry& entry = entries[number];
+    if (entry.term != term || (entry.episode == nullptr && !entry.is_request)) return;
+    observer->on_text(number, entry.episode, so_far);
+  };
 }
 
 void Runner::State::read_one() {
@@ -402,6 +416,7 @@ void Runner::State::end_entry(std::size_t number) {
   Entry blank;
   blank.is_ready = entry.is_ready;
   blank.is_asking = entry.is_asking;
+  blank.term = entry.term + 1;
   entry = std::move(blank);
   if (options.reuse_numbers) ended.push_back(number);
   --unfinished;
@@ -504,6 +519,7 @@ void run_episodes(LanguageModel& model, std::vector<Episode>& episodes, SectionR
 
 void RunObserver::on_conversation(std::size_t, const Episode&, const Conversation&) {}
 void RunObserver::on_finished(std::size_t, const Episode&) {}
+void RunObserver::on_text(std::size_t, const Episode*, std::string_view) {}
 void RunObserver::on_result(std::size_t, GenerationResult) {}
 AfterFailure RunObserver::on_failed(std::size_t, const Episode&, const Error&) {
   return AfterFailure::kEndRun;

@@ -173,6 +173,18 @@ std::string read_answer(const PromptRenderer& renderer, const GenerationResult& 
   return std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
 }
 
+std::string_view answer_so_far(const PromptRenderer& renderer, std::string_view so_far) {
+  const auto trimmed = [](std::string_view text) {
+    text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
+    return text.substr(0, text.find_last_not_of(kSpace) + 1);
+  };
+  if (renderer.as_tokens()) return trimmed(so_far);
+  // It may be the beginning of a think block, or of its end.
+  constexpr std::string_view kOpen = "<think>";
+  if (kOpen.starts_with(trimmed(so_far))) return {};
+  return trimmed(without_thinking(so_far));
+}
+
 std::vector<std::string> complete_responses(Policy policy, const PromptSet& prompts) {
   if (policy != Policy::kGated) return {};
   // Not the keep word alone: a stop word may follow it.

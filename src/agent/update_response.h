@@ -44,6 +44,9 @@ UpdateReading read_update(Policy policy, const PromptRenderer& renderer,
 // space at its ends.
 std::string read_answer(const PromptRenderer& renderer, const GenerationResult& response);
 
+// What of a response that may go on is sure to begin its answer.
+std::string_view answer_so_far(const PromptRenderer& renderer, std::string_view so_far);
+
 // Responses after which a gated generation has said all it can.
 std::vector<std::string> complete_responses(Policy policy, const PromptSet& prompts);
 

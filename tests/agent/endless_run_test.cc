@@ -214,6 +214,32 @@ TEST(EndlessRun, NothingIsHeardOfACancelledRequest) {
   EXPECT_EQ(model.in_flight(), 0U);
 }
 
+// Requests and answers can be watched; updates are not for readers.
+TEST(EndlessRun, ResponsesAreWatchedAsTheyGrow) {
+  ScriptedModel model({}, [](const GenerationRequest&) { return Reply{.text = "abc"}; });
+  class Watching : public RunObserver {
+   public:
+    void on_text(std::size_t number, const Episode* episode, std::string_view so_far) override {
+      EXPECT_EQ(episode != nullptr, number == 1);
+      seen[number].emplace_back(so_far);
+    }
+    std::map<std::size_t, std::vector<std::string>> seen;
+  } watching;
+  SectionReader reader(text_source(text_of(numbered_sections(3, 20))), byte_tokenizer(),
+                       {.section_tokens = 20, .cut = Cut::kExact});
+  Episode episode(small_config(), plain_renderer(), "question");
+  Runner runner(model, {.watch_text = true});
+  GenerationRequest request;
+  request.prompt.tokens = byte_tokenizer()->encode("ask");
+  request.max_tokens = 5;
+  runner.add_request(std::move(request));
+  runner.add_episode(episode, runner.add_document(reader));
+  runner.run(watching);
+  const std::vector<std::string> grown = {"a", "ab", "abc"};
+  EXPECT_EQ(watching.seen,
+            (std::map<std::size_t, std::vector<std::string>>{{0, grown}, {1, grown}}));
+}
+
 // Six requests of one group, then two of another: they alternate as long as both have some.
 TEST(EndlessRun, GroupsTakeTurns) {
   ScriptedModel model({}, [](const GenerationRequest&) { return Reply{.text = "a"}; });

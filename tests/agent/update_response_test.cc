@@ -197,6 +197,24 @@ TEST(TextResponses, AreCutUntilTheyCountNoMoreThanTheirBudget) {
   }
 }
 
+// Whatever is shown of an answer while it grows stays its beginning.
+TEST(Answers, WhatIsShownSoFarIsNotTakenBack) {
+  for (const bool as_tokens : {true, false}) {
+    const auto renderer = plain_renderer(as_tokens);
+    for (const std::string whole :
+         {"  An answer. \n\n of two parts \n", "<think>well</think>\n So.", "<thin ice", "",
+          " <think>without end", "<", "a <think> b"}) {
+      const std::string answer = read_answer(*renderer, response_of(*renderer, whole));
+      for (std::size_t i = 0; i <= whole.size(); ++i) {
+        const std::string part = whole.substr(0, i);
+        EXPECT_THAT(answer, testing::StartsWith(std::string(answer_so_far(*renderer, part)))) << i;
+      }
+    }
+    // Nor is it kept back for good.
+    EXPECT_EQ(answer_so_far(*renderer, " An answer. "), "An answer.");
+  }
+}
+
 TEST(CompleteResponses, EndAKeepWithoutForeclosingItsStop) {
   EXPECT_TRUE(complete_responses(Policy::kOverwrite, short_prompts()).empty());
   EXPECT_THAT(complete_responses(Policy::kGated, short_prompts()),

@@ -110,6 +110,7 @@ GenerationResult ScriptedModel::finish(RequestId id, const Running& running) con
   while (tokens.size() < std::min(said.size(), max_tokens) && !completed) {
     tokens.push_back(said[tokens.size()]);
     result.text += options_.tokenizer->token_bytes(tokens.back());
+    if (request.on_text) request.on_text(result.text);
     completed = complete(result.text);
   }
   // An end token takes a place in the budget, too.

@@ -193,6 +193,7 @@ void Scheduler::accept(Request& request, std::span<const float> logits) {
   request.tokens.push_back(sampled.token);
   result.tokens.push_back(sampled.token);
   result.text += tokenizer_->token_bytes(sampled.token);
+  if (request.request.on_text) request.request.on_text(result.text);
   const auto& complete = request.request.complete_responses;
   if (std::ranges::find(complete, result.text) != complete.end()) {
     finish(request, StopReason::kEnd);

@@ -239,8 +239,9 @@ void RemoteModel::start(Job& job, const EndpointPool::Ticket& ticket) {
   const Server& server = servers_->servers[ticket.endpoint];
   const Quirks& quirks = quirks_[ticket.endpoint];
   // Streaming costs a connection each time a generation is cut short, so it is used only where
-  // there is something to cut short.
-  const bool stream = !job.request.complete_responses.empty() && !quirks.no_streams;
+  // there is something to cut short, or somebody who watches.
+  const bool stream =
+      (!job.request.complete_responses.empty() || job.request.on_text) && !quirks.no_streams;
   HttpRequest request;
   request.url =
       server.url.api(options_.api == EndpointApi::kChat ? "chat/completions" : "completions");
@@ -254,8 +255,11 @@ void RemoteModel::start(Job& job, const EndpointPool::Ticket& ticket) {
     job.stream =
         std::make_unique<StreamReader>(options_.api, job.request.complete_responses,
                                        static_cast<std::size_t>(options_.max_response_bytes));
-    request.on_events = [reader = job.stream.get()](std::string_view bytes) {
-      return reader->feed(bytes);
+    // The job stays where it is for as long as the call lasts.
+    request.on_events = [&job](std::string_view bytes) {
+      const bool more = job.stream->feed(bytes);
+      if (job.request.on_text) job.request.on_text(job.stream->text());
+      return more;
     };
   }
   job.ticket = ticket;

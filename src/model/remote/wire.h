@@ -61,6 +61,8 @@ class StreamReader {
   // False when nothing more is wanted: the response goes on behind one of complete_responses, or
   // the stream is broken.
   bool feed(std::string_view bytes);
+  // The response so far.
+  const std::string& text() const { return result_.reply.text; }
   // After the last feed: the reply, or what is wrong.
   ReplyCheck check() const;
 

@@ -199,6 +199,18 @@ TEST(Engine, CompleteResponseEndsGeneration) {
   EXPECT_EQ(result.generated_tokens, 2);
 }
 
+TEST(Engine, ResponsesCanBeWatchedAsTheyGrow) {
+  const auto model = make_local_model(random_model({}), {.threads = 1});
+  auto watched = request(random_tokens(20, 3), 6);
+  std::vector<std::string> seen;
+  watched.on_text = [&](std::string_view so_far) { seen.emplace_back(so_far); };
+  const auto result = run(*model, {watched})[0];
+  ASSERT_EQ(seen.size(), result.tokens.size());
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    EXPECT_EQ(seen[i], model->tokenizer()->decode({result.tokens.data(), i + 1}));
+  }
+}
+
 TEST(Engine, EndTokenIsCountedButNotPartOfTheResponse) {
   // Sampling hot enough to meet one of the two end tokens among 260 soon.
   const auto model = make_local_model(random_model({}), {.threads = 1});

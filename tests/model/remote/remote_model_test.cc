@@ -694,6 +694,29 @@ TEST(RemoteModel, StreamsWhereAGenerationCanBeCutShort) {
   EXPECT_GT(result.prompt_tokens, 0);
 }
 
+TEST(RemoteModel, ResponsesCanBeWatchedAsTheyGrow) {
+  ScriptedServer server([&](const ScriptedRequest& request, ScriptedConnection& peer) {
+    peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n");
+    for (const char* word : {"one", " two", " three"}) {
+      peer.send(chat_event(word));
+      if (request.number == 0) return peer.reset();
+    }
+    peer.send("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+    peer.send("data: [DONE]\n\n");
+    peer.close();
+  });
+  const auto model = open_remote_model(options_for({server.url()}));
+  GenerationRequest request = ask("q");
+  std::vector<std::string> seen;
+  request.on_text = [&](std::string_view so_far) { seen.emplace_back(so_far); };
+  EXPECT_EQ(one(*model, request).text, "one two three");
+  // However the bytes arrived, each is a beginning of the whole, also after the first attempt
+  // broke.
+  ASSERT_FALSE(seen.empty());
+  for (const std::string& text : seen) EXPECT_THAT("one two three", StartsWith(text));
+  EXPECT_EQ(seen.back(), "one two three");
+}
+
 TEST(RemoteModel, ServersThatDoNotStreamAreAskedWithout) {
   ScriptedServer refuses([](const ScriptedRequest& request, ScriptedConnection& peer) {
     if (Json::parse(request.body).contains("stream")) {
