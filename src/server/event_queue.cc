@@ -34,6 +34,12 @@ void EventQueue::put_progress(ReadingProgress progress) {
   announce();
 }
 
+void EventQueue::put_text(std::string_view so_far) {
+  const std::lock_guard lock(mutex_);
+  events_.text = so_far;
+  announce();
+}
+
 void EventQueue::put_outcome(ReadingOutcome outcome) {
   const std::lock_guard lock(mutex_);
   events_.outcome = std::move(outcome);

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "memagent/episode.h"
 #include "memagent/error.h"
@@ -44,10 +45,13 @@ class EventQueue {
   EventQueue& operator=(const EventQueue&) = delete;
 
   void put_progress(ReadingProgress progress);
+  // All of the answer there is so far.
+  void put_text(std::string_view so_far);
   void put_outcome(ReadingOutcome outcome);
 
   struct Events {
     std::optional<ReadingProgress> progress;
+    std::optional<std::string> text;        // all so far
     std::optional<ReadingOutcome> outcome;  // nothing comes after it
   };
   Events take();

@@ -4,8 +4,10 @@
 
 #include <utility>
 
+#include "agent/update_response.h"
 #include "base/hash.h"
 #include "server/api_error.h"
+#include "text/utf8.h"
 
 namespace memagent {
 namespace {
@@ -44,8 +46,12 @@ ReadingService::Handle::~Handle() {
 
 EventQueue& ReadingService::Handle::events() const { return job_->events; }
 
-ReadingService::ReadingService(LanguageModel& model, ReadingServiceOptions options)
-    : model_(model), options_(options), thread_([this] { work(); }) {}
+ReadingService::ReadingService(LanguageModel& model, std::shared_ptr<const PromptRenderer> renderer,
+                               ReadingServiceOptions options)
+    : model_(model),
+      renderer_(std::move(renderer)),
+      options_(options),
+      thread_([this] { work(); }) {}
 
 ReadingService::~ReadingService() {
   stop(std::chrono::milliseconds(0));
@@ -120,6 +126,7 @@ void ReadingService::work() {
   options.max_in_flight = options_.max_in_flight;
   options.tick_ms = kTickMs;
   options.reuse_numbers = true;
+  options.watch_text = true;
   options.stop = &stop_now_;
   while (true) {
     {
@@ -276,6 +283,13 @@ void ReadingService::on_conversation(std::size_t number, const Episode& episode,
 void ReadingService::on_finished(std::size_t number, const Episode&) {
   const std::shared_ptr<Job> job = running_.at(number);
   end(job, outcome_of(*job));
+}
+
+void ReadingService::on_text(std::size_t number, const Episode* episode, std::string_view so_far) {
+  if (episode != nullptr) so_far = answer_so_far(*renderer_, so_far);
+  // A character that is not whole yet comes with the next text.
+  so_far.remove_suffix(incomplete_tail(so_far));
+  if (!so_far.empty()) running_.at(number)->events.put_text(so_far);
 }
 
 void ReadingService::on_result(std::size_t number, GenerationResult result) {

@@ -60,8 +60,10 @@ class ReadingService : private RunObserver {
     std::shared_ptr<Job> job_;  // null if moved from
   };
 
-  // Borrows the model, which nobody else may use until the service is gone.
-  ReadingService(LanguageModel& model, ReadingServiceOptions options);
+  // Borrows the model, which nobody else may use until the service is gone. The renderer is that of
+  // all Episodes.
+  ReadingService(LanguageModel& model, std::shared_ptr<const PromptRenderer> renderer,
+                 ReadingServiceOptions options);
   ~ReadingService();
 
   // One question over one document. `client` tells whose turn it uses. Throws ApiError: 429 if too
@@ -89,11 +91,13 @@ class ReadingService : private RunObserver {
   void on_conversation(std::size_t number, const Episode& state,
                        const Conversation& conversation) override;
   void on_finished(std::size_t number, const Episode& state) override;
+  void on_text(std::size_t number, const Episode* episode, std::string_view so_far) override;
   void on_result(std::size_t number, GenerationResult result) override;
   AfterFailure on_failed(std::size_t number, const Episode& state, const Error& error) override;
   void on_tick() override;
 
   LanguageModel& model_;
+  std::shared_ptr<const PromptRenderer> renderer_;
   ReadingServiceOptions options_;
   std::atomic<bool> stop_now_{false};
 

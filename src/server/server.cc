@@ -14,6 +14,7 @@
 #include "server/http_reply.h"
 #include "server/reply_json.h"
 #include "server/sse.h"
+#include "text/utf8.h"
 
 namespace memagent {
 namespace {
@@ -118,6 +119,7 @@ class EventStream {
     EventQueue::Events events = handle_.events().take();
     std::string text;
     if (events.progress) text += sse_event(progress_event(head_, *events.progress));
+    if (events.text && !events.outcome) text += more_text(sendable(*events.text));
     if (events.outcome) text += ending(*events.outcome);
     if (!text.empty() && !send(sink, text)) return false;
     if (events.outcome) sink.done();
@@ -129,11 +131,34 @@ class EventStream {
     note_outcome(connection_.record(), outcome);
     if (outcome.error) return sse_event(ApiError(*outcome.error).json());
     apply_stops(stop_, outcome);
-    std::string text;
-    if (!outcome.text.empty()) text += sse_event(text_event(head_, outcome.text));
-    text += sse_event(last_event(head_, outcome));
+    if (!outcome.text.starts_with(sent_)) {
+      return sse_event(
+          ApiError(502, "the model's answer broke off and was begun anew: ask again").json());
+    }
+    std::string text = more_text(outcome.text) + sse_event(last_event(head_, outcome));
     if (stop_.include_usage) text += sse_event(usage_event(head_, outcome));
     return text + std::string(kSseDone);
+  }
+
+  // Of an answer that goes on, what no stop can take back.
+  std::string_view sendable(const std::string& so_far) const {
+    std::size_t longest = 1;
+    std::size_t end = so_far.size();
+    for (const std::string& stop : stop_.stop) {
+      longest = std::max(longest, stop.size());
+      end = std::min(end, so_far.find(stop));
+    }
+    if (end == so_far.size()) end -= std::min(end, longest - 1);
+    const std::string_view text = std::string_view(so_far).substr(0, end);
+    return text.substr(0, text.size() - incomplete_tail(text));
+  }
+
+  // What of it has not been sent, as an event.
+  std::string more_text(std::string_view text) {
+    if (text.size() <= sent_.size() || !text.starts_with(sent_)) return "";
+    const std::string more(text.substr(sent_.size()));
+    sent_ = text;
+    return sse_event(text_event(head_, more));
   }
 
   bool send(httplib::DataSink& sink, const std::string& text) {
@@ -147,6 +172,7 @@ class EventStream {
   ReadingService::Handle handle_;
   HttpConnection& connection_;
   bool began_ = false;
+  std::string sent_;  // of the answer
 };
 
 }  // namespace
@@ -155,7 +181,7 @@ Server::Server(LanguageModel& model, std::shared_ptr<const PromptRenderer> rende
                ChatPromptOptions chat, ServerOptions options)
     : options_(std::move(options)),
       started_(now_unix()),
-      service_(model, options_.service),
+      service_(model, renderer, options_.service),
       completions_(model, std::move(renderer), chat, service_, options_.completions) {
   if (!options_.keys.required() && !is_loopback(options_.http.host)) {
     fail(ErrorKind::kUsage,

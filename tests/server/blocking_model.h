@@ -49,22 +49,30 @@ class BlockingModel : public LanguageModel {
       return woken_ || !cancelled_.empty() || (!held_ && !running_.empty());
     });
     woken_ = false;
+    std::vector<std::pair<RequestId, GenerationRequest>> due;
+    std::set<RequestId> cancelled;
+    cancelled.swap(cancelled_);
     for (auto it = running_.begin(); it != running_.end();) {
-      const bool cancelled = cancelled_.contains(it->first);
-      if (held_ && !cancelled) {
+      if (held_ && !cancelled.contains(it->first)) {
         ++it;
         continue;
       }
-      results.push_back(answer(it->first, it->second, cancelled));
+      due.emplace_back(it->first, std::move(it->second));
       it = running_.erase(it);
     }
-    cancelled_.clear();
+    lock.unlock();  // a script may wait for the test
+    for (const auto& [id, request] : due) {
+      results.push_back(answer(id, request, cancelled.contains(id)));
+    }
   }
   void wake() override {
     const std::lock_guard lock(mutex_);
     woken_ = true;
     changed_.notify_all();
   }
+
+  // Called after each byte of a response that is watched, with how many there are.
+  std::function<void(std::size_t)> after_text;
 
   // Of any thread: answers nothing until released.
   void hold() {
@@ -104,6 +112,10 @@ class BlockingModel : public LanguageModel {
     const auto most = static_cast<std::size_t>(request.max_tokens);
     result.stop = text.size() < most ? StopReason::kEnd : StopReason::kLength;
     text.resize(std::min(text.size(), most));
+    for (std::size_t i = 1; request.on_text && i <= text.size(); ++i) {
+      request.on_text(std::string_view(text).substr(0, i));
+      if (after_text) after_text(i);
+    }
     result.tokens = tokenizer_->encode(text);
     result.text = std::move(text);
     result.generated_tokens =
