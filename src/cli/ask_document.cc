@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "base/hash.h"
 
 namespace memagent {
 namespace {
@@ -157,20 +156,6 @@ std::unique_ptr<DocumentSource> open_document(const DocumentChoice& choice, bool
   }
   if (read_twice && !source->rewindable()) source = spooled_source(std::move(source));
   return source;
-}
-
-DocumentFingerprint fingerprint(DocumentSource& source) {
-  DocumentFingerprint result;
-  result.name = source.name();
-  Hash64 hash;
-  std::vector<char> buffer(std::size_t{1} << 16);
-  for (std::size_t count; (count = source.read(buffer)) > 0;) {
-    hash.update({buffer.data(), count});
-    result.bytes += static_cast<std::int64_t>(count);
-  }
-  result.hash = hash.value();
-  source.rewind();
-  return result;
 }
 
 }  // namespace memagent

@@ -1,4 +1,4 @@
-// The document of `ask`: which source the command line means, and its fingerprint.
+// The document of `ask`: which source the command line means.
 #pragma once
 
 #include <memory>
@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "memagent/document.h"
-#include "memagent/session_store.h"
 
 namespace memagent {
 
@@ -23,8 +22,5 @@ std::unique_ptr<DocumentSource> open_document(const DocumentChoice& choice, bool
 // Reads a JSON lines file record by record, however long it is: each record's text under a heading
 // with its title. Throws Error(kBadInput) naming file and line.
 std::unique_ptr<DocumentSource> json_lines_source(std::vector<std::string> paths);
-
-// Reads the source to its end and rewinds it.
-DocumentFingerprint fingerprint(DocumentSource& source);
 
 }  // namespace memagent

@@ -20,9 +20,10 @@
 #include "cli/ask_report.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/session_spec.h"
 #include "memagent/runner.h"
 #include "memagent/session_store.h"
-#include "model/local/shipped_model.h"
+#include "session/fingerprint.h"
 
 namespace memagent {
 namespace {
@@ -44,33 +45,6 @@ std::vector<std::string> read_questions(const std::string& path) {
     fail(ErrorKind::kBadInput, "--questions: {}: has no question: write one on each line", path);
   }
   return questions;
-}
-
-std::string absolute(const std::string& path) {
-  if (path.empty() || path == "-" || is_shipped_model(path)) return path;
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::absolute(path, error);
-  return error ? path : whole.lexically_normal().string();
-}
-
-std::vector<std::string> absolute(const std::vector<std::string>& paths) {
-  std::vector<std::string> whole;
-  for (const std::string& path : paths) whole.push_back(absolute(path));
-  return whole;
-}
-
-// Where things were found, for a session that is continued by its name alone.
-json sources_of(const AskOptions& options) {
-  return {{"files", absolute(options.document.files)},
-          {"documents", absolute(options.document.lists)},
-          {"model", absolute(options.model.model)},
-          {"endpoints", options.model.endpoints},
-          {"model_name", options.model.model_name},
-          {"api", options.model.api},
-          {"tokenizer", absolute(options.model.tokenizer)},
-          {"request_fields", options.model.request_fields},
-          {"ca_file", absolute(options.model.ca_file)},
-          {"prompts", absolute(options.reading.prompts)}};
 }
 
 // Takes from the session what the command line leaves out.
@@ -148,21 +122,11 @@ class AskRun {
   // Starts the session, or continues it if all is the same.
   void open_session() {
     SessionSpec spec;
-    json settings = json::parse(to_json(options_.reading.settings));
-    settings["prompts"] = file_identity(options_.reading.prompts, "built in");
-    // The name of a served model is known once it is open.
-    if (options_.model.local() || model_ || !options_.model.model_name.empty()) {
-      settings["model"] = model_identity(options_.model, model_.get());
-    }
-    if (!options_.model.local()) {
-      settings["api"] = options_.model.api.empty() ? "chat" : options_.model.api;
-      settings["request_fields"] = options_.model.request_fields;
-      settings["tokenizer"] = file_identity(options_.model.tokenizer, "the server's");
-    }
-    spec.settings_json = settings.dump();
-    json sources = sources_of(options_);
-    sources["opened_as"] = report_.model;
-    spec.sources_json = sources.dump();
+    spec.settings_json =
+        session_settings(options_.reading.settings,
+                         session_identity(options_.reading, options_.model, model_.get()));
+    spec.sources_json =
+        session_sources(options_.document, options_.model, options_.reading, report_.model);
     spec.questions = options_.questions;
     spec.document = fingerprint(*source_);
     session_.emplace(store_->open(options_.session, spec));
