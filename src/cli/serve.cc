@@ -15,6 +15,7 @@
 #include "cli/lengths.h"
 #include "cli/model_choice.h"
 #include "cli/reading_options.h"
+#include "cli/session_spec.h"
 #include "memagent/session_store.h"
 #include "server/server.h"
 
@@ -34,6 +35,7 @@ struct ServeOptions {
   std::string api_key_file;
   std::string max_body = "64M";
   std::string files;
+  std::string store;
   std::string max_file = "4096M";
   std::size_t max_concurrent = 256;
   std::string read = "auto";
@@ -96,12 +98,15 @@ int run_serve(ServeOptions options) {
       open_model(options.model, model_use(options.reading));
   const Capabilities& can = model->capabilities();
   const auto renderer = make_renderer(std::move(prompts), options.reading, *model);
-  const auto plan = [reading = options.reading, can, renderer](const std::string& settings_json) {
+  const std::string identity = session_identity(options.reading, options.model, model.get());
+  const auto plan = [reading = options.reading, can, renderer,
+                     identity](const std::string& settings_json) {
     ReadingOptions mine = reading;
     set_from(mine.settings, settings_json, "memagent.");
     ReadingPlan result;
     result.config = resolve(mine, can, *renderer);
     result.sections = {*mine.settings.section_tokens, *mine.settings.cut};
+    result.session_settings = session_settings(mine.settings, identity);
     return result;
   };
   const ReadingPlan usual = plan("{}");  // wrong flags are told now, not to clients
@@ -113,13 +118,19 @@ int run_serve(ServeOptions options) {
       .as_tokens = can.tokens,
       .suppress_thinking = template_knows_thinking(model->chat_template())};
 
+  const std::string store = options.store.empty() ? default_store_path() : options.store;
   const std::string folder =
-      options.files.empty()
-          ? std::filesystem::path(default_store_path()).parent_path().string() + "/files"
-          : options.files;
+      options.files.empty() ? std::filesystem::absolute(store).parent_path().string() + "/files"
+                            : std::filesystem::absolute(options.files).string();
   FileStore files({folder, parse_length("--max-file", options.max_file)});
   server_settings.files = &files;
   server_settings.completions.files = &files;
+  const auto sources = [&](const std::vector<std::string>& paths) {
+    return session_sources({.files = paths, .lists = {}}, options.model, options.reading, can.name);
+  };
+  SessionKeeper sessions({store, sources}, files);
+  server_settings.sessions = &sessions;
+  server_settings.completions.sessions = &sessions;
 
   Server server(*model, renderer, chat, std::move(server_settings));
   server.start();
@@ -153,6 +164,9 @@ Command add_serve_command(CLI::App& program) {
   app->add_option("--files", options->files,
                   "The folder of uploaded files (default: beside the session store)")
       ->type_name("FOLDER");
+  app->add_option("--store", options->store,
+                  "Where sessions are kept (default: MEMAGENT_STORE, else under ~/.local/state)")
+      ->type_name("FILE");
   app->add_option("--max-file", options->max_file, "Most bytes of an uploaded file (4096M)")
       ->type_name("BYTES");
   app->add_option("--max-concurrent", options->max_concurrent,

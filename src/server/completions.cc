@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "agent/state_json.h"
 #include "server/api_error.h"
 #include "server/joined_source.h"
 
@@ -74,11 +76,12 @@ ReadingService::Handle Completions::start(const CompletionRequest& request,
   }
   ReadingPlan plan = options_.plan(request.settings_json);
   const ReadMode mode = request.read.value_or(options_.read);
-  const bool wants_reading = request.question || request.document || has_files(request);
+  const bool wants_reading =
+      request.question || request.document || request.session || has_files(request);
   if (wants_reading && mode == ReadMode::kNever) {
     throw ApiError(400,
-                   "memagent.read: never, but files, memagent.question and memagent.document are "
-                   "only for reading: leave one or the other out",
+                   "memagent.read: never, but files, memagent.question, memagent.document and "
+                   "memagent.session are only for reading: leave one or the other out",
                    "memagent.read");
   }
   if (mode != ReadMode::kAlways && !wants_reading) {
@@ -155,9 +158,41 @@ ReadingService::Handle Completions::read(const CompletionRequest& request, Readi
                    "set memagent.read to never",
                    "messages");
   }
-  Episode episode(config, renderer_, std::move(split.question));
-  SectionReader reader(open(std::move(split.document), caller), model_.tokenizer(), plan.sections);
-  return service_.read(caller.name, std::move(episode), std::move(reader));
+  // A file by itself is kept as it is.
+  const std::string file_id = split.document.size() == 1 ? split.document[0].file_id : "";
+  SessionKeeper::Opened opened;
+  opened.document = open(std::move(split.document), caller);
+  if (request.session) {
+    if (options_.sessions == nullptr) throw ApiError(400, "memagent.session: there are none");
+    opened = options_.sessions->open(*request.session, caller.key, plan.session_settings,
+                                     split.question, std::move(opened.document), file_id);
+  }
+  return read(std::move(plan), caller, split.question, std::move(opened));
+}
+
+ReadingService::Handle Completions::read(ReadingPlan plan, const Caller& caller,
+                                         const std::string& question,
+                                         SessionKeeper::Opened opened) const {
+  EpisodeState state;
+  const bool continued =
+      opened.held != nullptr && !opened.held->session->info().states_json[0].empty();
+  if (continued) state = episode_state_from_json(opened.held->session->info().states_json[0]);
+  Episode episode = continued ? Episode(plan.config, renderer_, question, std::move(state))
+                              : Episode(plan.config, renderer_, question);
+  SectionReader reader(std::move(opened.document), model_.tokenizer(), plan.sections);
+  return service_.read(caller.name, std::move(episode), std::move(reader), std::move(opened.held));
+}
+
+void Completions::resume(const SessionInfo& info, const Caller& caller) const {
+  // Of its settings those that requests may have; the rest is the server's own, and is compared.
+  const nlohmann::json stored = nlohmann::json::parse(info.spec.settings_json);
+  nlohmann::json settings = nlohmann::json::object();
+  for (const std::string& key : options_.setting_keys) {
+    if (stored.contains(key)) settings[key] = stored[key];
+  }
+  ReadingPlan plan = options_.plan(settings.dump());
+  SessionKeeper::Opened opened = options_.sessions->resume(info, plan.session_settings);
+  read(std::move(plan), caller, info.spec.questions[0], std::move(opened));
 }
 
 std::unique_ptr<DocumentSource> Completions::open(std::vector<DocumentPart> parts,

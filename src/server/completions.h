@@ -14,6 +14,7 @@
 #include "server/file_store.h"
 #include "server/reading_service.h"
 #include "server/request_parser.h"
+#include "server/session_keeper.h"
 
 namespace memagent {
 
@@ -21,6 +22,7 @@ namespace memagent {
 struct ReadingPlan {
   EpisodeConfig config;
   SectionOptions sections;
+  std::string session_settings = "{}";  // what a session of it must have in common
 };
 
 struct CompletionsOptions {
@@ -31,7 +33,8 @@ struct CompletionsOptions {
   // Error(kUsage) for settings that cannot be carried out. Any thread may call.
   std::vector<std::string> setting_keys;
   std::function<ReadingPlan(const std::string& settings_json)> plan;
-  const FileStore* files = nullptr;  // borrowed; null: there are none
+  const FileStore* files = nullptr;   // borrowed; null: there are none
+  SessionKeeper* sessions = nullptr;  // the same
 };
 
 struct Caller {
@@ -48,6 +51,8 @@ class Completions {
   const CompletionsOptions& options() const { return options_; }
   // Throws ApiError or Error for a request that cannot be carried out. Any thread.
   ReadingService::Handle start(const CompletionRequest& request, const Caller& caller) const;
+  // Goes on with a session that nobody runs, without anybody to tell.
+  void resume(const SessionInfo& info, const Caller& caller) const;
 
  private:
   // A conversation as a request to the model; nullopt if it does not fit the window.
@@ -56,6 +61,8 @@ class Completions {
   Prompt prompt_of(const CompletionRequest& request) const;
   ReadingService::Handle read(const CompletionRequest& request, ReadingPlan plan,
                               const Caller& caller) const;
+  ReadingService::Handle read(ReadingPlan plan, const Caller& caller, const std::string& question,
+                              SessionKeeper::Opened opened) const;
   std::unique_ptr<DocumentSource> open(std::vector<DocumentPart> parts, const Caller& caller) const;
 
   const LanguageModel& model_;

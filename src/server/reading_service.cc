@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "agent/state_json.h"
+#include "agent/trace.h"
 #include "agent/update_response.h"
 #include "base/hash.h"
 #include "server/api_error.h"
@@ -30,6 +32,9 @@ struct ReadingService::Job {
   std::optional<Episode> episode;
   std::optional<SectionReader> document;
   std::optional<GenerationRequest> request;
+  std::unique_ptr<HeldSession> session;  // null: nothing is kept
+  std::string session_name;
+  bool has_client = true;  // under the service's mutex
 
   // Of the model's thread alone.
   std::size_t number = 0;           // the Runner's
@@ -41,7 +46,7 @@ struct ReadingService::Job {
 };
 
 ReadingService::Handle::~Handle() {
-  if (job_ != nullptr && !job_->events.ended()) service_->cancel(job_);
+  if (job_ != nullptr && !job_->events.ended()) service_->release(job_);
 }
 
 EventQueue& ReadingService::Handle::events() const { return job_->events; }
@@ -59,11 +64,14 @@ ReadingService::~ReadingService() {
 }
 
 ReadingService::Handle ReadingService::read(const std::string& client, Episode episode,
-                                            SectionReader document) {
+                                            SectionReader document,
+                                            std::unique_ptr<HeldSession> session) {
   auto job = std::make_shared<Job>();
   job->group = group_of(client);
   job->episode.emplace(std::move(episode));
   job->document.emplace(std::move(document));
+  if (session != nullptr) job->session_name = session->name;
+  job->session = std::move(session);
   return submit(std::move(job));
 }
 
@@ -88,10 +96,31 @@ ReadingService::Handle ReadingService::submit(std::shared_ptr<Job> job) {
     }
     ++totals_.active;
     submitted_.push_back(job);
+    if (job->session != nullptr) sessions_[job->session_name] = job;
   }
   changed_.notify_all();
   model_.wake();
   return Handle(*this, std::move(job));
+}
+
+// The client has gone.
+void ReadingService::release(const std::shared_ptr<Job>& job) {
+  {
+    const std::lock_guard lock(mutex_);
+    job->has_client = false;
+    if (!job->session_name.empty() && !stopping_) return;
+  }
+  cancel(job);
+}
+
+void ReadingService::cancel_session(const std::string& name) {
+  std::unique_lock lock(mutex_);
+  const auto found = sessions_.find(name);
+  if (found == sessions_.end()) return;
+  cancelled_.push_back(found->second);
+  changed_.notify_all();
+  model_.wake();
+  changed_.wait(lock, [&] { return !sessions_.contains(name); });
 }
 
 void ReadingService::cancel(const std::shared_ptr<Job>& job) {
@@ -107,6 +136,10 @@ void ReadingService::stop(std::chrono::milliseconds grace) {
   {
     std::unique_lock lock(mutex_);
     stopping_ = true;
+    for (const auto& [name, job] : sessions_) {
+      if (!job->has_client) cancelled_.push_back(job);
+    }
+    model_.wake();
     changed_.notify_all();
     changed_.wait_for(lock, grace, [this] { return totals_.active == 0; });
   }
@@ -218,11 +251,13 @@ ReadingOutcome ReadingService::outcome_of(const Job& job) const {
 
 void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome) {
   job->ended = true;
+  job->session.reset();
   if (job->running) running_.erase(job->number);
   if (job->running && job->document) ended_.push_back(job);
   {
     const std::lock_guard lock(mutex_);
     --totals_.active;
+    if (!job->session_name.empty()) sessions_.erase(job->session_name);
     ++(outcome.stop == StopReason::kCancelled ? totals_.cancelled
        : outcome.error                        ? totals_.failed
                                               : totals_.finished);
@@ -252,7 +287,17 @@ void ReadingService::fail_all(const Error& error) {
 
 void ReadingService::on_conversation(std::size_t number, const Episode& episode,
                                      const Conversation& conversation) {
-  Job& job = *running_.at(number);
+  const std::shared_ptr<Job> held = running_.at(number);
+  Job& job = *held;
+  try {
+    if (job.session != nullptr) keep_step(job, episode, conversation);
+  } catch (const Error& error) {
+    // A disk that is full is this reading's affair, not the others'.
+    runner_->cancel(number);
+    ReadingOutcome outcome = outcome_of(job);
+    outcome.error = error;
+    return end(held, std::move(outcome));
+  }
   if (conversation.kind == ConversationKind::kAnswer) {
     job.stop = conversation.response.stop;
     return;
@@ -278,6 +323,12 @@ void ReadingService::on_conversation(std::size_t number, const Episode& episode,
     progress.byte_end = conversation.section_byte_end;
   }
   job.events.put_progress(std::move(progress));
+}
+
+void ReadingService::keep_step(Job& job, const Episode& episode, const Conversation& conversation) {
+  Session& session = *job.session->session;
+  session.commit(0, to_json(episode.state()), trace_line(0, conversation));
+  if (episode.state().finished) session.finish();
 }
 
 void ReadingService::on_finished(std::size_t number, const Episode&) {

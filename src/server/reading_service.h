@@ -2,7 +2,8 @@
 // other threads hand them in and are told of them through event queues.
 //
 // Clients take turns with the model, whatever number of readings each has under way; a client's
-// readings take turns among themselves. A reading whose handle is gone is cancelled.
+// readings take turns among themselves. A reading whose handle is gone is cancelled, unless it is a
+// session.
 #pragma once
 
 #include <atomic>
@@ -18,6 +19,7 @@
 
 #include "memagent/runner.h"
 #include "server/event_queue.h"
+#include "server/session_keeper.h"
 
 namespace memagent {
 
@@ -66,20 +68,28 @@ class ReadingService : private RunObserver {
                  ReadingServiceOptions options);
   ~ReadingService();
 
-  // One question over one document. `client` tells whose turn it uses. Throws ApiError: 429 if too
-  // many are under way, 503 if the service is being stopped.
-  Handle read(const std::string& client, Episode episode, SectionReader document);
+  // One question over one document. `client` tells whose turn it uses. Every step of a session is
+  // kept before what depends on it is asked for, and its reading goes on when its handle is gone.
+  // Throws ApiError: 429 if too many are under way, 503 if the service is being stopped.
+  Handle read(const std::string& client, Episode episode, SectionReader document,
+              std::unique_ptr<HeldSession> session = nullptr);
   // One generation.
   Handle generate(const std::string& client, GenerationRequest request);
 
-  // No new ones; waits until those under way have ended, for `grace` at most, then ends them.
+  // Ends a session's reading, which can be resumed, and waits until nobody holds it.
+  void cancel_session(const std::string& name);
+
+  // No new ones; sessions without a client are ended at once, to be resumed later; waits until
+  // those under way have ended, for `grace` at most, then ends them.
   void stop(std::chrono::milliseconds grace);
 
   ReadingTotals totals() const;
 
  private:
   Handle submit(std::shared_ptr<Job> job);
+  void release(const std::shared_ptr<Job>& job);
   void cancel(const std::shared_ptr<Job>& job);
+  void keep_step(Job& job, const Episode& episode, const Conversation& conversation);
   void work();
   void take_submissions();
   void start(Job& job);
@@ -105,6 +115,7 @@ class ReadingService : private RunObserver {
   std::condition_variable changed_;
   std::vector<std::shared_ptr<Job>> submitted_;
   std::vector<std::shared_ptr<Job>> cancelled_;
+  std::map<std::string, std::shared_ptr<Job>> sessions_;  // that are running, by name
   bool stopping_ = false;
   ReadingTotals totals_;
 

@@ -193,17 +193,20 @@ void read_own_field(const Json& own, std::span<const std::string> setting_keys,
   if (!own.is_object()) refuse("memagent", "must be an object");
   for (const auto& [key, value] : own.items()) {
     const std::string where = "memagent." + key;
-    if (key == "read" || key == "question" || key == "document") {
+    if (key == "read" || key == "question" || key == "document" || key == "session") {
       if (!value.is_string()) refuse(where, "must be a string");
       if (key == "read") request.read = parse_read_mode(value.get<std::string>());
       if (key == "question") request.question = value.get<std::string>();
       if (key == "document") request.document = value.get<std::string>();
+      if (key == "session") request.session = value.get<std::string>();
     } else if (std::find(setting_keys.begin(), setting_keys.end(), key) != setting_keys.end()) {
       if (!value.is_string() && !value.is_number()) refuse(where, "must be a number or a string");
       settings[key] = value;
     } else {
-      refuse(where, fmt::format("there is no such field: choose among read, question, document, {}",
-                                fmt::join(setting_keys, ", ")));
+      refuse(
+          where,
+          fmt::format("there is no such field: choose among read, question, document, session, {}",
+                      fmt::join(setting_keys, ", ")));
     }
   }
   if (request.question && request.question->empty()) refuse("memagent.question", "is empty");

@@ -48,13 +48,14 @@ struct CompletionRequest {
   std::optional<ReadMode> read;
   std::optional<std::string> question;
   std::optional<std::string> document;
+  std::optional<std::string> session;  // the name it is kept under
   // One flat JSON object of settings: those of `memagent`, and temperature, top_p, top_k, min_p and
   // seed of the request itself.
   std::string settings_json = "{}";
 };
 
-// `setting_keys`: what `memagent` may have besides read, question and document. Throws ApiError
-// (400) naming the field.
+// `setting_keys`: what `memagent` may have besides read, question, document and session. Throws
+// ApiError (400) naming the field.
 CompletionRequest parse_completion_request(CompletionApi api, std::string_view body,
                                            std::span<const std::string> setting_keys);
 

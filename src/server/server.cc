@@ -13,6 +13,7 @@
 #include "server/file_routes.h"
 #include "server/http_reply.h"
 #include "server/reply_json.h"
+#include "server/session_routes.h"
 #include "server/sse.h"
 #include "text/utf8.h"
 
@@ -266,6 +267,9 @@ void Server::set_routes() {
   post_completions("/v1/chat/completions", CompletionApi::kChat);
   post_completions("/v1/completions", CompletionApi::kText);
   if (options_.files != nullptr) set_file_routes(routes, *options_.files);
+  if (options_.sessions != nullptr) {
+    set_session_routes(routes, *options_.sessions, completions_, service_);
+  }
 }
 
 // Whether a request may go on to its handler. Throws ApiError if not.

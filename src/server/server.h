@@ -19,7 +19,8 @@ struct ServerOptions {
   ReadingServiceOptions service;
   CompletionsOptions completions;
   ApiKeys keys;
-  FileStore* files = nullptr;  // borrowed; null: nothing can be uploaded
+  FileStore* files = nullptr;         // borrowed; null: nothing can be uploaded
+  SessionKeeper* sessions = nullptr;  // borrowed; null: nothing is kept
   std::int64_t max_body_bytes = 64 << 20;
   std::int32_t window_tokens = 0;  // of the model, as told to clients; 0: not known
   // Called with one JSON line per request, from any thread. Document text is never in it.

@@ -25,11 +25,13 @@ try {
 
 const memagent = process.argv[2];
 const folder = mkdtempSync(join(tmpdir(), "memagent-serve-"));
+const store = join(folder, "sessions.sqlite");
 const started = [];
 
 // A server and its base URL, once it says that it is ready.
 async function serve(...flags) {
-    const server = spawn(memagent, ["serve", "--port", "0", "--files", join(folder, "files"), ...flags]);
+    const server = spawn(memagent, ["serve", "--port", "0", ...flags],
+        {env: {...process.env, MEMAGENT_STORE: store}});
     started.push(server);
     server.log = "";
     server.stderr.on("data", (bytes) => (server.log += bytes));
@@ -210,6 +212,41 @@ test("a client that has enough is not read for", async () => {
         OpenAI.APIConnectionTimeoutError);
     await until(async () => await cancelled() === before + 3);
     assert.equal(await metric(url, "memagent_readings_active"), 0);
+});
+
+test("a killed server's session goes on with ask, and with another server", async () => {
+    const long = made("256K", 6);
+    const start = async (name) => {
+        const killed = await serve();
+        const own = new OpenAI({baseURL: killed.url, apiKey: "unused", maxRetries: 0});
+        const stream = await own.chat.completions.create({model: "memagent", stream: true,
+            memagent: {session: name},
+            messages: [{role: "user", content: `${long.text}\n\n${long.question}`}]});
+        await assert.rejects(async () => {
+            for await (const chunk of stream) {
+                if (chunk.memagent?.sections > 5) killed.server.kill("SIGKILL");
+            }
+        });
+        await killed.server.ended;
+    };
+    await start("one");
+    const shown = () => JSON.parse(execFileSync(memagent,
+        ["sessions", "show", "one", "--json", "--store", store]).toString());
+    assert.equal(shown().status, "stopped");
+    const asked = JSON.parse(execFileSync(memagent,
+        ["ask", "--session", "one", "--store", store, "--json"]).toString());
+    assert.equal(shown().status, "finished");
+
+    await start("two");
+    const next = await serve();
+    const session = async (path = "", method = "GET") =>
+        (await fetch(`${next.url}/sessions/two${path}`, {method})).json();
+    assert.equal((await session()).status, "stopped");
+    await session("/resume", "POST");
+    await until(async () => (await session()).status === "finished");
+    // The same question over the same document, whoever went on with it.
+    assert.equal((await session()).questions[0].answer, asked.answer);
+    assert.equal((await session("", "DELETE")).deleted, true);
 });
 
 test("what is under way ends before the server does", async () => {

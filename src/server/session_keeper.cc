@@ -1,0 +1,151 @@
+#include "server/session_keeper.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/fail.h"
+#include "server/api_error.h"
+#include "session/fingerprint.h"
+
+namespace memagent {
+namespace {
+
+using nlohmann::json;
+
+// Files that were made for a session, not uploaded.
+constexpr const char* kPurpose = "session";
+
+json sources_of(const SessionInfo& info) { return json::parse(info.spec.sources_json); }
+
+std::string owner_of(const SessionInfo& info) { return sources_of(info).value("owner", ""); }
+
+[[noreturn]] void fail_unknown(const std::string& name) {
+  throw ApiError(404, fmt::format("there is no session '{}'", name), "session",
+                 "session_not_found");
+}
+
+[[noreturn]] void fail_running(const std::string& name) {
+  throw ApiError(409, fmt::format("session '{}' is running: cancel it or wait for it", name),
+                 "session", "session_running");
+}
+
+}  // namespace
+
+std::unique_ptr<SessionStore> SessionKeeper::existing() const {
+  std::error_code error;
+  if (!std::filesystem::exists(options_.store, error)) return nullptr;
+  return std::make_unique<SessionStore>(options_.store, SessionStore::Mode::kExisting);
+}
+
+std::vector<SessionInfo> SessionKeeper::list(const std::string& owner) const {
+  const std::unique_ptr<SessionStore> store = existing();
+  if (store == nullptr) return {};
+  std::vector<SessionInfo> sessions = store->list();
+  std::erase_if(sessions, [&](const SessionInfo& info) { return owner_of(info) != owner; });
+  std::stable_sort(sessions.begin(), sessions.end(),
+                   [](const auto& a, const auto& b) { return a.updated > b.updated; });
+  return sessions;
+}
+
+SessionInfo SessionKeeper::find(const std::string& name, const std::string& owner) const {
+  const std::unique_ptr<SessionStore> store = existing();
+  if (store == nullptr) fail_unknown(name);
+  std::optional<SessionInfo> info = store->find(name);
+  if (!info || owner_of(*info) != owner) fail_unknown(name);
+  return std::move(*info);
+}
+
+std::string SessionKeeper::trace(const std::string& name, const std::string& owner) const {
+  find(name, owner);
+  std::string lines;
+  existing()->visit_conversations(name, [&](std::size_t, std::string_view line) {
+    lines += line;
+    lines += '\n';
+  });
+  return lines;
+}
+
+void SessionKeeper::remove(const std::string& name, const std::string& owner) {
+  const SessionInfo info = find(name, owner);
+  if (info.running) fail_running(name);
+  existing()->remove(name);
+  if (const std::string id = sources_of(info).value("document_file", ""); !id.empty()) {
+    try {
+      files_.remove(id, owner);
+    } catch (const ApiError&) {  // it is gone already
+    }
+  }
+}
+
+SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::string& owner,
+                                          const std::string& settings_json,
+                                          const std::string& question,
+                                          std::unique_ptr<DocumentSource> document,
+                                          const std::string& file_id) {
+  const std::unique_ptr<SessionStore> store = existing();
+  const std::optional<SessionInfo> stored = store ? store->find(name) : std::nullopt;
+  if (stored && owner_of(*stored) != owner) {
+    throw ApiError(409, fmt::format("session '{}': the name is taken: choose another", name),
+                   "memagent.session", "session_exists");
+  }
+  if (stored && stored->running) fail_running(name);
+
+  SessionSpec spec;
+  spec.settings_json = settings_json;
+  spec.questions = {question};
+  if (stored) {
+    // The document that was kept goes on; what was sent is only compared with it.
+    spec.sources_json = stored->spec.sources_json;
+    return hold(name, std::move(spec), std::move(document));
+  }
+  StoredFile file;
+  if (file_id.empty()) {
+    FileStore::Upload copy = files_.begin();
+    std::vector<char> buffer(std::size_t{1} << 16);
+    for (std::size_t count; (count = document->read(buffer)) > 0;) {
+      copy.write({buffer.data(), count});
+    }
+    file = copy.commit("session " + name, kPurpose, owner);
+    document = files_.open(file.id, owner);
+  } else {
+    file = files_.find(file_id, owner);
+  }
+  json sources = json::parse(options_.sources({files_.path(file)}));
+  sources["owner"] = owner;
+  if (file_id.empty()) sources["document_file"] = file.id;
+  spec.sources_json = sources.dump();
+  return hold(name, std::move(spec), std::move(document));
+}
+
+SessionKeeper::Opened SessionKeeper::resume(const SessionInfo& info,
+                                            const std::string& settings_json) {
+  if (info.running) fail_running(info.name);
+  const json sources = sources_of(info);
+  const std::vector<std::string> files = sources.value("files", std::vector<std::string>());
+  const bool readable = std::find(files.begin(), files.end(), "-") == files.end();
+  if (info.spec.questions.size() != 1 || files.empty() || !readable ||
+      !sources.value("documents", std::vector<std::string>()).empty()) {
+    fail(ErrorKind::kUsage,
+         "session '{}': has several questions, or a document that is no file: continue it with "
+         "memagent ask --session",
+         info.name);
+  }
+  SessionSpec spec = info.spec;
+  spec.settings_json = settings_json;
+  return hold(info.name, std::move(spec), file_source(files));
+}
+
+SessionKeeper::Opened SessionKeeper::hold(const std::string& name, SessionSpec spec,
+                                          std::unique_ptr<DocumentSource> document) {
+  spec.document = fingerprint(*document);
+  auto held = std::make_unique<HeldSession>();
+  held->name = name;
+  held->store = std::make_unique<SessionStore>(options_.store);
+  held->session.emplace(held->store->open(name, spec));
+  return {std::move(held), std::move(document)};
+}
+
+}  // namespace memagent

@@ -1,0 +1,71 @@
+// The server's sessions: readings that outlive their clients and the server, in the store that
+// `memagent ask --session` uses, each with its document as a file.
+//
+// A session belongs to the key that began it, as files do; those of the command line belong to "",
+// which is who everybody is where no keys are asked for. Any thread may call: every call has the
+// store to itself, as another process would.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "memagent/session_store.h"
+#include "server/file_store.h"
+
+namespace memagent {
+
+struct SessionKeeperOptions {
+  std::string store;  // the file
+  // SessionSpec::sources_json for a document in these files.
+  std::function<std::string(const std::vector<std::string>& files)> sources;
+};
+
+// A session that is held by this server. May be handed from thread to thread.
+struct HeldSession {
+  std::string name;
+  std::unique_ptr<SessionStore> store;
+  std::optional<Session> session;  // goes before its store
+  ~HeldSession() { session.reset(); }
+};
+
+class SessionKeeper {
+ public:
+  // Borrows the files.
+  SessionKeeper(SessionKeeperOptions options, FileStore& files)
+      : options_(std::move(options)), files_(files) {}
+
+  // Empty where there is no store yet. Of `owner` alone, latest change first.
+  std::vector<SessionInfo> list(const std::string& owner) const;
+  // The rest throw ApiError: 404 for a session that the owner does not have, 409 for one that is
+  // running.
+  SessionInfo find(const std::string& name, const std::string& owner) const;
+  // Every conversation so far as a JSON line.
+  std::string trace(const std::string& name, const std::string& owner) const;
+  void remove(const std::string& name, const std::string& owner);
+
+  // Begins a session or goes on with it, over a document that is kept as a file of the store's if
+  // it is not one already (`file_id`). Throws Error(kUsage) for another question or other settings,
+  // Error(kBadInput) for another document.
+  struct Opened {
+    std::unique_ptr<HeldSession> held;
+    std::unique_ptr<DocumentSource> document;
+  };
+  Opened open(const std::string& name, const std::string& owner, const std::string& settings_json,
+              const std::string& question, std::unique_ptr<DocumentSource> document,
+              const std::string& file_id);
+  // Goes on with one as it was begun. Throws Error(kUsage) where the server cannot: other settings,
+  // several questions, lists of documents.
+  Opened resume(const SessionInfo& info, const std::string& settings_json);
+
+ private:
+  std::unique_ptr<SessionStore> existing() const;  // null if there is none
+  Opened hold(const std::string& name, SessionSpec spec, std::unique_ptr<DocumentSource> document);
+
+  SessionKeeperOptions options_;
+  FileStore& files_;
+};
+
+}  // namespace memagent
