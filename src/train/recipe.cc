@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 
 #include "base/fail.h"
 #include "format/toml_table.h"
+#include "model/local/shipped_model.h"
 
 namespace memagent {
 namespace {
@@ -106,6 +108,8 @@ void describe(Visitor&& v, PolicyLossOptions& c) {
 
 template <typename Visitor>
 void describe(Visitor&& v, QuestionConfig& c) {
+  v("data", c.data, "a data set's file, which the task \"data\" draws rows of");
+  v("distractors", c.distractors, "a file of further paragraphs to pad its rows with");
   v("section_tokens", c.section_tokens, "shortest and longest section");
   v("document_tokens", c.document_tokens, "shortest and longest document");
 }
@@ -211,7 +215,8 @@ struct ListFields {
 struct PathIsRelativeTo {
   std::filesystem::path folder;
   void operator()(std::string& path) const {
-    if (!path.empty()) path = (folder / path).lexically_normal().string();
+    if (!path.empty() && !is_shipped_model(path))
+      path = (folder / path).lexically_normal().string();
   }
 };
 
@@ -372,6 +377,15 @@ RlRecipe load_rl_recipe(const std::string& path) {
   check_range(from, "section_tokens", recipe.questions_from.section_tokens);
   check_range(from, "document_tokens", recipe.questions_from.document_tokens);
   read_tasks(from.table("tasks"), recipe.questions_from.tasks);
+  QuestionConfig& questions = recipe.questions_from;
+  const bool draws_data = std::ranges::any_of(
+      questions.tasks, [](const TaskWeight& task) { return task.task == kDataTask; });
+  if (draws_data != !questions.data.empty()) {
+    from.fail_at("data", "and the task data belong together: give both or neither");
+  }
+  const PathIsRelativeTo relative{std::filesystem::path(path).parent_path()};
+  relative(questions.data);
+  relative(questions.distractors);
   root.refuse_others();
   if (recipe.questions_from.tasks.empty()) from.fail_at("tasks", "has none: name at least one");
   if (recipe.group < 2) root.fail_at("group", "must be at least 2: one alone has no advantage");

@@ -20,7 +20,8 @@ namespace memagent {
 
 // The network at the start of a run: weights from a file, or a shape of its own.
 struct NetworkConfig {
-  std::string weights;    // a GGUF file or Hugging Face folder; empty: random weights, as follows
+  // A GGUF file, Hugging Face folder or builtin:nano; empty: random weights, as follows.
+  std::string weights;
   std::string tokenizer;  // a tokenizer.json; not with weights, which bring their own
   std::int32_t num_layers = 4;
   std::int32_t model_dim = 128;
@@ -76,8 +77,13 @@ struct SftRecipe {
   std::vector<Stage> stages;
 };
 
+// The name that stands for QuestionConfig::data among tasks.
+inline constexpr const char* kDataTask = "data";
+
 // Where questions of rollouts come from.
 struct QuestionConfig {
+  std::string data;         // a data set's file (docs/data-sets.md), the task "data"; empty: none
+  std::string distractors;  // further paragraphs to pad its rows with; empty: none
   std::vector<std::int64_t> section_tokens = {128, 512};     // from, to: drawn for every step
   std::vector<std::int64_t> document_tokens = {1024, 4096};  // drawn for every question
   std::vector<TaskWeight> tasks;

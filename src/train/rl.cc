@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/random.h"
 #include "model/local/local_model.h"
+#include "task/data_set.h"
 #include "task/registry.h"
 #include "train/checkpoint.h"
 #include "train/drawing.h"
@@ -52,7 +53,8 @@ class RlRun {
         group_(options.group != nullptr ? *options.group : alone_),
         folder_(options.folder, to_json(recipe), options.resume, group_) {
     for (const TaskWeight& task : recipe.questions_from.tasks) {
-      tasks_.push_back(find_tasks({task.task}, {}).at(0));
+      tasks_.push_back(task.task == kDataTask ? data_set(recipe.questions_from)
+                                              : find_tasks({task.task}, {}).at(0));
     }
     if (recipe.loss.kl > 0) {
       reference_ = make_start(recipe.network, recipe.reading, {}, recipe.seed);
@@ -141,6 +143,13 @@ class RlRun {
     return kept;
   }
 
+  static std::shared_ptr<const Task> data_set(const QuestionConfig& from) {
+    DataSetOptions options;
+    options.path = from.data;
+    if (!from.distractors.empty()) options.distractor_files = {from.distractors};
+    return open_data_set(options);
+  }
+
   void share(RolloutMetrics& metrics) const {
     const std::vector<std::string> all = group_.gather(to_json(metrics));
     metrics = RolloutMetrics();
@@ -157,6 +166,11 @@ class RlRun {
     spec.seed = derive(recipe_.seed, 2);
     spec.split = Split::kTrain;
     spec.index = number;
+    if (task.size() >= 0) {
+      // A data set's rows come again, each time in another order of paragraphs.
+      spec.index = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(task.size())));
+      spec.seed = derive(spec.seed, static_cast<std::uint64_t>(number));
+    }
     return task.sample(spec, start_.tokenizer);
   }
 

@@ -105,6 +105,21 @@ TEST_F(RecipeFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(complaint("seed = \n"), HasSubstr("line 1: "));
 }
 
+// The recipes that come with the project, by their names.
+TEST(Recipes, OfTheProjectAreRead) {
+  int read = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(RECIPES)) {
+    const std::string name = entry.path().filename().string();
+    if (name == "prompts.toml" || entry.path().extension() != ".toml") continue;
+    const bool rl = name.find("rl") != std::string::npos;
+    SCOPED_TRACE(entry.path().string());
+    EXPECT_NO_THROW(rl ? (void)load_rl_recipe(entry.path().string())
+                       : (void)load_sft_recipe(entry.path().string()));
+    ++read;
+  }
+  EXPECT_GE(read, 4);
+}
+
 class RlRecipeFile : public RecipeFile {
  protected:
   RlRecipe load_rl(const std::string& advantage, const std::string& rest = "") const {
@@ -123,6 +138,17 @@ class RlRecipeFile : public RecipeFile {
     return "no error";
   }
 };
+
+TEST_F(RlRecipeFile, DataSetsAreATask) {
+  EXPECT_THAT(complaint("", "[questions_from]\ndata = \"rows.json\""), HasSubstr("line"));
+  std::ofstream(path()) << "[network]\nweights = \"builtin:nano\"\n"
+                           "[questions_from]\ndata = \"rows.json\"\ntasks = { data = 1 }\n";
+  const RlRecipe recipe = load_rl_recipe(path());
+  EXPECT_EQ(recipe.questions_from.data, (folder_ / "rows.json").string());
+  EXPECT_EQ(recipe.network.weights, "builtin:nano");
+  std::ofstream(path()) << "[network]\nweights = \"w\"\n[questions_from]\ntasks = { data = 1 }\n";
+  EXPECT_THROW(load_rl_recipe(path()), Error);
+}
 
 TEST_F(RlRecipeFile, RewardsOfStepsAreRead) {
   EXPECT_EQ(load_rl("").advantage.credit, Credit::kAll);
