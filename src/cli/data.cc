@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/lengths.h"
+#include "cli/terminal.h"
 #include "fetch/catalogue.h"
 #include "fetch/download.h"
 
@@ -77,6 +78,13 @@ class ProgressLine {
       fmt::print(stderr, "\r\033[K{}  {:.1f} MB", file, mega(bytes));
     }
   }
+  // What the next try is waited for; short waits are not worth a line.
+  void note(const std::string& why, std::chrono::milliseconds wait) {
+    if (wait < std::chrono::seconds(2)) return;
+    fmt::print(stderr, "{}memagent: {}: next try in {} s\n", open_ ? "\r\033[K" : "", harmless(why),
+               wait.count() / 1000);
+    open_ = false;
+  }
 
  private:
   bool shown_;
@@ -100,6 +108,9 @@ Json fetch_one(const DataOptions& options, const CatalogueEntry& entry, const st
     download_options.stop = interrupt.flag();
     download_options.on_progress = [&](std::int64_t bytes, std::int64_t total) {
       line.show(file, bytes, total);
+    };
+    download_options.on_wait = [&](std::chrono::milliseconds wait, const std::string& why) {
+      if (!options.quiet) line.note(why, wait);
     };
     done = download(download_options);
   }

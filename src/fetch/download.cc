@@ -77,14 +77,25 @@ std::string lower(std::string text) {
   return text;
 }
 
-// For messages: user and password of an address are nobody else's.
+// For messages: user and password of an address are nobody else's, nor are keys in its query.
 std::string shown(const std::string& url) {
-  const std::size_t begin = url.find("://");
-  if (begin == std::string::npos) return url;
-  const std::size_t end = url.find_first_of("/?#", begin + 3);
-  const std::size_t at = url.substr(0, end).rfind('@');
-  if (at == std::string::npos || at < begin) return url;
-  return url.substr(0, begin + 3) + url.substr(at + 1);
+  const std::size_t scheme = url.find("://");
+  const std::size_t host = scheme == std::string::npos ? 0 : scheme + 3;
+  const std::size_t path = std::min(url.find_first_of("/?#", host), url.size());
+  const std::size_t query = std::min(url.find_first_of("?#", path), url.size());
+  const std::size_t at = url.substr(0, path).rfind('@');
+  const std::size_t begin = at == std::string::npos || at < host ? host : at + 1;
+  return url.substr(0, host) + url.substr(begin, query - begin) +
+         (query < url.size() ? "?..." : "");
+}
+
+bool is_web(const std::string& url) {
+  const std::string begin = lower(url.substr(0, 8));
+  return begin.starts_with("http://") || begin.starts_with("https://");
+}
+
+bool is_sha256(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 // One transfer: the state its callbacks share.
@@ -163,8 +174,18 @@ class Transfer {
   // 0 where what was there is of no use. A server that sends all of the same version anew is
   // listened to, but what has come before is not thrown away: the connection may break again.
   std::int64_t began_at() const { return status_ == 206 || same_version_ ? offset_ : 0; }
+  // All came, but less than was there of what is said to be the same version.
+  bool too_short() const { return whole() && skip_ > 0; }
   std::int64_t received() const { return received_; }
+  // In words for a user: of the connection, or of the server.
   std::string problem(CURLcode code) const {
+    if (code == CURLE_OK && too_short()) return "it sends less than had come of the same version";
+    if (code == CURLE_OK) return fmt::format("the server answers {}", status_);
+    // The address itself has been looked at before, so it is one that this was sent on to.
+    if (code == CURLE_UNSUPPORTED_PROTOCOL) {
+      return "it is redirected to an address of a kind that is not followed from here (https leads "
+             "to https only, http to either)";
+    }
     return problem_[0] != '\0' ? problem_.data() : curl_easy_strerror(code);
   }
 
@@ -311,7 +332,7 @@ void check_stop(const DownloadOptions& options, const std::string& part) {
 constexpr std::chrono::seconds kLongestWait{600};
 
 void wait(const DownloadOptions& options, const std::string& part, std::int32_t failures,
-          std::chrono::seconds asked_for) {
+          std::chrono::seconds asked_for, const std::string& why) {
   using std::chrono::milliseconds;
   if (asked_for > kLongestWait) {
     fail(ErrorKind::kModel,
@@ -321,6 +342,7 @@ void wait(const DownloadOptions& options, const std::string& part, std::int32_t 
   const milliseconds most{30'000};
   milliseconds left = std::min(most, options.first_wait * (1 << std::min(failures - 1, 10)));
   left = std::max<milliseconds>(left, asked_for);
+  if (options.on_wait) options.on_wait(left, fmt::format("{}: {}", shown(options.url), why));
   for (; left.count() > 0; left -= milliseconds(50)) {
     check_stop(options, part);
     std::this_thread::sleep_for(std::min(left, milliseconds(50)));
@@ -344,34 +366,32 @@ std::int64_t fetch_part(const DownloadOptions& options, const std::string& part,
       fail(ErrorKind::kModel, "{}: {}: check the address", shown(options.url), transfer.refusal());
     }
     if (resumed_from < 0 && transfer.whole()) resumed_from = transfer.began_at();
-    if (code == CURLE_OK && transfer.whole()) {
+    if (code == CURLE_OK && transfer.too_short()) {
+      resumed_from = 0;
+      remove(part);
+      remove(tag);
+    } else if (code == CURLE_OK && transfer.whole()) {
       // Nothing came, not even the call that makes the file.
       if (transfer.received() == 0 && transfer.status() == 200) open_file(part, "wbe");
       return resumed_from;
-    }
-    if (code == CURLE_OK && transfer.status() == 416) {
+    } else if (code == CURLE_OK && transfer.status() == 416) {
       // Killed after the last byte and before the renaming: it is all there.
       if (transfer.bytes_in_all() == size_of(part)) return size_of(part);
       remove(part);
       remove(tag);
     } else if (!worth_another_try(code, transfer.status())) {
-      const std::string why = code != CURLE_OK
-                                  ? transfer.problem(code)
-                                  : fmt::format("the server answers {}", transfer.status());
-      fail(ErrorKind::kModel, "{}: {}: check the address", shown(options.url), why);
+      fail(ErrorKind::kModel, "{}: {}: check the address", shown(options.url),
+           transfer.problem(code));
     }
     // A server that always breaks off at the same place, and cannot go on, brings nothing new.
     const std::int64_t bytes = size_of(part);
     failures = bytes > most_bytes ? 1 : failures + 1;
     most_bytes = std::max(most_bytes, bytes);
     if (failures >= options.attempts) {
-      const std::string why = code != CURLE_OK
-                                  ? transfer.problem(code)
-                                  : fmt::format("the server answers {}", transfer.status());
       fail(ErrorKind::kModel, "{}: {}, {} times: {} bytes are kept, the same command goes on",
-           shown(options.url), why, failures, size_of(part));
+           shown(options.url), transfer.problem(code), failures, size_of(part));
     }
-    wait(options, part, failures, transfer.retry_after());
+    wait(options, part, failures, transfer.retry_after(), transfer.problem(code));
   }
 }
 
@@ -398,7 +418,20 @@ Downloaded download(const DownloadOptions& options) {
   const std::string part = options.path + ".part";
   const std::string tag = part + ".tag";
   const std::string sum_file = options.path + ".sha256";
-  const std::string wanted = lower(options.sha256.empty() ? first_word(sum_file) : options.sha256);
+  if (!is_web(options.url)) {
+    fail(ErrorKind::kUsage, "{}: is not an address that begins with http:// or https://",
+         shown(options.url));
+  }
+  std::string wanted = lower(options.sha256);
+  if (!wanted.empty() && !is_sha256(wanted)) {
+    fail(ErrorKind::kUsage, "a SHA-256 has 64 hexadecimal digits, '{}' has not", options.sha256);
+  }
+  const bool recorded = wanted.empty();
+  if (recorded) wanted = lower(first_word(sum_file));
+  if (!wanted.empty() && !is_sha256(wanted)) {
+    fail(ErrorKind::kBadInput, "{}: does not begin with a SHA-256: delete it", sum_file);
+  }
+  const std::string expected = recorded ? fmt::format("{} ({})", wanted, sum_file) : wanted;
   Downloaded done;
   std::error_code error;
   if (fs::exists(options.path, error)) {
@@ -408,7 +441,7 @@ Downloaded download(const DownloadOptions& options) {
     if (!wanted.empty() && done.sha256 != wanted) {
       fail(ErrorKind::kBadInput,
            "{}: its SHA-256 is {}, expected {}: delete it to have it fetched again", options.path,
-           done.sha256, wanted);
+           done.sha256, expected);
     }
     return done;
   }
@@ -428,7 +461,7 @@ Downloaded download(const DownloadOptions& options) {
     remove(part);
     remove(tag);
     fail(ErrorKind::kBadInput, "{}: its SHA-256 is {}, expected {}: nothing is kept of it",
-         shown(options.url), done.sha256, wanted);
+         shown(options.url), done.sha256, expected);
   }
   write_whole(sum_file,
               fmt::format("{}  {}\n", done.sha256, fs::path(options.path).filename().string()));

@@ -27,6 +27,8 @@ struct DownloadOptions {
   std::int32_t attempts = 6;  // in a row that bring nothing
   std::chrono::milliseconds first_wait{500};  // before the second; doubles from there
   const std::atomic<bool>* stop = nullptr;    // set: throws kInterrupted; what has come stays
+  // Before the next try: for how long, and what was wrong with the last.
+  std::function<void(std::chrono::milliseconds wait, const std::string& why)> on_wait;
   // Bytes there are, and in all (-1: not known).
   std::function<void(std::int64_t bytes, std::int64_t total)> on_progress;
 };
@@ -38,8 +40,13 @@ struct Downloaded {
   bool was_there = false;         // nothing was fetched
 };
 
-// Throws Error: kModel for a server that does not answer or has no such file, kBadInput for a wrong
-// checksum, kStorage for a disk that does not take it, kInterrupted.
+// Waits longer from try to try, and at least as long as the server asks for (Retry-After); a server
+// that asks for more than ten minutes is given up. Messages show an address without user, password
+// and query.
+//
+// Throws Error: kUsage for an address or checksum that is none, kModel for a server that does not
+// answer or has no such file, kBadInput for a wrong checksum (of what came nothing is kept),
+// kStorage for a disk that does not take it, kInterrupted.
 Downloaded download(const DownloadOptions& options);
 
 // Of a file's bytes, in lower-case hexadecimal.

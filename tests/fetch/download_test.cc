@@ -29,6 +29,9 @@ std::string read(const std::string& path) {
 // printf '' | sha256sum; printf abc | sha256sum (FIPS 180-2's example).
 constexpr const char* kOfNothing =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+// FIPS 180-2's third: a million times "a".
+constexpr const char* kOfMillion =
+    "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
 constexpr const char* kOfAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 class Download : public testing::Test {
@@ -49,11 +52,11 @@ class Download : public testing::Test {
       const bool partial = range != request.headers.end() &&
                            (mark == request.headers.end() || mark->second == etag_);
       if (partial) from = std::stoul(range->second.substr(6));
-      const std::string rest = body_.substr(from);
       if (partial && from >= body_.size()) {
         return connection.reply(416, "", "text/plain",
                                 "Content-Range: bytes */" + std::to_string(body_.size()) + "\r\n");
       }
+      const std::string rest = body_.substr(from);
       std::string head = partial ? "HTTP/1.1 206 Partial Content\r\n" : "HTTP/1.1 200 OK\r\n";
       if (!etag_.empty()) head += "ETag: " + etag_ + "\r\n";
       if (partial) {
@@ -119,6 +122,17 @@ TEST_F(Download, HashesAsTheStandardSays) {
   EXPECT_EQ(sha256_of_file(file), kOfNothing);
   std::ofstream(file) << "abc";
   EXPECT_EQ(sha256_of_file(file), kOfAbc);
+  std::ofstream(file) << std::string(1'000'000, 'a');
+  EXPECT_EQ(sha256_of_file(file), kOfMillion);
+}
+
+TEST_F(Download, TakesAnEmptyFile) {
+  body_.clear();
+  const ScriptedServer server(serve(), 0, true);
+  DownloadOptions with = options(server);
+  with.sha256 = kOfNothing;
+  EXPECT_EQ(download(with).bytes, 0);
+  EXPECT_TRUE(fs::exists(path()));
 }
 
 TEST_F(Download, GoesOnWhereAConnectionBroke) {
@@ -184,6 +198,40 @@ TEST_F(Download, KeepsWhatCameOfTheSameVersion) {
   EXPECT_EQ(read(path()), body_);
 }
 
+// What is said to be the same version but ends before what was there is not.
+TEST_F(Download, BeginsAnewWhenLessComesThanWasThere) {
+  for (const bool knows_ranges : {true, false}) {
+    fs::create_directories(folder_ / "sets");
+    std::ofstream(path() + ".part") << "abcdef";
+    std::ofstream(path() + ".part.tag") << etag_ << "\n";
+    body_ = "abc";
+    const ScriptedServer server(
+        [&](const ScriptedRequest& request, ScriptedConnection& connection) {
+          if (knows_ranges) return serve()(request, connection);
+          connection.reply(200, body_, "text/plain", "ETag: " + etag_ + "\r\n");
+        },
+        0, true);
+    EXPECT_EQ(download(options(server)).sha256, kOfAbc);
+    EXPECT_EQ(server.requests("/set.json"), 2);
+    EXPECT_EQ(server.log("/set.json")[1].headers.count("range"), 0U);
+    fs::remove_all(folder_ / "sets");
+  }
+}
+
+// A weak mark (RFC 9110, 8.8.1) may stand for other bytes of the same meaning.
+TEST_F(Download, DoesNotGoOnByAWeakMark) {
+  etag_ = "W/\"one\"";
+  const ScriptedServer server(
+      [this](const ScriptedRequest& request, ScriptedConnection& connection) {
+        cut_ = request.number == 0 ? 9'000 : std::string::npos;
+        serve()(request, connection);
+      },
+      0, true);
+  download(options(server));
+  EXPECT_EQ(read(path()), body_);
+  EXPECT_EQ(server.log("/set.json")[1].headers.count("range"), 0U);
+}
+
 TEST_F(Download, DoesNotGoOnFromWhatCannotBeToldApart) {
   etag_ = "";
   cut_ = 9'000;
@@ -202,18 +250,49 @@ TEST_F(Download, DoesNotGoOnFromWhatCannotBeToldApart) {
 TEST_F(Download, RefusesAWrongChecksum) {
   const ScriptedServer server(serve(), 0, true);
   DownloadOptions with = options(server);
-  with.sha256 = kOfAbc;
-  EXPECT_THAT(complaint(with, ErrorKind::kBadInput), HasSubstr("expected ba7816bf"));
-  EXPECT_FALSE(fs::exists(path()));
-  EXPECT_FALSE(fs::exists(path() + ".part"));
-  // In capitals, and right.
-  with.sha256 = "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
+  with.sha256 = kOfNothing;
   body_ = "abc";
+  const std::string message = complaint(with, ErrorKind::kBadInput);
+  EXPECT_THAT(message, HasSubstr(std::string("SHA-256 is ") + kOfAbc));
+  EXPECT_THAT(message, HasSubstr(std::string("expected ") + kOfNothing));
+  for (const char* left : {"", ".part", ".part.tag", ".sha256"}) {
+    EXPECT_FALSE(fs::exists(path() + left)) << left;
+  }
+  // The next run begins afresh. The sum may be given in capitals.
+  with.sha256 = "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
   EXPECT_EQ(download(with).sha256, kOfAbc);
-  // A file that has been tampered with since.
+  EXPECT_EQ(server.log("/set.json").at(1).headers.count("range"), 0U);
+}
+
+TEST_F(Download, HoldsToTheChecksumOfTheFirstTime) {
+  const ScriptedServer server(serve(), 0, true);
+  body_ = "abc";
+  download(options(server));
   std::ofstream(path()) << "abd";
-  with.sha256.clear();
-  EXPECT_THAT(complaint(with, ErrorKind::kBadInput), HasSubstr("delete it"));
+  const std::string tampered = complaint(options(server), ErrorKind::kBadInput);
+  EXPECT_THAT(tampered, HasSubstr("set.json.sha256"));
+  EXPECT_THAT(tampered, HasSubstr("delete it"));
+  EXPECT_EQ(read(path()), "abd") << "what the user has is left alone";
+  EXPECT_EQ(server.requests("/set.json"), 1);
+  // Fetched again, and other than it was.
+  fs::remove(path());
+  body_ = "abe";
+  EXPECT_THAT(complaint(options(server), ErrorKind::kBadInput), HasSubstr("set.json.sha256"));
+  std::ofstream(path() + ".sha256") << "no checksum\n";
+  EXPECT_THAT(complaint(options(server), ErrorKind::kBadInput), HasSubstr("delete it"));
+  EXPECT_EQ(server.requests("/set.json"), 2) << "not fetched to be thrown away";
+}
+
+TEST_F(Download, RefusesWhatIsNoAddressOrChecksum) {
+  DownloadOptions with;
+  with.path = path();
+  for (const char* url : {"", "set.json", "ftp://127.0.0.1/x", "file:///etc/passwd"}) {
+    with.url = url;
+    EXPECT_THAT(complaint(with, ErrorKind::kUsage), HasSubstr("http://")) << url;
+  }
+  with.url = "http://127.0.0.1:1/";
+  with.sha256 = "12ab";
+  EXPECT_THAT(complaint(with, ErrorKind::kUsage), HasSubstr("64 hexadecimal digits"));
 }
 
 TEST_F(Download, TakesAPartThatIsWholeAlready) {
@@ -272,6 +351,65 @@ TEST_F(Download, SaysWhatTheServerSays) {
   EXPECT_FALSE(fs::exists(path() + ".part"));
 }
 
+// Statuses that end it and statuses that do not; neither touches what had come.
+TEST_F(Download, AsksAgainWhereThatMayHelp) {
+  for (const auto& [status, requests] :
+       {std::pair{403, 1}, {404, 1}, {408, 3}, {429, 3}, {500, 3}, {503, 3}}) {
+    fs::create_directories(folder_ / "sets");
+    std::ofstream(path() + ".part") << "ab";
+    std::ofstream(path() + ".part.tag") << etag_ << "\n";
+    const ScriptedServer server(
+        [status = status](const ScriptedRequest&, ScriptedConnection& connection) {
+          connection.reply(status, "a page that explains it", "text/html");
+        },
+        0, true);
+    EXPECT_THAT(complaint(options(server), ErrorKind::kModel),
+                HasSubstr("the server answers " + std::to_string(status)));
+    EXPECT_EQ(server.requests("/set.json"), requests) << status;
+    EXPECT_EQ(read(path() + ".part"), "ab") << status;
+  }
+}
+
+TEST_F(Download, WaitsLongerEachTime) {
+  const ScriptedServer server(
+      [](const ScriptedRequest&, ScriptedConnection& connection) {
+        connection.reply(503, "busy", "text/plain");
+      },
+      0, true);
+  std::vector<std::int64_t> waits;
+  DownloadOptions with = options(server);
+  with.attempts = 4;
+  with.first_wait = std::chrono::milliseconds(1);
+  with.on_wait = [&](std::chrono::milliseconds wait, const std::string& why) {
+    waits.push_back(wait.count());
+    EXPECT_THAT(why, HasSubstr("/set.json: the server answers 503"));
+  };
+  complaint(with, ErrorKind::kModel);
+  EXPECT_THAT(waits, testing::ElementsAre(1, 2, 4));
+}
+
+TEST_F(Download, WaitsAsLongAsTheServerAsks) {
+  for (const int status : {429, 503}) {
+    const ScriptedServer server(
+        [status](const ScriptedRequest&, ScriptedConnection& connection) {
+          connection.reply(status, "", "text/plain", "Retry-After: 7\r\n");
+        },
+        0, true);
+    // Stopped as soon as it begins to wait: the test does not.
+    std::atomic<bool> stop{false};
+    std::vector<std::int64_t> waits;
+    DownloadOptions with = options(server);
+    with.stop = &stop;
+    with.on_wait = [&](std::chrono::milliseconds wait, const std::string&) {
+      waits.push_back(wait.count());
+      stop = true;
+    };
+    complaint(with, ErrorKind::kInterrupted);
+    EXPECT_THAT(waits, testing::ElementsAre(7'000)) << status;
+    EXPECT_EQ(server.requests("/set.json"), 1);
+  }
+}
+
 TEST_F(Download, DoesNotWaitForEverNorSayPasswords) {
   const ScriptedServer server(
       [](const ScriptedRequest&, ScriptedConnection& connection) {
@@ -280,28 +418,45 @@ TEST_F(Download, DoesNotWaitForEverNorSayPasswords) {
       0, true);
   DownloadOptions with = options(server);
   with.url.insert(7, "ann:s3cret@");
+  with.url += "?key=t0ken";
   const std::string message = complaint(with, ErrorKind::kModel);
   EXPECT_THAT(message, HasSubstr("http://127.0.0.1"));
-  EXPECT_THAT(message, HasSubstr("come back in 86400 s"));
-  EXPECT_THAT(message, testing::Not(HasSubstr("s3cret")));
-  EXPECT_EQ(server.requests("/set.json"), 1);
+  EXPECT_THAT(message, HasSubstr("/set.json?...: the server asks to come back in 86400 s"));
+  for (const char* secret : {"ann", "s3cret", "t0ken"}) {
+    EXPECT_THAT(message, testing::Not(HasSubstr(secret)));
+  }
+  EXPECT_EQ(server.requests("/set.json?key=t0ken"), 1);
+}
+
+TEST_F(Download, TellsOfAServerThatIsNotThere) {
+  DownloadOptions with;
+  {
+    const ScriptedServer server(serve(), 0, true);
+    with = options(server);
+  }
+  EXPECT_THAT(complaint(with, ErrorKind::kModel), HasSubstr("3 times"));
 }
 
 TEST_F(Download, FollowsRedirectsToTheWebAlone) {
   const ScriptedServer server(
       [this](const ScriptedRequest& request, ScriptedConnection& connection) {
         if (request.path == "/home.json") return serve()(request, connection);
-        const std::string to = request.path == "/set.json" ? "/home.json" : "file:///etc/passwd";
+        const std::string to = request.path == "/set.json"         ? "/home.json"
+                               : request.path == "/set.json-round" ? request.path
+                               : request.path == "/set.json-ftp"   ? "ftp://127.0.0.1/set.json"
+                                                                   : "file:///etc/passwd";
         connection.reply(302, "", "text/plain", "Location: " + to + "\r\n");
       },
       0, true);
   download(options(server));
   EXPECT_EQ(read(path()), body_);
-  DownloadOptions astray = options(server);
-  astray.url += "-astray";
-  astray.path += "-astray";
-  complaint(astray, ErrorKind::kModel);
-  EXPECT_FALSE(fs::exists(astray.path));
+  for (const char* where : {"-file", "-ftp", "-round"}) {
+    DownloadOptions astray = options(server);
+    astray.url += where;
+    astray.path += where;
+    EXPECT_THAT(complaint(astray, ErrorKind::kModel), HasSubstr("redirect")) << where;
+    EXPECT_FALSE(fs::exists(astray.path));
+  }
 }
 
 TEST_F(Download, StopsAndKeepsWhatCame) {

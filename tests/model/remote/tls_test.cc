@@ -2,51 +2,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <thread>
 
 #include "memagent/error.h"
 #include "memagent/remote_model.h"
+#include "model/remote/certificate.h"
 #include "model/remote/scripted_server.h"
 
 namespace memagent {
 namespace {
 
 using testing::HasSubstr;
-
-struct Identity {
-  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key{nullptr, &EVP_PKEY_free};
-  std::unique_ptr<X509, decltype(&X509_free)> certificate{nullptr, &X509_free};
-};
-
-// Signed by itself, for a host or an address ("IP:127.0.0.1").
-Identity make_identity(const char* alternative_name) {
-  Identity identity;
-  identity.key.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
-  identity.certificate.reset(X509_new());
-  X509* certificate = identity.certificate.get();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_NAME* name = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("memagent test"), -1, -1, 0);
-  X509_set_issuer_name(certificate, name);
-  X509_set_pubkey(certificate, identity.key.get());
-  X509_EXTENSION* extension =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative_name);
-  X509_add_ext(certificate, extension, -1);
-  X509_EXTENSION_free(extension);
-  X509_sign(certificate, identity.key.get(), EVP_sha256());
-  return identity;
-}
 
 class Tls : public testing::Test {
  protected:
@@ -60,10 +30,7 @@ class Tls : public testing::Test {
 
   void serve(const char* alternative_name) {
     identity_ = make_identity(alternative_name);
-    std::FILE* file = std::fopen(certificate_path_.c_str(), "w");
-    ASSERT_NE(file, nullptr);
-    PEM_write_X509(file, identity_.certificate.get());
-    std::fclose(file);
+    write_certificate(identity_, certificate_path_);
     server_ =
         std::make_unique<httplib::SSLServer>(identity_.certificate.get(), identity_.key.get());
     server_->Get("/v1/models", [](const httplib::Request&, httplib::Response& reply) {
