@@ -177,13 +177,18 @@ class RlRun {
   void update(const std::vector<Group>& groups, RlStep& report) {
     const auto num_groups = std::ssize(groups);
     const std::int64_t parts = recipe_.mini_batches;
+    // Learnt from once, at the weights that they were sampled with.
+    const bool once = parts == 1 && recipe_.loss.kl == 0 && recipe_.loss.entropy == 0;
+    PackOptions pack;
+    pack.batch_tokens = recipe_.batch_tokens;
+    pack.answer_only = recipe_.advantage.credit == Credit::kAnswer;
+    pack.merge_equal = once;
     std::vector<std::vector<PreparedBatch>> mini_batches;
     for (std::int64_t part = 0; part < parts; ++part) {
       std::vector<PolicyBatch> batches;
       for (std::int64_t i = part * num_groups / parts; i < (part + 1) * num_groups / parts; ++i) {
         const Group& group = groups[static_cast<std::size_t>(i)];
-        pack_group(group, conversation_advantages(scored(group), recipe_.advantage),
-                   {recipe_.batch_tokens, recipe_.advantage.credit == Credit::kAnswer}, batches);
+        pack_group(group, conversation_advantages(scored(group), recipe_.advantage), pack, batches);
       }
       std::vector<PreparedBatch> prepared;
       for (PolicyBatch& batch : batches) prepared.push_back(prepare(std::move(batch), parts > 1));
@@ -193,9 +198,9 @@ class RlRun {
     for (const std::vector<PreparedBatch>& mini_batch : mini_batches) {
       std::vector<double> rows{0};
       for (const PreparedBatch& prepared : mini_batch) {
-        rows[0] += static_cast<double>(prepared.batch.packed.rows.size());
+        rows[0] += static_cast<double>(prepared.batch.sampled_tokens);
         trained_tokens += static_cast<double>(prepared.batch.packed.num_tokens());
-        backward(prepared, report.loss);
+        if (!prepared.batch.packed.rows.empty()) backward(prepared, report.loss);
       }
       group_.sum(rows);
       if (rows[0] == 0) continue;

@@ -1,6 +1,7 @@
 #include "train/trajectory_batch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -21,6 +22,31 @@ std::vector<TokenId> sampled_tokens(const GenerationResult& response) {
   std::vector<TokenId> sampled = response.tokens;
   if (response.end_token >= 0) sampled.push_back(response.end_token);
   return sampled;
+}
+
+// Advantages are differences from a mean: their sum is zero but for rounding.
+constexpr double kNothing = 1e-9;
+
+// One for all that are the same, with the sum of their advantages; without those that come to
+// nothing.
+std::vector<Member> merged(const std::vector<Member>& members) {
+  std::vector<Member> different;
+  for (const Member& member : members) {
+    const auto same = [&](const Member& other) {
+      return other.conversation->prompt.tokens == member.conversation->prompt.tokens &&
+             other.conversation->response.tokens == member.conversation->response.tokens &&
+             other.conversation->response.end_token == member.conversation->response.end_token;
+    };
+    const auto found = std::find_if(different.begin(), different.end(), same);
+    if (found == different.end()) {
+      different.push_back(member);
+    } else {
+      found->advantage += member.advantage;
+    }
+  }
+  std::erase_if(different,
+                [](const Member& member) { return std::abs(member.advantage) < kNothing; });
+  return different;
 }
 
 std::size_t shared_beginning(const std::vector<Member>& members) {
@@ -57,11 +83,16 @@ void pack_group(const Group& group, std::span<const std::vector<double>> advanta
           {&conversation, advantages[i][c]});
     }
   }
-  for (const auto& [place, members] : alike) {
+  for (const auto& [place, all] : alike) {
     if (batches.empty() || batches.back().packed.num_tokens() >= options.batch_tokens) {
       batches.emplace_back();
     }
     PolicyBatch& batch = batches.back();
+    for (const Member& member : all) {
+      batch.sampled_tokens += std::ssize(member.conversation->response.logprobs);
+    }
+    const std::vector<Member> members = options.merge_equal ? merged(all) : all;
+    if (members.empty()) continue;
     const auto shared = static_cast<std::ptrdiff_t>(shared_beginning(members));
     std::int64_t root = -1;
     if (shared > 0) {

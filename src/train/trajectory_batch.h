@@ -8,6 +8,11 @@
 //     group of 3, section 7     | section, question | memory reply | memory reply | memory reply |
 //     advantage                 |         -         |      A_0     |      A_1     |      A_2     |
 //
+// Trajectories that agree so far hold the same conversations: most sections change nothing, and all
+// of a group say so. Where a batch is learnt from once, at ratios of 1 and with neither KL nor
+// entropy, such conversations teach what one with the sum of their advantages does, and nothing
+// where the sum is zero, as it is where a whole group agrees: `merge_equal` trains on one, or none.
+//
 // Learnt are the sampled tokens alone, the end token included where one was sampled; lengths are
 // carried along, never told from ids.
 #pragma once
@@ -25,16 +30,20 @@ struct PolicyBatch {
   PackedBatch packed;
   std::vector<float> advantages;  // [rows]
   std::vector<float> rollout;     // [rows] log-probabilities when sampled
+  // Of all conversations, those merged into others and left out as well: what a mean over sampled
+  // tokens is divided by.
+  std::int64_t sampled_tokens = 0;
 };
 
 struct PackOptions {
   std::int64_t batch_tokens = 8192;  // a batch is closed once it has as many
   bool answer_only = false;          // Credit::kAnswer: updates are left out
+  bool merge_equal = false;          // equal conversations are trained on once, if at all
 };
 
-// Appends a group's conversations to `batches`, the last of which is filled up first. `advantages`:
-// [trajectory][conversation]. Conversations that failed, and those without a response, teach
-// nothing.
+// Appends a group's conversations to `batches`, the last of which is filled up first; if all of
+// them cancel out, their tokens are counted all the same. `advantages`: [trajectory][conversation].
+// Conversations that failed, and those without a response, teach nothing.
 void pack_group(const Group& group, std::span<const std::vector<double>> advantages,
                 const PackOptions& options, std::vector<PolicyBatch>& batches);
 

@@ -7,6 +7,7 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <filesystem>
@@ -19,6 +20,7 @@
 #include "model/local/model_init_vocabulary.h"
 #include "task/registry.h"
 #include "text/vocabulary.h"
+#include "train/policy_loss.h"
 #include "train/start.h"
 #include "train/trajectory_batch.h"
 
@@ -204,7 +206,7 @@ TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
         sum_sampled += next_advantage * static_cast<double>(conversation.response.generated_tokens);
       }
     }
-    pack_group(group, of_group, {2048, false}, batches);
+    pack_group(group, of_group, {2048, false, false}, batches);
   }
   EXPECT_GT(batches.size(), 1U);
   std::int64_t learnt = 0;
@@ -231,13 +233,71 @@ TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
   EXPECT_LT(packed, prompts / (GetParam() == Layout::kSectionFirst ? 2 : 1));
 
   std::vector<PolicyBatch> answers;
-  pack_group(groups[0], advantages[0], {2048, true}, answers);
+  pack_group(groups[0], advantages[0], {2048, true, false}, answers);
   std::int64_t of_answers = 0;
   for (const RolledOut& rolled : groups[0].trajectories) {
     of_answers += rolled.trajectory.conversations.back().response.generated_tokens;
   }
   ASSERT_EQ(answers.size(), 1U);
   EXPECT_EQ(std::ssize(answers[0].packed.rows), of_answers);
+}
+
+// The gradient of a group's first update is the same when equal conversations are trained on once.
+TEST_P(Packing, EqualConversationsAreTrainedOnOnce) {
+  recipe_.reading.layout = GetParam();
+  recipe_.reading.memory_tokens = 16;
+  recipe_.reading.output_tokens = 2;
+  const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
+  const auto model = make_local_model(
+      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
+      {.threads = 1});
+  const auto task = find_tasks({"niah_single_1"}, {})[0];
+  RolloutOptions rollout;
+  rollout.episode = episode_config(recipe_.reading);
+  rollout.episode.section_tokens = 400;
+  rollout.episode.sampling.temperature = 0.05F;  // so low that trajectories agree often
+  rollout.group = 6;
+  const std::vector<Group> groups = roll_out(
+      *model, start.renderer,
+      {{task->sample({.tokens = 900, .seed = 1, .split = Split::kTrain}, start.tokenizer), 9}},
+      rollout);
+  std::vector<std::vector<double>> advantages;
+  for (const RolledOut& rolled : groups[0].trajectories) {
+    const double advantage = std::array{0.5, -0.25, 1.0, -1.0, -0.5, 0.25}[advantages.size()];
+    advantages.emplace_back(rolled.trajectory.conversations.size(), advantage);
+  }
+  std::vector<torch::Tensor> gradients[2];
+  std::int64_t tokens[2] = {0, 0};
+  std::int64_t sampled[2] = {0, 0};
+  for (const bool merge : {false, true}) {
+    std::vector<PolicyBatch> batches;
+    pack_group(groups[0], advantages, {100'000, false, merge}, batches);
+    for (const PolicyBatch& batch : batches) {
+      tokens[merge] += batch.packed.num_tokens();
+      sampled[merge] += batch.sampled_tokens;
+      PolicyLossInput input;
+      input.logprobs = start.network->logprobs(batch.packed).logprobs;
+      input.old = input.logprobs.detach();
+      input.rollout = torch::tensor(batch.rollout);
+      input.advantages = torch::tensor(batch.advantages);
+      PolicyLossSums sums;
+      policy_loss(input, {.kl = 0}, sums).backward();
+    }
+    for (Parameter parameter : start.network->parameters()) {
+      gradients[merge].push_back(parameter.value.grad().clone());
+      parameter.value.mutable_grad().reset();
+    }
+  }
+  EXPECT_EQ(sampled[0], sampled[1]);
+  EXPECT_LT(tokens[1], tokens[0]);
+  double largest = 0;
+  for (std::size_t i = 0; i < gradients[0].size(); ++i) {
+    const double size = gradients[0][i].abs().max().item<double>();
+    largest = std::max(largest, size);
+    EXPECT_LT((gradients[0][i] - gradients[1][i]).abs().max().item<double>(), 1e-4 * (size + 0.01))
+        << i;
+  }
+  EXPECT_GT(largest, 0.01);
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, Packing,
