@@ -221,6 +221,51 @@ TEST_F(EvalTest, DataSets) {
   expect_error(arguments, 2, "distractors was ");
 }
 
+// A name of the catalogue is the file that `memagent data fetch` leaves; before that it says how to
+// get it.
+TEST_F(EvalTest, DataSetsByName) {
+  const std::string home = folder_ / "home";
+  const std::string more = folder_ / "more.jsonl";
+  std::string paragraphs;
+  for (std::uint64_t i = 0; i < 30; ++i) {
+    const json one = {{"title", "Filler " + std::to_string(i)}, {"text", english(300, i + 1)}};
+    paragraphs += one.dump() + "\n";
+  }
+  write_file(more, paragraphs);
+  const auto eval = [&](const std::string& name) {
+    return run_memagent({"eval", "--model",          tiny_model(), "--data",
+                         name,   "--distractors",    more,         "--lengths",
+                         "1K",   "--section-tokens", "512",        "--memory-tokens",
+                         "24",   "--output-tokens",  "8",          "--question-tokens",
+                         "128",  "--json",           "-",          "--quiet"},
+                        {.set = {{"XDG_DATA_HOME", home}}});
+  };
+  const RunResult missing = eval("squad-2.0-dev");
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_EQ(missing.errors,
+            "memagent: --data: squad-2.0-dev is not here: memagent data fetch squad-2.0-dev gets "
+            "it\n");
+
+  const json question = {{"id", "q1"},
+                         {"question", "How many rooms has the inn?"},
+                         {"is_impossible", false},
+                         {"answers", {{{"text", "9"}, {"answer_start", 12}}}}};
+  const json paragraph = {{"context", "The inn has 9 rooms."}, {"qas", {question}}};
+  const json article = {{"title", "Inn"}, {"paragraphs", {paragraph}}};
+  const json file = {{"version", "v2.0"}, {"data", {article}}};
+  const std::string data = home + "/memagent/data";
+  std::filesystem::create_directories(data);
+  write_file(data + "/dev-v2.0.json", file.dump());
+  write_file(data + "/musique_v1.0.zip", "PK");
+  const RunResult found = eval("squad-2.0-dev");
+  ASSERT_EQ(found.exit_code, 0) << found.errors;
+  EXPECT_EQ(json::parse(found.output)["rows"].at(0).at("id"), "q1");
+
+  const RunResult archive = eval("musique");
+  EXPECT_EQ(archive.exit_code, 2);
+  EXPECT_THAT(archive.errors, HasSubstr("musique is an archive: unpack it"));
+}
+
 TEST_F(EvalTest, Errors) {
   expect_error(tiny_eval({"--tasks", "niah_singel_1"}), 2, "did you mean niah_single_1");
   expect_error(tiny_eval({"--method", "guess"}), 2, "--method: unknown 'guess'");
