@@ -1,7 +1,8 @@
 #include "task/permutation.h"
 
+#include <array>
+
 #include "base/check.h"
-#include "base/random.h"
 
 namespace memagent {
 namespace {
@@ -23,11 +24,6 @@ Permutation::Permutation(std::uint64_t size, std::uint64_t key)
   b_ = (size + a_ - 1) / a_;
 }
 
-std::uint64_t Permutation::round(int number, std::uint64_t half, std::uint64_t modulus) const {
-  const std::uint64_t draw = mix64(key_ ^ (half * 16 + static_cast<std::uint64_t>(number)));
-  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(draw) * modulus) >> 64);
-}
-
 std::uint64_t Permutation::forward(std::uint64_t x) const {
   do {
     std::uint64_t left = x % a_;
@@ -41,6 +37,37 @@ std::uint64_t Permutation::forward(std::uint64_t x) const {
     x = right * a_ + left;
   } while (x >= size_);
   return x;
+}
+
+// Every step waits for the one before, and for a multiplication each: eight numbers at a time keep
+// the multiplier busy meanwhile.
+void Permutation::forward(std::span<std::uint64_t> numbers) const {
+  constexpr std::size_t kLanes = 8;
+  std::size_t done = 0;
+  for (; done + kLanes <= numbers.size(); done += kLanes) {
+    std::uint64_t* const x = numbers.data() + done;
+    std::array<std::uint64_t, kLanes> left;
+    std::array<std::uint64_t, kLanes> right;
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      right[lane] = x[lane] / a_;
+      left[lane] = x[lane] - right[lane] * a_;
+    }
+    for (int i = 0; i < kRounds; ++i) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        left[lane] += round(2 * i, right[lane], a_);
+        left[lane] -= left[lane] >= a_ ? a_ : 0;
+      }
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        right[lane] += round(2 * i + 1, left[lane], b_);
+        right[lane] -= right[lane] >= b_ ? b_ : 0;
+      }
+    }
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      x[lane] = right[lane] * a_ + left[lane];
+      if (x[lane] >= size_) x[lane] = forward(x[lane]);  // seldom: walks on
+    }
+  }
+  for (; done < numbers.size(); ++done) numbers[done] = forward(numbers[done]);
 }
 
 std::uint64_t Permutation::backward(std::uint64_t y) const {

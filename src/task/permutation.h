@@ -4,6 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+
+#include "base/random.h"
 
 namespace memagent {
 
@@ -14,11 +17,16 @@ class Permutation {
 
   std::uint64_t size() const { return size_; }
   std::uint64_t forward(std::uint64_t x) const;
+  // Of each number in its place: the same, faster, since steps of several numbers overlap.
+  void forward(std::span<std::uint64_t> numbers) const;
   std::uint64_t backward(std::uint64_t y) const;
 
  private:
   static constexpr int kRounds = 4;  // pairs of half-rounds
-  std::uint64_t round(int number, std::uint64_t half, std::uint64_t modulus) const;
+  std::uint64_t round(int number, std::uint64_t half, std::uint64_t modulus) const {
+    const std::uint64_t draw = mix64(key_ ^ (half * 16 + static_cast<std::uint64_t>(number)));
+    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(draw) * modulus) >> 64);
+  }
 
   std::uint64_t size_;
   std::uint64_t a_;

@@ -18,6 +18,7 @@ namespace memagent {
 namespace {
 
 constexpr std::size_t kBlockBytes = std::size_t{64} * 1024;
+constexpr std::int64_t kRun = 32;  // units made at a time, where nothing stands between them
 
 // The document so far, on its way through the tokenizer. Text gathers in a block until somebody
 // needs to know the count.
@@ -30,9 +31,9 @@ class Measure {
     block_ += text;
     bytes_ += static_cast<std::int64_t>(text.size());
   }
-  void add_unit(const UnitText& units, std::int64_t index) {
+  void add_units(const UnitText& units, std::int64_t begin, std::int64_t end) {
     const std::size_t before = block_.size();
-    units.append(index, block_);
+    units.append_run(begin, end, block_);
     bytes_ += static_cast<std::int64_t>(block_.size() - before);
   }
 
@@ -49,6 +50,15 @@ class Measure {
       last_ += block_;
       if (last_.size() > kKept) last_.erase(0, last_.size() - kKept);
     }
+    stream_->feed(block_, ids_);
+    block_.clear();
+    for (const TokenId id : ids_) {
+      settled_bytes_ += static_cast<std::int64_t>(tokenizer_.token_bytes(id).size());
+    }
+    return count();
+  }
+  // The same where nobody asks how many bytes are settled: not after this.
+  std::int64_t count_on() {
     stream_->feed(block_, ids_);
     block_.clear();
     return count();
@@ -72,9 +82,6 @@ class Measure {
 
   std::int64_t count() {
     tokens_ += static_cast<std::int64_t>(ids_.size());
-    for (const TokenId id : ids_) {
-      settled_bytes_ += static_cast<std::int64_t>(tokenizer_.token_bytes(id).size());
-    }
     ids_.clear();
     return tokens_;
   }
@@ -170,10 +177,9 @@ class Planner {
     document->origin = order_;
     return document;
   }
-  void place(std::size_t i, std::int64_t before_unit, Measure& measure,
+  void place(std::size_t i, std::int64_t before_unit, std::int64_t tokens, Measure& measure,
              UnitDocument& document) const {
     const std::string& text = inserts_[order_[i]].text;
-    const std::int64_t tokens = measure.settle();
     document.inserts.push_back({before_unit, measure.bytes(), tokens, text});
     measure.add(text);
   }
@@ -185,13 +191,16 @@ class Planner {
     Measure measure(tokenizer_);
     measure.add(head_);
     std::size_t next = 0;
-    for (std::int64_t unit = 0;; ++unit) {
+    for (std::int64_t unit = 0;;) {
       while (next < order_.size() && (unit == num_units || before_unit[next] <= unit)) {
-        place(next++, unit, measure, *document);
+        place(next++, unit, measure.count_on(), measure, *document);
       }
       if (unit == num_units) break;
-      measure.add_unit(*units_, unit);
-      if (measure.block_bytes() >= kBlockBytes) measure.settle();
+      std::int64_t end = std::min(unit + kRun, num_units);
+      if (next < order_.size()) end = std::min(end, before_unit[next]);
+      measure.add_units(*units_, unit, end);
+      unit = end;
+      if (measure.block_bytes() >= kBlockBytes) measure.count_on();
     }
     measure.add(tail_);
     document->tokens = measure.finish();
@@ -218,7 +227,7 @@ class Planner {
     std::size_t next = 0;
     std::int64_t unit = 0;
     const auto place_next = [&] {
-      place(next, unit, measure, *begun.document);
+      place(next, unit, measure.settle(), measure, *begun.document);
       begun.before_unit.push_back(unit);
       placed += tokens[next];
       reserved -= tokens[next];
@@ -319,7 +328,12 @@ class UnitSource final : public DocumentSource {
           document_->inserts[next_insert_].before_unit == next_unit_) {
         block_ += document_->inserts[next_insert_++].text;
       } else if (next_unit_ < document_->num_units) {
-        document_->units->append(next_unit_++, block_);
+        std::int64_t end = std::min(next_unit_ + kRun, document_->num_units);
+        if (next_insert_ < document_->inserts.size()) {
+          end = std::min(end, document_->inserts[next_insert_].before_unit);
+        }
+        document_->units->append_run(next_unit_, end, block_);
+        next_unit_ = end;
       } else {
         block_ += document_->tail;
         ended_ = true;

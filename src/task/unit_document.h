@@ -22,6 +22,10 @@ class UnitText {
   virtual ~UnitText() = default;
   // Appends unit `index`, separators included.
   virtual void append(std::int64_t index, std::string& out) const = 0;
+  // Appends units [begin, end). For those that are made faster several at a time.
+  virtual void append_run(std::int64_t begin, std::int64_t end, std::string& out) const {
+    for (std::int64_t index = begin; index < end; ++index) append(index, out);
+  }
   // Units there are, -1: as many as wanted.
   virtual std::int64_t size() const { return -1; }
 };

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <functional>
 #include <numbers>
+#include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -22,56 +24,77 @@ namespace {
 
 enum Purpose : std::uint64_t { kWords = 1, kOrder = 2 };
 
-constexpr std::int64_t kCommonWords = 10;
-constexpr std::int64_t kCommonTimes = 30;
-constexpr std::int64_t kOtherTimes = 3;
+constexpr std::uint64_t kCommonWords = 10;
+constexpr std::uint64_t kCommonTimes = 30;
+constexpr std::uint64_t kOtherTimes = 3;
+
+constexpr std::size_t kAtOnce = 32;  // entries, whose permutations overlap
+
+// The numbers from `begin` to at most `end`, as many as there is room for.
+std::span<std::uint64_t> counted_from(std::int64_t begin, std::int64_t end,
+                                      std::array<std::uint64_t, kAtOnce>& room) {
+  const std::size_t count = std::min(kAtOnce, static_cast<std::size_t>(end - begin));
+  std::iota(room.begin(), room.begin() + count, static_cast<std::uint64_t>(begin));
+  return std::span(room).first(count);
+}
 
 // "1. amber-lantern" and so on, a line each, of ten common words and `others` others.
 class CommonWordsList final : public UnitText {
  public:
   CommonWordsList(std::int64_t others, Split split, std::uint64_t key)
-      : entries_(kCommonWords * kCommonTimes + kOtherTimes * others),
+      : words_(kCommonWords + static_cast<std::uint64_t>(others)),
         split_(split),
         // Long names only where there are not enough short ones: then all are long.
-        long_names_(static_cast<std::uint64_t>(kCommonWords + others) > kNumShortNames),
+        long_names_(words_ > kNumShortNames),
         names_(long_names_ ? kNumLongNames : kNumShortNames, derive(key, kWords)),
-        order_(static_cast<std::uint64_t>(entries_), derive(key, kOrder)) {
-    MEMAGENT_CHECK(static_cast<std::uint64_t>(kCommonWords + others) <= names_.size(),
-                   "{} other words", others);
+        order_(kCommonWords * kCommonTimes + kOtherTimes * (words_ - kCommonWords),
+               derive(key, kOrder)) {
+    MEMAGENT_CHECK(words_ <= names_.size(), "{} words", words_);
   }
 
   void append(std::int64_t index, std::string& out) const override {
-    const fmt::format_int number(index + 1);
-    out.append(number.data(), number.size());
-    out += ". ";
-    const auto place = static_cast<std::int64_t>(order_.forward(static_cast<std::uint64_t>(index)));
-    const std::int64_t common_places = kCommonWords * kCommonTimes;
-    append_word(place < common_places ? place / kCommonTimes
-                                      : kCommonWords + (place - common_places) / kOtherTimes,
-                out);
-    out += '\n';
+    append_run(index, index + 1, out);
   }
-  std::int64_t size() const override { return entries_; }
+  void append_run(std::int64_t begin, std::int64_t end, std::string& out) const override {
+    std::array<std::uint64_t, kAtOnce> names;
+    for (std::int64_t index = begin; index < end;) {
+      const std::span run = counted_from(index, end, names);
+      order_.forward(run);
+      for (std::uint64_t& name : run) name = word_at(name);
+      names_.forward(run);
+      for (const std::uint64_t name : run) {
+        const fmt::format_int number(++index);
+        out.append(number.data(), number.size());
+        out += ". ";
+        append_name(name, out);
+        out += '\n';
+      }
+    }
+  }
+  std::int64_t size() const override { return static_cast<std::int64_t>(order_.size()); }
 
+  std::vector<std::string> asked_words() const {
+    std::vector<std::string> words(kCommonWords);
+    for (std::uint64_t i = 0; i < kCommonWords; ++i) append_name(names_.forward(i), words[i]);
+    return words;
+  }
+
+ private:
   // The common words come first.
-  void append_word(std::int64_t word, std::string& out) const {
-    const std::uint64_t name = names_.forward(static_cast<std::uint64_t>(word));
+  static std::uint64_t word_at(std::uint64_t place) {
+    constexpr std::uint64_t kCommonPlaces = kCommonWords * kCommonTimes;
+    return place < kCommonPlaces ? place / kCommonTimes
+                                 : kCommonWords + (place - kCommonPlaces) / kOtherTimes;
+  }
+  void append_name(std::uint64_t name, std::string& out) const {
     if (long_names_) {
       append_long_name(name, split_, out);
     } else {
       append_short_name(name, split_, out);
     }
   }
-  std::vector<std::string> asked_words() const {
-    std::vector<std::string> words(kCommonWords);
-    for (std::int64_t i = 0; i < kCommonWords; ++i) {
-      append_word(i, words[static_cast<std::size_t>(i)]);
-    }
-    return words;
-  }
 
- private:
-  std::int64_t entries_;
+  std::uint64_t words_;
   Split split_;
   bool long_names_;
   Permutation names_;
@@ -97,13 +120,22 @@ class FrequentWordsText final : public UnitText {
       } while (std::find(words_.begin(), words_.begin() + static_cast<std::ptrdiff_t>(rank),
                          words_[rank]) != words_.begin() + static_cast<std::ptrdiff_t>(rank));
     }
+    find_first_ranks();
   }
 
   void append(std::int64_t index, std::string& out) const override {
-    const std::uint64_t place = order_.forward(static_cast<std::uint64_t>(index));
-    const auto rank = std::upper_bound(ends_.begin(), ends_.end(), place) - ends_.begin();
-    out += words_[static_cast<std::size_t>(rank)];
-    out += index % kWordsPerLine == kWordsPerLine - 1 ? '\n' : ' ';
+    append_run(index, index + 1, out);
+  }
+  void append_run(std::int64_t begin, std::int64_t end, std::string& out) const override {
+    std::array<std::uint64_t, kAtOnce> places;
+    for (std::int64_t index = begin; index < end;) {
+      const std::span run = counted_from(index, end, places);
+      order_.forward(run);
+      for (const std::uint64_t place : run) {
+        out += words_[rank_of(place)];
+        out += ++index % kWordsPerLine == 0 ? '\n' : ' ';
+      }
+    }
   }
   std::int64_t size() const override { return static_cast<std::int64_t>(ends_.back()); }
 
@@ -112,6 +144,22 @@ class FrequentWordsText final : public UnitText {
   }
 
  private:
+  // Most places are of the first ranks; the others' are told apart by where the search begins.
+  std::size_t rank_of(std::uint64_t place) const {
+    std::size_t rank = first_ranks_[place >> first_shift_];
+    while (ends_[rank] <= place) ++rank;
+    return rank;
+  }
+  // For each run of 2^first_shift_ places, the rank of its first.
+  void find_first_ranks() {
+    constexpr std::uint64_t kMostRuns = 4096;
+    while (ends_.back() >> first_shift_ >= kMostRuns) ++first_shift_;
+    std::uint32_t rank = 0;
+    for (std::uint64_t place = 0; place < ends_.back(); place += std::uint64_t{1} << first_shift_) {
+      while (ends_[rank] <= place) ++rank;
+      first_ranks_.push_back(rank);
+    }
+  }
   static std::vector<std::uint64_t> rank_ends(std::int64_t size) {
     const double zeta = std::numbers::pi * std::numbers::pi / 6;
     std::vector<std::uint64_t> ends;
@@ -127,6 +175,8 @@ class FrequentWordsText final : public UnitText {
 
   std::vector<std::uint64_t> ends_;  // of each rank's places; [ranks]
   std::vector<std::string> words_;   // [ranks]
+  std::vector<std::uint32_t> first_ranks_;
+  int first_shift_ = 0;
   Permutation order_;
 };
 

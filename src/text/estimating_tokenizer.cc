@@ -13,6 +13,8 @@ namespace memagent {
 namespace {
 
 constexpr std::int32_t kVocabSize = 4 << 24;
+constexpr std::size_t kStretch = 1024;  // bytes whose token lengths are found at once
+constexpr std::size_t kAhead = 3;       // bytes behind them that are looked at
 
 bool is_ascii_letter(std::uint8_t byte) {
   const int folded = byte | 0x20;
@@ -25,6 +27,16 @@ TokenId pack(std::string_view bytes) {
     id |= std::uint32_t{static_cast<std::uint8_t>(bytes[i])} << (8 * i);
   }
   return static_cast<TokenId>(id);
+}
+
+// The same of a text of at least four bytes, without a jump.
+TokenId pack(const char* text, std::size_t bytes) {
+  constexpr std::array<std::uint32_t, 4> kTaken = {0, 0xFF, 0xFFFF, 0xFFFFFF};
+  const auto byte = [&](std::size_t at) {
+    return std::uint32_t{static_cast<std::uint8_t>(text[at])} << (8 * at);
+  };
+  const std::uint32_t all = byte(0) | byte(1) | byte(2) | byte(3);
+  return static_cast<TokenId>((all & kTaken[bytes]) | static_cast<std::uint32_t>(bytes) << 24);
 }
 
 // Bytes of the first token, or of the first character if it is not ASCII; 0 if text that is not
@@ -50,22 +62,69 @@ std::size_t first_token(std::string_view text, bool last) {
   return 3;
 }
 
+// first_token() of every place in `count` bytes, as if a token began there; 0 where a character
+// that is not ASCII does. Reads kAhead bytes more. Most of these lengths are of no use, but the
+// compiler makes many at once, whereas to find only those needed, one after the other, is to wait
+// for each.
+void find_lengths(const std::uint8_t* __restrict text, std::size_t count,
+                  std::uint8_t* __restrict lengths) {
+  if (count == 0) return;
+  std::array<std::uint8_t, kStretch + 1> letters;  // 1 or 0, as all that follow
+  for (std::size_t i = 0; i <= count; ++i) {
+    const auto from_a = static_cast<std::uint8_t>((text[i + 1] | 0x20) - 'a');
+    letters[i] = from_a < 26 ? 1 : 0;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint8_t a = text[i];
+    const auto from_a = static_cast<std::uint8_t>((a | 0x20) - 'a');
+    const std::uint8_t letter = from_a < 26 ? 1 : 0;
+    const std::uint8_t space =
+        (a == ' ' ? 1 : 0) | (a == '\n' ? 1 : 0) | (a == '\t' ? 1 : 0) | (a == '\r' ? 1 : 0);
+    const std::uint8_t run = space & (a == text[i + 1] ? 1 : 0);
+    const std::uint8_t still = run & (a == text[i + 2] ? 1 : 0);
+    const std::uint8_t second = (letter | space) & (letters[i] | run);
+    const std::uint8_t third = second & (still | (letters[i + 1] & (run ^ 1)));
+    const std::uint8_t ascii = a < 0x80 ? 1 : 0;
+    lengths[i] = static_cast<std::uint8_t>(ascii + second + third);
+  }
+}
+
 class EstimatingTokenizer final : public ConsumingTokenizer {
  public:
   std::int32_t vocab_size() const override { return kVocabSize; }
 
   std::size_t consume(std::string_view text, bool last, std::vector<TokenId>& out) const override {
+    std::array<std::uint8_t, kStretch> lengths;
+    std::array<TokenId, kStretch + 4> ids;  // a byte is a token at most
     std::size_t done = 0;
     while (done < text.size()) {
-      const std::string_view rest = text.substr(done);
-      const std::size_t bytes = first_token(rest, last);
-      if (bytes == 0) break;
-      const bool wide = static_cast<std::uint8_t>(rest[0]) >= 0x80;
-      const std::size_t step = !wide ? bytes : bytes == 4 ? 1 : 2;
-      for (std::size_t at = 0; at < bytes; at += step) {
-        out.push_back(pack(rest.substr(at, std::min(step, bytes - at))));
-      }
-      done += bytes;
+      // So far all that a token can hold is there.
+      const std::size_t ready = std::min(kStretch, std::max(text.size() - done, kAhead) - kAhead);
+      find_lengths(reinterpret_cast<const std::uint8_t*>(text.data()) + done, ready,
+                   lengths.data());
+      std::size_t count = 0;
+      std::size_t at = 0;
+      do {
+        if (at < ready && lengths[at] != 0) {
+          ids[count++] = pack(text.data() + done + at, lengths[at]);
+          at += lengths[at];
+          continue;
+        }
+        const std::string_view rest = text.substr(done + at);
+        const std::size_t bytes = first_token(rest, last);
+        if (bytes == 0) {
+          out.insert(out.end(), ids.begin(), ids.begin() + count);
+          return done + at;
+        }
+        const bool wide = static_cast<std::uint8_t>(rest[0]) >= 0x80;
+        const std::size_t step = !wide ? bytes : bytes == 4 ? 1 : 2;
+        for (std::size_t from = 0; from < bytes; from += step) {
+          ids[count++] = pack(rest.substr(from, std::min(step, bytes - from)));
+        }
+        at += bytes;
+      } while (at < ready);
+      out.insert(out.end(), ids.begin(), ids.begin() + count);
+      done += at;
     }
     return done;
   }

@@ -24,6 +24,23 @@ TEST(Permutation, HitsEveryNumberOnceAndComesBack) {
   }
 }
 
+// Both sides of eight, and sizes of which many numbers have to walk on (a square and one more).
+TEST(Permutation, OfManyAtOnceIsThatOfEach) {
+  for (const std::uint64_t size : {1ULL, 2ULL, 9ULL, 17ULL, 101ULL, 65537ULL, 1ULL << 40}) {
+    const Permutation permutation(size, 11);
+    for (const std::uint64_t count : {0, 1, 7, 8, 9, 16, 33}) {
+      std::vector<std::uint64_t> numbers(count);
+      std::vector<std::uint64_t> expected(count);
+      for (std::uint64_t i = 0; i < count; ++i) {
+        numbers[i] = mix64(i) % size;
+        expected[i] = permutation.forward(numbers[i]);
+      }
+      permutation.forward(numbers);
+      EXPECT_EQ(numbers, expected) << count << " of " << size;
+    }
+  }
+}
+
 TEST(Permutation, ComesBackForLargeSizes) {
   for (const std::uint64_t size : {(1ULL << 32) + 1, 1ULL << 40, 999999999989ULL}) {
     const Permutation permutation(size, 3);

@@ -90,6 +90,22 @@ TEST(PlanUnits, ExactlySoManyUnits) {
   EXPECT_EQ(document->tokens, 21);
 }
 
+// More units than are made at a time, between inserts at both ends of such a run and inside it.
+TEST(PlanUnits, UnitsStandInOrderAroundInserts) {
+  const auto units = std::make_shared<NumberedUnits>();
+  for (const std::int64_t count : {31, 32, 33, 100}) {
+    const auto document = plan_units(units, {{0, "[A]"}, {0.5, "[B]"}, {0.5, "[C]"}, {1, "[D]"}},
+                                     "", "!", {.num_units = count}, *byte_tokenizer());
+    std::string expected = "[A]";
+    for (std::int64_t unit = 0; unit < count; ++unit) {
+      if (unit == (count + 1) / 2) expected += "[B][C]";
+      units->append(unit, expected);
+    }
+    EXPECT_EQ(read_all(*open_units(document, "d")), expected + "[D]!");
+    EXPECT_EQ(document->tokens, static_cast<std::int64_t>(expected.size()) + 4);
+  }
+}
+
 TEST(PlanUnits, UnitsThatRunOut) {
   const auto document = plan_units(std::make_shared<NumberedUnits>(4), {{0.5, "[B]"}}, "", "",
                                    {.tokens = 1000}, *byte_tokenizer());

@@ -1,6 +1,9 @@
 // The estimate counts at least what real vocabularies do. (Streaming: stream_test.cc.)
 #include <gtest/gtest.h>
 
+#include <array>
+
+#include "base/random.h"
 #include "memagent/tokenizer.h"
 #include "text/sample_text.h"
 #include "text/tiktoken.h"
@@ -51,6 +54,41 @@ TEST(Estimate, WorkedExample) {
   EXPECT_EQ(pieces,
             (std::vector<std::string>{"Hel", "lo", ",", " yo", "u", " ", "4", "2", "\xC3\xA9",
                                       "\n\n", "\xE2\x82", "\xAC", "\xF0", "\x9F", "\x98", "\x80"}));
+}
+
+// Long texts go through another loop than a byte at a time: characters of every kind and width in
+// every neighbourhood, cut short on both sides of where that loop takes over.
+TEST(Estimate, OfAWholeTextIsThatOfItsBytesOneByOne) {
+  constexpr std::array kParts = {"a",
+                                 "Z",
+                                 "{",
+                                 "`",
+                                 "@",
+                                 " ",
+                                 "  ",
+                                 "\n",
+                                 "\t",
+                                 "\r",
+                                 ".",
+                                 "7",
+                                 "\xC3\xA9",
+                                 "\xE2\x82\xAC",
+                                 "\xF0\x9F\x98\x80",
+                                 "ab",
+                                 " abc",
+                                 "\xFF"};
+  const auto tokenizer = estimating_tokenizer();
+  RandomStream draw(3);
+  for (std::size_t bytes = 0; bytes < 3000; bytes += bytes < 20 ? 1 : 61) {
+    std::string text;
+    while (text.size() < bytes) text += kParts[draw.below(kParts.size())];
+    text.resize(bytes);
+    std::vector<TokenId> one_by_one;
+    const auto stream = tokenizer->stream();
+    for (const char& byte : text) stream->feed({&byte, 1}, one_by_one);
+    stream->finish(one_by_one);
+    EXPECT_EQ(tokenizer->encode(text), one_by_one) << bytes;
+  }
 }
 
 }  // namespace
