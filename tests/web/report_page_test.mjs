@@ -120,6 +120,22 @@ test("what the first method gains is told where both were run", async () => {
     });
 });
 
+test("scores show their interval, and on a phone the whole name of a task", async () => {
+    await opened(sample, {width: 360, height: 760}, async (page) => {
+        const table = page.locator("#scores table").first();
+        const row = table.locator("tbody tr").first();
+        const {score, ci_low: low, ci_high: high} = JSON.parse(
+            await page.locator("#report").textContent()).cells[0];
+        const shown = [score, low, high].map((share) => Math.round(100 * share));
+        assert.equal(await row.locator("td").first().textContent(),
+            `${shown[0]} ${shown[1]}\u2013${shown[2]}`);
+        const cut = await table.locator("tbody th").evaluateAll((names) =>
+            names.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent));
+        assert.deepEqual(cut, []);
+        assert.equal(await row.locator("th").textContent(), "niah_single_1");
+    });
+});
+
 test("choosing a task changes every section", async () => {
     await opened(sample, {}, async (page) => {
         const path = page.locator("#accuracy > .chart [aria-label=line] path").first();

@@ -6,18 +6,25 @@ import {scoreStep} from "./looks.js";
 
 function scoreCell({score, low, high, n, tasks, of}) {
     if (score === null) return el("td", {class: "score none"}, format.missing);
-    const half = low === null || high === null ? "" : ` \u00b1${Math.round(50 * (high - low))}`;
+    // Not half of its width: near 0% and 100% an interval has but one side.
+    const interval = low === null || high === null ? ""
+        : ` ${Math.round(100 * low)}\u2013${Math.round(100 * high)}`;
     const all = tasks === of;
     const title = `${format.percent(score, 1)}` +
         (low === null ? "" : `, 95%: ${format.interval(low, high)}`) +
         (n ? `, n = ${format.whole(n)}` : "") + (all ? "" : `, ${tasks} of ${of} tasks`);
     return el("td", {class: `score s${scoreStep(score)}`, title},
-        format.percent(score).slice(0, -1), el("small", {}, half), all ? null : "*");
+        format.percent(score).slice(0, -1), el("small", {}, interval), all ? null : "*");
 }
+
+// A long name may go on in the next line after "_": cut short, niah_multikey_1 to 3 are the same.
+const breakable = (name) =>
+    name.split(/(?<=_)/).flatMap((part, i) => (i === 0 ? [part] : [el("wbr"), part]));
 
 function grid(report, method) {
     const line = (task, name) => el("tr", {class: task ? null : "mean"},
-        el("th", {scope: "row", title: report.descriptions.get(task) || null}, name),
+        el("th", {scope: "row", title: report.descriptions.get(task) || null},
+            breakable(name)),
         report.lengths.map((length) => scoreCell(report.score(method, task, length))));
     const part = report.lengths.some((length) => {
         const {tasks, of} = report.score(method, "", length);
@@ -26,7 +33,7 @@ function grid(report, method) {
     return el("div", {class: "scroll", tabindex: "0", role: "region",
         "aria-label": `Scores of ${method}`},
     el("table", {class: "scores"},
-        el("caption", {}, `${method}: % right, \u00b1 half of the 95% interval` +
+        el("caption", {}, `${method}: % right, and the 95% interval` +
             (part ? "; * mean over only some of the tasks" : "")),
         el("thead", {}, el("tr", {}, el("th", {scope: "col"}, "Task"),
             report.lengths.map((length) => el("th", {scope: "col"}, format.length(length))))),

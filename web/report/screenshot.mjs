@@ -1,4 +1,5 @@
-// Pictures of a report: desktop in light and dark, phone, the trace viewer, paper.
+// Pictures of a report: desktop in light and dark, phone, the trace viewer, paper; and its beginning
+// down to the scores, which the documentation shows (docs/images/report.png).
 //
 //   node web/report/screenshot.mjs REPORT.html FOLDER
 import {mkdirSync} from "node:fs";
@@ -33,7 +34,12 @@ await withChromium(async (context) => {
         const viewer = page.locator(".viewer");
         if (await viewer.count()) await viewer.screenshot({path: file(`${name}-trace`)});
     }
-    await page.setViewportSize({width: 1180, height: 900});
     await page.emulateMedia({colorScheme: "light"});
+    await page.setViewportSize({width: 960, height: 900});
+    await page.goto(address);
+    const scores = await page.locator("#scores").boundingBox();
+    await page.screenshot({path: file("report"), fullPage: true,
+        clip: {x: 0, y: 0, width: 960, height: Math.ceil(scores.y + scores.height + 24)}});
+    await page.setViewportSize({width: 1180, height: 900});
     await page.pdf({path: resolve(folder, "report-print.pdf"), format: "A4"});
 });
