@@ -58,6 +58,9 @@ struct SessionInfo {
   std::vector<std::string> states_json;  // one per question; empty: nothing accepted yet
 };
 
+class SessionBackend;
+class StoreBackend;
+
 // A session held by this process. Move-only; releases the session when destroyed.
 class Session {
  public:
@@ -75,9 +78,8 @@ class Session {
 
  private:
   friend class SessionStore;
-  struct State;
-  explicit Session(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Session(std::unique_ptr<SessionBackend> backend);
+  std::unique_ptr<SessionBackend> backend_;
 };
 
 class SessionStore {
@@ -105,8 +107,7 @@ class SessionStore {
   bool remove(const std::string& name);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<StoreBackend> backend_;
 };
 
 // $MEMAGENT_STORE, else $XDG_STATE_HOME/memagent/sessions.sqlite, else under ~/.local/state.
