@@ -177,10 +177,11 @@ ReadingService::Handle Completions::read(ReadingPlan plan, const Caller& caller,
   const bool continued =
       opened.held != nullptr && !opened.held->session->info().states_json[0].empty();
   if (continued) state = episode_state_from_json(opened.held->session->info().states_json[0]);
-  Episode episode = continued ? Episode(plan.config, renderer_, question, std::move(state))
-                              : Episode(plan.config, renderer_, question);
+  std::vector<Episode> episodes;
+  episodes.push_back(continued ? Episode(plan.config, renderer_, question, std::move(state))
+                               : Episode(plan.config, renderer_, question));
   SectionReader reader(std::move(opened.document), model_.tokenizer(), plan.sections);
-  return service_.read(caller.name, std::move(episode), std::move(reader), std::move(opened.held));
+  return service_.read(caller.name, std::move(episodes), std::move(reader), std::move(opened.held));
 }
 
 void Completions::resume(const SessionInfo& info, const Caller& caller) const {

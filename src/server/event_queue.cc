@@ -26,6 +26,7 @@ void EventQueue::put_progress(ReadingProgress progress) {
   if (events_.progress && events_.progress->memory_changed && !progress.memory_changed) {
     progress.memory_changed = true;
     progress.memory = std::move(events_.progress->memory);
+    progress.question = events_.progress->question;
     progress.section = events_.progress->section;
     progress.byte_begin = events_.progress->byte_begin;
     progress.byte_end = events_.progress->byte_end;

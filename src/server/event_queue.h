@@ -9,19 +9,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "memagent/episode.h"
 #include "memagent/error.h"
 
 namespace memagent {
 
-// Where a reading is after an accepted section.
+// Where a reading is after an accepted section. Of several questions: as far as the first of them
+// came, and their mean fraction.
 struct ReadingProgress {
   std::int64_t sections = 0;  // read so far, over all passes
   std::int64_t document_tokens = 0;
   double fraction = -1;         // of the document; -1: not known
   bool memory_changed = false;  // since the last progress that was taken
   std::string memory = {};      // if it changed
+  std::size_t question = 0;     // the one whose memory changed last
   std::int64_t section = 0;     // the one that changed it last, 0-based
   std::int64_t byte_begin = 0;  // of that section in the document
   std::int64_t byte_end = 0;
@@ -29,12 +32,15 @@ struct ReadingProgress {
 
 struct ReadingOutcome {
   std::optional<Error> error = {};
-  std::string text = {};  // the answer, or the response of a chat that was not read
+  // The answer to the first question, or the response of a chat that was not read.
+  std::string text = {};
   StopReason stop = StopReason::kEnd;
-  std::int64_t prompt_tokens = 0;
+  std::int64_t prompt_tokens = 0;  // these three: of all questions
   std::int64_t cached_prompt_tokens = 0;
   std::int64_t generated_tokens = 0;
-  std::optional<EpisodeState> state = {};  // of a reading, as far as it came
+  // Of a reading, one for each question, as far as they came. Empty: nothing was read.
+  std::vector<EpisodeState> states = {};
+  std::int64_t repaired_sequences = 0;  // of the document's UTF-8
 };
 
 class EventQueue {

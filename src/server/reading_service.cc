@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "agent/state_json.h"
 #include "agent/trace.h"
 #include "agent/update_response.h"
+#include "base/check.h"
 #include "base/hash.h"
 #include "server/api_error.h"
 #include "text/utf8.h"
@@ -29,7 +32,7 @@ struct ReadingService::Job {
   std::uint64_t group = 0;
   EventQueue events;
   // One of the two.
-  std::optional<Episode> episode;
+  std::vector<Episode> episodes;  // one for each question
   std::optional<SectionReader> document;
   std::optional<GenerationRequest> request;
   std::unique_ptr<HeldSession> session;  // null: nothing is kept
@@ -37,11 +40,12 @@ struct ReadingService::Job {
   bool has_client = true;  // under the service's mutex
 
   // Of the model's thread alone.
-  std::size_t number = 0;           // the Runner's
-  std::size_t document_number = 0;  // the Runner's
-  bool running = false;             // has a number
+  std::vector<std::size_t> numbers;  // the Runner's; of Episodes and requests that have not ended
+  std::size_t document_number = 0;   // the Runner's
+  bool holds_document = false;       // the Runner's
   bool ended = false;
-  std::int64_t changes = 0;  // of the memory, as told
+  std::vector<double> fractions;      // of each question
+  std::vector<std::int64_t> changes;  // of each question's memory, as told
   StopReason stop = StopReason::kEnd;
 };
 
@@ -50,6 +54,8 @@ ReadingService::Handle::~Handle() {
 }
 
 EventQueue& ReadingService::Handle::events() const { return job_->events; }
+
+void ReadingService::Handle::cancel() const { service_->cancel(job_); }
 
 ReadingService::ReadingService(LanguageModel& model, std::shared_ptr<const PromptRenderer> renderer,
                                ReadingServiceOptions options)
@@ -63,12 +69,17 @@ ReadingService::~ReadingService() {
   thread_.join();
 }
 
-ReadingService::Handle ReadingService::read(const std::string& client, Episode episode,
-                                            SectionReader document,
+ReadingService::Handle ReadingService::read(const std::string& client,
+                                            std::vector<Episode> episodes, SectionReader document,
                                             std::unique_ptr<HeldSession> session) {
+  MEMAGENT_CHECK(!episodes.empty(), "a reading without a question for {}", client);
   auto job = std::make_shared<Job>();
   job->group = group_of(client);
-  job->episode.emplace(std::move(episode));
+  for (const Episode& episode : episodes) {
+    job->fractions.push_back(episode.state().reading_done ? 1 : 0);
+    job->changes.push_back(0);
+  }
+  job->episodes = std::move(episodes);
   job->document.emplace(std::move(document));
   if (session != nullptr) job->session_name = session->name;
   job->session = std::move(session);
@@ -194,9 +205,9 @@ void ReadingService::take_submissions() {
   }
   for (const std::shared_ptr<Job>& job : submitted) {
     try {
-      start(*job);
-      running_[job->number] = job;
+      start(job);
     } catch (const Error& error) {
+      let_go(*job);
       ReadingOutcome outcome;
       outcome.error = error;
       end(job, std::move(outcome));
@@ -204,32 +215,40 @@ void ReadingService::take_submissions() {
   }
   for (const std::shared_ptr<Job>& job : cancelled) {
     if (job->ended) continue;
-    runner_->cancel(job->number);
+    let_go(*job);
     ReadingOutcome outcome = outcome_of(*job);
     outcome.stop = StopReason::kCancelled;
     end(job, std::move(outcome));
   }
 }
 
-void ReadingService::start(Job& job) {
-  if (job.request) {
-    job.number = runner_->add_request(std::move(*job.request), job.group);
-  } else {
-    job.document_number = runner_->add_document(*job.document);
-    try {
-      job.number = runner_->add_episode(*job.episode, job.document_number, job.group);
-    } catch (const Error&) {
-      runner_->remove_document(job.document_number);
-      throw;
-    }
+void ReadingService::start(const std::shared_ptr<Job>& job) {
+  const auto started = [&](std::size_t number, std::size_t question) {
+    job->numbers.push_back(number);
+    running_[number] = {job, question};
+  };
+  if (job->request) {
+    return started(runner_->add_request(std::move(*job->request), job->group), 0);
   }
-  job.running = true;
+  job->document_number = runner_->add_document(*job->document);
+  job->holds_document = true;
+  for (std::size_t i = 0; i < job->episodes.size(); ++i) {
+    started(runner_->add_episode(job->episodes[i], job->document_number, job->group), i);
+  }
+}
+
+// Takes what has not ended of it from the Runner.
+void ReadingService::let_go(Job& job) {
+  for (const std::size_t number : std::exchange(job.numbers, {})) {
+    runner_->cancel(number);
+    running_.erase(number);
+  }
 }
 
 void ReadingService::free_ended() {
   for (const std::shared_ptr<Job>& job : ended_) {
     runner_->remove_document(job->document_number);
-    job->episode.reset();
+    job->episodes.clear();
     job->document.reset();
   }
   ended_.clear();
@@ -238,22 +257,22 @@ void ReadingService::free_ended() {
 ReadingOutcome ReadingService::outcome_of(const Job& job) const {
   ReadingOutcome outcome;
   outcome.stop = job.stop;
-  if (job.episode) {
-    const EpisodeState& state = job.episode->state();
-    outcome.text = state.answer;
-    outcome.prompt_tokens = state.prompt_tokens;
-    outcome.cached_prompt_tokens = state.cached_prompt_tokens;
-    outcome.generated_tokens = state.generated_tokens;
-    outcome.state = state;
+  for (const Episode& episode : job.episodes) {
+    const EpisodeState& state = episode.state();
+    outcome.prompt_tokens += state.prompt_tokens;
+    outcome.cached_prompt_tokens += state.cached_prompt_tokens;
+    outcome.generated_tokens += state.generated_tokens;
+    outcome.states.push_back(state);
   }
+  if (!outcome.states.empty()) outcome.text = outcome.states[0].answer;
+  if (job.document) outcome.repaired_sequences = job.document->repaired_sequences();
   return outcome;
 }
 
 void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome) {
   job->ended = true;
   job->session.reset();
-  if (job->running) running_.erase(job->number);
-  if (job->running && job->document) ended_.push_back(job);
+  if (job->holds_document) ended_.push_back(job);
   {
     const std::lock_guard lock(mutex_);
     --totals_.active;
@@ -261,9 +280,9 @@ void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome
     ++(outcome.stop == StopReason::kCancelled ? totals_.cancelled
        : outcome.error                        ? totals_.failed
                                               : totals_.finished);
-    if (outcome.state) {
-      totals_.sections += outcome.state->sections_read;
-      totals_.document_tokens += outcome.state->document_tokens;
+    for (const EpisodeState& state : outcome.states) {
+      totals_.sections += state.sections_read;
+      totals_.document_tokens += state.document_tokens;
     }
     totals_.prompt_tokens += outcome.prompt_tokens;
     totals_.cached_prompt_tokens += outcome.cached_prompt_tokens;
@@ -275,10 +294,15 @@ void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome
 
 // After the Runner has failed as a whole: it has let go of everything.
 void ReadingService::fail_all(const Error& error) {
-  for (const auto& [number, job] : std::exchange(running_, {})) {
+  // Held until the Runner is gone, which borrows from them.
+  const std::map<std::size_t, Running> all = std::exchange(running_, {});
+  for (const auto& [number, running] : all) {
+    const std::shared_ptr<Job>& job = running.job;
+    if (job->ended) continue;
+    job->numbers.clear();
+    job->holds_document = false;
     ReadingOutcome outcome = outcome_of(*job);
     outcome.error = error;
-    job->running = false;
     end(job, std::move(outcome));
   }
   runner_.reset();
@@ -287,13 +311,13 @@ void ReadingService::fail_all(const Error& error) {
 
 void ReadingService::on_conversation(std::size_t number, const Episode& episode,
                                      const Conversation& conversation) {
-  const std::shared_ptr<Job> held = running_.at(number);
+  const auto [held, question] = running_.at(number);
   Job& job = *held;
   try {
-    if (job.session != nullptr) keep_step(job, episode, conversation);
+    if (job.session != nullptr) keep_step(job, question, conversation);
   } catch (const Error& error) {
     // A disk that is full is this reading's affair, not the others'.
-    runner_->cancel(number);
+    let_go(job);
     ReadingOutcome outcome = outcome_of(job);
     outcome.error = error;
     return end(held, std::move(outcome));
@@ -303,20 +327,26 @@ void ReadingService::on_conversation(std::size_t number, const Episode& episode,
     return;
   }
   const EpisodeState& state = episode.state();
-  ReadingProgress progress;
-  progress.sections = state.sections_read;
-  progress.document_tokens = state.document_tokens;
   const std::int64_t total = job.document->source().total_bytes();
   if (state.reading_done) {
-    progress.fraction = 1;
+    job.fractions[question] = 1;
   } else if (total > 0) {
     const double of_pass = std::min(
         1.0, static_cast<double>(conversation.section_byte_end) / static_cast<double>(total));
-    progress.fraction = (conversation.pass + of_pass) / episode.config().passes;
+    job.fractions[question] = (conversation.pass + of_pass) / episode.config().passes;
   }
-  if (job.changes != state.memory_changes) {
-    job.changes = state.memory_changes;
+  ReadingProgress progress;
+  for (const Episode& one : job.episodes) {
+    progress.sections = std::max(progress.sections, one.state().sections_read);
+    progress.document_tokens = std::max(progress.document_tokens, one.state().document_tokens);
+  }
+  const double mean = std::accumulate(job.fractions.begin(), job.fractions.end(), 0.0) /
+                      static_cast<double>(job.fractions.size());
+  if (total > 0 || mean >= 1) progress.fraction = mean;
+  if (job.changes[question] != state.memory_changes) {
+    job.changes[question] = state.memory_changes;
     progress.memory_changed = true;
+    progress.question = question;
     progress.memory = state.memory.text;
     progress.section = conversation.section_index;
     progress.byte_begin = conversation.section_byte_begin;
@@ -325,22 +355,30 @@ void ReadingService::on_conversation(std::size_t number, const Episode& episode,
   job.events.put_progress(std::move(progress));
 }
 
-void ReadingService::keep_step(Job& job, const Episode& episode, const Conversation& conversation) {
+void ReadingService::keep_step(Job& job, std::size_t question, const Conversation& conversation) {
   Session& session = *job.session->session;
-  session.commit(0, to_json(episode.state()), trace_line(0, conversation));
-  if (episode.state().finished) session.finish();
+  session.commit(question, to_json(job.episodes[question].state()),
+                 trace_line(question, conversation));
+  if (std::all_of(job.episodes.begin(), job.episodes.end(),
+                  [](const Episode& episode) { return episode.state().finished; })) {
+    session.finish();
+  }
 }
 
 void ReadingService::on_finished(std::size_t number, const Episode&) {
-  const std::shared_ptr<Job> job = running_.at(number);
-  end(job, outcome_of(*job));
+  const std::shared_ptr<Job> job = running_.at(number).job;
+  running_.erase(number);
+  std::erase(job->numbers, number);
+  if (job->numbers.empty()) end(job, outcome_of(*job));
 }
 
 void ReadingService::on_text(std::size_t number, const Episode* episode, std::string_view so_far) {
+  const Running& running = running_.at(number);
+  if (running.question != 0) return;
   if (episode != nullptr) so_far = answer_so_far(*renderer_, so_far);
   // A character that is not whole yet comes with the next text.
   so_far.remove_suffix(incomplete_tail(so_far));
-  if (!so_far.empty()) running_.at(number)->events.put_text(so_far);
+  if (!so_far.empty()) running.job->events.put_text(so_far);
 }
 
 void ReadingService::on_result(std::size_t number, GenerationResult result) {
@@ -355,11 +393,17 @@ void ReadingService::on_result(std::size_t number, GenerationResult result) {
     outcome.error.emplace(ErrorKind::kModel,
                           result.error.empty() ? "the model gave no answer" : result.error);
   }
-  end(running_.at(number), std::move(outcome));
+  const std::shared_ptr<Job> job = running_.at(number).job;
+  running_.erase(number);
+  job->numbers.clear();
+  end(job, std::move(outcome));
 }
 
 AfterFailure ReadingService::on_failed(std::size_t number, const Episode&, const Error& error) {
-  const std::shared_ptr<Job> job = running_.at(number);
+  const std::shared_ptr<Job> job = running_.at(number).job;
+  running_.erase(number);
+  std::erase(job->numbers, number);
+  let_go(*job);
   ReadingOutcome outcome = outcome_of(*job);
   outcome.error = error;
   end(job, std::move(outcome));

@@ -53,6 +53,8 @@ class ReadingService : private RunObserver {
     Handle& operator=(Handle&&) = delete;
     ~Handle();
     EventQueue& events() const;
+    // Ends the reading, a session's too, which can then be resumed. Its outcome comes as an event.
+    void cancel() const;
 
    private:
     friend class ReadingService;
@@ -68,10 +70,11 @@ class ReadingService : private RunObserver {
                  ReadingServiceOptions options);
   ~ReadingService();
 
-  // One question over one document. `client` tells whose turn it uses. Every step of a session is
-  // kept before what depends on it is asked for, and its reading goes on when its handle is gone.
+  // Questions over one document, which share its reading; at least one, in a session's order.
+  // `client` tells whose turn it uses. Every step of a session is kept before what depends on it is
+  // asked for, and its reading goes on when its handle is gone. Fails as a whole.
   // Throws ApiError: 429 if too many are under way, 503 if the service is being stopped.
-  Handle read(const std::string& client, Episode episode, SectionReader document,
+  Handle read(const std::string& client, std::vector<Episode> episodes, SectionReader document,
               std::unique_ptr<HeldSession> session = nullptr);
   // One generation.
   Handle generate(const std::string& client, GenerationRequest request);
@@ -89,10 +92,11 @@ class ReadingService : private RunObserver {
   Handle submit(std::shared_ptr<Job> job);
   void release(const std::shared_ptr<Job>& job);
   void cancel(const std::shared_ptr<Job>& job);
-  void keep_step(Job& job, const Episode& episode, const Conversation& conversation);
+  void keep_step(Job& job, std::size_t question, const Conversation& conversation);
   void work();
   void take_submissions();
-  void start(Job& job);
+  void start(const std::shared_ptr<Job>& job);
+  void let_go(Job& job);
   void free_ended();
   void end(const std::shared_ptr<Job>& job, ReadingOutcome outcome);
   void fail_all(const Error& error);
@@ -121,8 +125,12 @@ class ReadingService : private RunObserver {
 
   // Of the model's thread alone.
   std::unique_ptr<Runner> runner_;
-  std::map<std::size_t, std::shared_ptr<Job>> running_;  // by the Runner's number
-  std::vector<std::shared_ptr<Job>> ended_;              // with a document to be freed
+  struct Running {
+    std::shared_ptr<Job> job;
+    std::size_t question;  // which of its Episodes
+  };
+  std::map<std::size_t, Running> running_;   // by the Runner's number
+  std::vector<std::shared_ptr<Job>> ended_;  // with a document to be freed
 
   std::thread thread_;
 };

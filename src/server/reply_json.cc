@@ -25,8 +25,8 @@ json usage_of(const ReadingOutcome& outcome) {
 }
 
 json summary_of(const ReadingOutcome& outcome) {
-  if (!outcome.state) return {{"read", false}};
-  const EpisodeState& state = *outcome.state;
+  if (outcome.states.empty()) return {{"read", false}};
+  const EpisodeState& state = outcome.states[0];
   return {{"read", true},
           {"sections", state.sections_read},
           {"document_tokens", state.document_tokens},

@@ -73,10 +73,10 @@ void note_outcome(RequestRecord& record, const ReadingOutcome& outcome) {
   record.prompt_tokens = outcome.prompt_tokens;
   record.generated_tokens = outcome.generated_tokens;
   if (outcome.error) record.error = "failed";
-  if (!outcome.state) return;
+  if (outcome.states.empty()) return;
   record.read = true;
-  record.sections = outcome.state->sections_read;
-  record.document_tokens = outcome.state->document_tokens;
+  record.sections = outcome.states[0].sections_read;
+  record.document_tokens = outcome.states[0].document_tokens;
 }
 
 void apply_stops(const CompletionRequest& request, ReadingOutcome& outcome) {

@@ -1,0 +1,182 @@
+// Several questions over one document in one reading: sharing it, failing together, being
+// cancelled.
+#include "server/reading_service.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <atomic>
+
+#include "agent/reading.h"
+#include "format/temporary_folder.h"
+#include "server/blocking_model.h"
+
+namespace memagent::test {
+namespace {
+
+// The memory becomes the question's first character and the section's; the answer is the memory.
+std::string reader(const std::string& prompt) {
+  const std::string question = prompt.substr(prompt.find("Q:") + 2, 1);
+  const std::size_t section = prompt.find(" S:");
+  if (section != std::string::npos) return question + prompt.substr(section + 3, 1);
+  return "answer " + prompt.substr(prompt.find(" M:") + 3, 2);
+}
+
+const std::string kText = std::string(20, 'a') + std::string(20, 'b') + std::string(20, 'c');
+
+// Counts the bytes read of a text.
+class CountedSource : public DocumentSource {
+ public:
+  CountedSource(std::string text, std::atomic<std::size_t>& bytes)
+      : source_(text_source(std::move(text))), bytes_(bytes) {}
+  std::size_t read(std::span<char> buffer) override {
+    const std::size_t count = source_->read(buffer);
+    bytes_ += count;
+    return count;
+  }
+  bool rewindable() const override { return source_->rewindable(); }
+  void rewind() override { source_->rewind(); }
+  std::int64_t total_bytes() const override { return source_->total_bytes(); }
+  std::string name() const override { return source_->name(); }
+
+ private:
+  std::unique_ptr<DocumentSource> source_;
+  std::atomic<std::size_t>& bytes_;
+};
+
+class ReadingServiceTest : public testing::Test {
+ protected:
+  explicit ReadingServiceTest(BlockingModel::Script script = reader) : model(std::move(script)) {}
+
+  std::vector<Episode> episodes(const std::vector<std::string>& questions) const {
+    EpisodeConfig config = small_config();
+    config.section_tokens = 20;
+    std::vector<Episode> result;
+    for (const std::string& question : questions) {
+      result.emplace_back(config, renderer, question);
+    }
+    return result;
+  }
+  SectionReader document() {
+    return {std::make_unique<CountedSource>(kText, bytes_read),
+            model.tokenizer(),
+            {.section_tokens = 20, .cut = Cut::kExact}};
+  }
+  static ReadingOutcome outcome(const ReadingService::Handle& handle,
+                                std::vector<ReadingProgress>* progress = nullptr) {
+    while (true) {
+      pollfd ready{handle.events().ready_fd(), POLLIN, 0};
+      poll(&ready, 1, -1);
+      EventQueue::Events events = handle.events().take();
+      if (events.progress && progress != nullptr) progress->push_back(*events.progress);
+      if (events.outcome) return *std::move(events.outcome);
+    }
+  }
+
+  BlockingModel model;
+  std::shared_ptr<const PromptRenderer> renderer = plain_renderer();
+  std::atomic<std::size_t> bytes_read{0};
+};
+
+TEST_F(ReadingServiceTest, QuestionsShareOneReading) {
+  ReadingService service(model, renderer, {});
+  const auto handle = service.read("", episodes({"x?", "y?", "z?"}), document());
+  std::vector<ReadingProgress> progress;
+  const ReadingOutcome ended = outcome(handle, &progress);
+  ASSERT_FALSE(ended.error) << ended.error->what();
+  ASSERT_EQ(ended.states.size(), 3U);
+  EXPECT_EQ(ended.states[0].answer, "answer xc");
+  EXPECT_EQ(ended.states[1].answer, "answer yc");
+  EXPECT_EQ(ended.states[2].answer, "answer zc");
+  EXPECT_EQ(ended.text, "answer xc");
+  EXPECT_EQ(ended.generated_tokens, ended.states[0].generated_tokens +
+                                        ended.states[1].generated_tokens +
+                                        ended.states[2].generated_tokens);
+  EXPECT_EQ(bytes_read, kText.size());
+  double before = 0;
+  for (const ReadingProgress& one : progress) {
+    EXPECT_GE(one.fraction, before);
+    before = one.fraction;
+  }
+  EXPECT_EQ(before, 1);
+  EXPECT_EQ(service.totals().active, 0U);
+  EXPECT_EQ(service.totals().finished, 1);
+}
+
+TEST_F(ReadingServiceTest, AHeldModelsReadingIsCancelledAsAWhole) {
+  model.hold();
+  ReadingService service(model, renderer, {});
+  const auto handle = service.read("", episodes({"x?", "y?"}), document());
+  model.wait_for_running(2);
+  handle.cancel();
+  const ReadingOutcome ended = outcome(handle);
+  EXPECT_EQ(ended.stop, StopReason::kCancelled);
+  EXPECT_FALSE(ended.error);
+  model.wait_for_cancelled(2);
+  EXPECT_EQ(service.totals().cancelled, 1);
+  EXPECT_EQ(service.totals().active, 0U);
+}
+
+TEST_F(ReadingServiceTest, AQuestionThatIsAnsweredAlreadyStaysAsItIs) {
+  ReadingService service(model, renderer, {});
+  std::vector<Episode> both = episodes({"x?", "y?"});
+  EpisodeState done = both[0].state();
+  done.reading_done = true;
+  done.finished = true;
+  done.answer = "known";
+  both[0] = Episode(both[0].config(), renderer, "x?", done);
+  const ReadingOutcome ended = outcome(service.read("", std::move(both), document()));
+  ASSERT_EQ(ended.states.size(), 2U);
+  EXPECT_EQ(ended.states[0].answer, "known");
+  EXPECT_EQ(ended.states[1].answer, "answer yc");
+}
+
+class FailingServiceTest : public ReadingServiceTest {
+ protected:
+  FailingServiceTest()
+      : ReadingServiceTest([](const std::string& prompt) {
+          return prompt.find("Q:y") != std::string::npos ? "!" : reader(prompt);
+        }) {}
+};
+
+TEST_F(FailingServiceTest, OneQuestionThatFailsEndsAllOnce) {
+  ReadingService service(model, renderer, {});
+  const ReadingOutcome ended = outcome(service.read("", episodes({"x?", "y?", "z?"}), document()));
+  ASSERT_TRUE(ended.error);
+  EXPECT_EQ(ended.error->kind(), ErrorKind::kModel);
+  EXPECT_EQ(ended.states.size(), 3U);
+  // Others are not touched, and nothing is counted twice.
+  EXPECT_EQ(outcome(service.read("", episodes({"x?"}), document())).text, "answer xc");
+  const ReadingTotals totals = service.totals();
+  EXPECT_EQ(totals.active, 0U);
+  EXPECT_EQ(totals.failed, 1);
+  EXPECT_EQ(totals.finished, 1);
+}
+
+// A session of two questions, as the store has it after a reading.
+TEST_F(ReadingServiceTest, ASessionKeepsEveryQuestionsSteps) {
+  const TemporaryFolder folder;
+  const auto hold = [&] {
+    auto held = std::make_unique<HeldSession>();
+    held->name = "s";
+    held->store = std::make_unique<SessionStore>(folder.path("store"));
+    SessionSpec spec;
+    spec.questions = {"x?", "y?"};
+    held->session.emplace(held->store->open("s", spec));
+    return held;
+  };
+  ReadingService service(model, renderer, {});
+  const ReadingOutcome ended =
+      outcome(service.read("", episodes({"x?", "y?"}), document(), hold()));
+  ASSERT_FALSE(ended.error) << ended.error->what();
+  const auto info = SessionStore(folder.path("store")).find("s");
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->status, SessionStatus::kFinished);
+  EXPECT_FALSE(info->running);
+  EXPECT_EQ(info->conversations, 8);  // of each question 3 updates and an answer
+  EXPECT_NE(info->states_json[0].find("answer xc"), std::string::npos);
+  EXPECT_NE(info->states_json[1].find("answer yc"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace memagent::test
