@@ -1,6 +1,6 @@
 // The dependency arrow, checked on the source text itself:
 //
-//   cli -> {server, eval, train, fetch} -> {agent, session, task} -> {model, document} -> text
+//   cli -> {mcp -> server, eval, train, fetch} -> {agent, session, task} -> {model, document} -> text
 //       -> format -> base
 //
 // Link lines alone cannot do this: every target sees the include folders of all. A header under
@@ -37,7 +37,9 @@ const std::map<std::string, std::set<std::string>>& allowed_layers() {
     std::set<std::string> train = upper;
     train.insert({"model/local", "model/remote"});
     std::set<std::string> cli = train;
-    cli.insert({"server", "eval", "train", "fetch"});
+    cli.insert({"mcp", "server", "eval", "train", "fetch"});
+    std::set<std::string> mcp = upper;
+    mcp.insert("server");
     return std::map<std::string, std::set<std::string>>{
         {"base", {}},
         {"format", {"base"}},
@@ -51,6 +53,7 @@ const std::map<std::string, std::set<std::string>>& allowed_layers() {
         {"session", agent},
         {"task", agent},
         {"server", train},
+        {"mcp", mcp},
         {"eval", train},
         {"train", train},
         {"cli", cli},
