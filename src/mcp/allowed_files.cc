@@ -37,20 +37,25 @@ bool AllowedFiles::contain(const std::string& whole_path) const {
 }
 
 std::string AllowedFiles::find(const std::string& path) const {
-  bool inside = false;
+  bool inside = true;
   for (const std::string& folder : folders_) {
     std::error_code error;
-    const fs::path whole = fs::weakly_canonical(fs::path(folder) / path, error);
-    // What cannot be looked up is treated as what lies outside.
-    if (error || !contain(whole.string())) continue;
-    inside = true;
+    const fs::path whole = fs::canonical(fs::path(folder) / path, error);
+    if (error) {
+      // Where it would be decides what is said of it, and nothing else.
+      const fs::path nowhere = fs::weakly_canonical(fs::path(folder) / path, error);
+      inside = inside && !error && contain(nowhere.string());
+      continue;
+    }
+    if (!contain(whole.string())) {
+      inside = false;
+      continue;
+    }
     if (fs::is_regular_file(whole, error)) return whole.string();
     if (fs::is_directory(whole, error)) {
       fail(ErrorKind::kBadInput, "{}: is a directory: name the files in it", path);
     }
-    if (fs::exists(whole, error)) {
-      fail(ErrorKind::kBadInput, "{}: is no regular file: only those are read", path);
-    }
+    fail(ErrorKind::kBadInput, "{}: is no regular file: only those are read", path);
   }
   if (inside) fail(ErrorKind::kBadInput, "{}: there is no such file: check the name", path);
   fail(ErrorKind::kBadInput,
