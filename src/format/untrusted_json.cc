@@ -6,8 +6,10 @@ namespace {
 constexpr int kMaxDepth = 64;
 const Json kNull;
 
-bool too_deep(std::string_view text) {
+// What it costs is known from the text, before anything is allocated for it.
+bool too_costly(std::string_view text, std::size_t most_values) {
   int depth = 0;
+  std::size_t values = 1;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char byte = text[i];
@@ -20,9 +22,11 @@ bool too_deep(std::string_view text) {
     } else if (byte == '"') {
       in_string = true;
     } else if (byte == '{' || byte == '[') {
-      if (++depth > kMaxDepth) return true;
+      if (++depth > kMaxDepth || ++values > most_values) return true;
     } else if (byte == '}' || byte == ']') {
       --depth;
+    } else if (byte == ',') {
+      if (++values > most_values) return true;
     }
   }
   return false;
@@ -30,8 +34,8 @@ bool too_deep(std::string_view text) {
 
 }  // namespace
 
-std::optional<Json> parse_json(std::string_view text) {
-  if (too_deep(text)) return std::nullopt;
+std::optional<Json> parse_json(std::string_view text, std::size_t most_values) {
+  if (too_costly(text, most_values)) return std::nullopt;
   Json value = Json::parse(text, nullptr, false);
   if (value.is_discarded()) return std::nullopt;
   return value;

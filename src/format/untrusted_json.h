@@ -2,7 +2,9 @@
 // type. Included by .cc files only (nlohmann's header is slow to compile).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -12,8 +14,10 @@ namespace memagent {
 
 using Json = nlohmann::json;
 
-// nullopt if `text` is not JSON, is not UTF-8, or nests deeper than 64.
-std::optional<Json> parse_json(std::string_view text);
+// nullopt if `text` is not JSON, is not UTF-8, nests deeper than 64, or has more than `most_values`
+// values: each takes some 50 bytes, however few of the text it is.
+std::optional<Json> parse_json(std::string_view text,
+                               std::size_t most_values = std::numeric_limits<std::size_t>::max());
 // The member `key` of an object; null where there is none or `value` is no object.
 const Json& member(const Json& value, const char* key);
 // The first element of an array; null where there is none.

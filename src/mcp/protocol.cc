@@ -20,6 +20,8 @@ constexpr int kInvalidParams = -32602;
 constexpr std::array<std::string_view, 3> kVersions = {"2025-06-18", "2025-03-26", "2024-11-05"};
 constexpr std::string_view kVersionWithBatches = "2025-03-26";
 constexpr std::size_t kMostBatch = 100;
+// Of one line; more than any message needs.
+constexpr std::size_t kMostValues = 1'000'000;
 
 constexpr const char* kInstructions =
     "ask_documents reads files or texts of any length and answers questions about them without "
@@ -72,12 +74,12 @@ std::string batch_message(const std::vector<std::string>& replies) {
 Received Protocol::receive(std::string_view line) {
   Received received;
   if (line.find_first_not_of(" \t\r") == std::string_view::npos) return received;
-  const std::optional<Json> message = parse_json(line);
+  const std::optional<Json> message = parse_json(line, kMostValues);
   if (!message) {
     received.replies.push_back(error_message(
         "null", {kParseError,
-                 "the line is not a JSON message: check its syntax, that it is UTF-8, and that it "
-                 "is nested at most 64 deep"}));
+                 "the line is not a JSON message: check its syntax, that it is UTF-8, nested at "
+                 "most 64 deep, and has at most a million values"}));
     return received;
   }
   if (!message->is_array()) {
