@@ -47,10 +47,11 @@ std::vector<Message> messages_of(const CompletionRequest& request) {
   std::vector<Message> messages;
   for (const ChatMessage& message : request.messages) {
     // No chat format here has tool calls; what a tool said is text that the user brings.
-    Message& result = messages.emplace_back(message.role == "tool" ? "user" : message.role, "");
+    Message result{message.role == "tool" ? "user" : message.role, ""};
     for (const ContentPart& part : message.parts) {
       result.content += (result.content.empty() ? "" : "\n\n") + part.text;
     }
+    messages.push_back(std::move(result));
   }
   return messages;
 }
