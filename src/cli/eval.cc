@@ -9,7 +9,7 @@ namespace memagent {
 namespace {
 
 constexpr const char* kFooter = R"(
-Groups of tasks: all, ruler, niah, world. Lengths may be written 8K or 1.5M (K is 1,024). With
+Groups of tasks: all, ruler, niah, alike, world. Lengths may be written 8K or 1.5M (K is 1,024). With
 --out, every finished row is kept: after a crash or Ctrl-C the same command goes on where it stopped.
 What the numbers mean: docs/evaluation.md.)";
 

@@ -115,7 +115,7 @@ int list_tasks() {
   for (const auto& task : find_tasks({"all"}, {})) {
     text += fmt::format("{:<18}{}\n", task->name(), task->description());
   }
-  write_output(text + "Groups: all, ruler, niah, world.\n");
+  write_output(text + "Groups: all, ruler, niah, alike, world.\n");
   return 0;
 }
 
@@ -170,7 +170,7 @@ Command add_synth_command(CLI::App& program) {
   CLI::App* app = program.add_subcommand("synth", "Generate benchmark documents with answers");
   const auto options = std::make_shared<SynthOptions>();
   app->add_option("--task", options->tasks,
-                  "A task or a group (ruler, niah, world, all); repeat it, or a,b")
+                  "A task or a group (ruler, niah, alike, world, all); repeat it, or a,b")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("NAME");

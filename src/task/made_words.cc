@@ -217,7 +217,7 @@ std::string made_code(RandomStream& draw, Split split, int letters, char first) 
 }
 
 void append_short_name(std::uint64_t index, Split split, std::string& out) {
-  if (index >= kNumShortNames) {
+  if (is_coined(index)) {
     MEMAGENT_CHECK(split == Split::kTrain && index - kNumShortNames < kNumCoinedNames, "name {}",
                    index);
     append_coined_word((index - kNumShortNames) >> 16, out);
@@ -235,6 +235,18 @@ std::uint64_t drawn_short_name(RandomStream& draw, Split split) {
     return kNumShortNames + draw.below(kNumCoinedNames);
   }
   return draw.below(kNumShortNames);
+}
+
+bool is_coined(std::uint64_t short_name) { return short_name >= kNumShortNames; }
+
+std::uint64_t crossed_short_name(std::uint64_t first, std::uint64_t second) {
+  MEMAGENT_CHECK(is_coined(first) == is_coined(second), "names {} and {}", first, second);
+  if (!is_coined(first)) {
+    return first / kNounsOfSplit * kNounsOfSplit + second % kNounsOfSplit;
+  }
+  const std::uint64_t one = first - kNumShortNames;
+  const std::uint64_t other = second - kNumShortNames;
+  return kNumShortNames + ((one & ~std::uint64_t{0xFFFF}) | (other & 0xFFFF));
 }
 
 void append_long_name(std::uint64_t index, Split split, std::string& out) {

@@ -46,6 +46,9 @@ inline constexpr std::uint64_t kNumCoinedNames = std::uint64_t{1} << 32;
 void append_short_name(std::uint64_t index, Split split, std::string& out);
 // The index of a name: in the training split every other one is coined.
 std::uint64_t drawn_short_name(RandomStream& draw, Split split);
+// The name of the first's first word and the second's second: both listed, or both coined.
+std::uint64_t crossed_short_name(std::uint64_t first, std::uint64_t second);
+bool is_coined(std::uint64_t short_name);
 // `index` below kNumLongNames.
 void append_long_name(std::uint64_t index, Split split, std::string& out);
 

@@ -1,12 +1,14 @@
 #include "task/niah.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
 #include "base/fail.h"
 #include "base/random.h"
+#include "task/alike_keys.h"
 #include "task/depths.h"
 #include "task/evidence_oracle.h"
 #include "task/made_words.h"
@@ -20,7 +22,7 @@ using Key = NiahConfig::Key;
 using Value = NiahConfig::Value;
 using Hay = NiahConfig::Hay;
 
-enum Purpose : std::uint64_t { kNeedles = 1, kHaystack = 2 };
+enum Purpose : std::uint64_t { kNeedles = 1, kHaystack = 2, kAlike = 3 };
 
 const char* value_word(Value value) { return value == Value::kNumber ? "number" : "code"; }
 
@@ -47,18 +49,29 @@ struct Needle {
   std::string sentence;
 };
 
+// The row's keys that are alike: the first are those of its needles, then come the haystack's.
+struct AlikeKeys {
+  AlikeKeys(Split split, std::uint64_t key) : names(split, key), uuids(split, key) {}
+  AlikeNames names;
+  AlikeUuids uuids;
+};
+
 // A haystack of needles with other keys.
 class NeedleUnits final : public UnitText {
  public:
-  // `asked`: indices of names that no unit may have.
+  // `asked`: indices of names that no unit may have. `alike` is null but where keys are.
   NeedleUnits(const NiahConfig& config, Split split, std::uint64_t key,
-              std::vector<std::uint64_t> asked)
-      : config_(config), split_(split), key_(key), asked_(std::move(asked)) {}
+              std::vector<std::uint64_t> asked, std::shared_ptr<const AlikeKeys> alike)
+      : config_(config),
+        split_(split),
+        key_(key),
+        asked_(std::move(asked)),
+        alike_(std::move(alike)) {}
 
   void append(std::int64_t index, std::string& out) const override {
     RandomStream draw = stream(index);
     append_opening(config_.value, out);
-    append_key(draw, out);
+    append_key(index, draw, out);
     out += kMiddle;
     append_value(config_.value, draw, split_, out);
     out += kClosing;
@@ -69,7 +82,7 @@ class NeedleUnits final : public UnitText {
   Needle needle(std::int64_t index) const {
     RandomStream draw = stream(index);
     Needle needle;
-    append_key(draw, needle.key);
+    append_key(index, draw, needle.key);
     append_value(config_.value, draw, split_, needle.value);
     append(index, needle.sentence);
     needle.sentence.pop_back();  // the line's end
@@ -80,8 +93,14 @@ class NeedleUnits final : public UnitText {
   RandomStream stream(std::int64_t index) const {
     return RandomStream(derive(key_, static_cast<std::uint64_t>(index)));
   }
-  void append_key(RandomStream& draw, std::string& out) const {
-    if (config_.key == Key::kName) {
+  void append_key(std::int64_t index, RandomStream& draw, std::string& out) const {
+    const std::uint64_t number = static_cast<std::uint64_t>(index / 2 + config_.keys);
+    const bool alike = alike_ != nullptr && index % 2 == 0;
+    if (alike && config_.key == Key::kUuid) {
+      append_uuid(alike_->uuids.uuid(number), out);
+    } else if (alike && number < AlikeNames::kNumNames) {
+      append_short_name(alike_->names.name(number), split_, out);
+    } else if (config_.key == Key::kName) {
       std::uint64_t name = 0;
       do {
         name = drawn_short_name(draw, split_);
@@ -96,6 +115,7 @@ class NeedleUnits final : public UnitText {
   Split split_;
   std::uint64_t key_;
   std::vector<std::uint64_t> asked_;
+  std::shared_ptr<const AlikeKeys> alike_;
 };
 
 struct Needles {
@@ -103,7 +123,8 @@ struct Needles {
   std::vector<std::uint64_t> names;
 };
 
-Needles make_needles(const NiahConfig& config, Split split, std::uint64_t key) {
+Needles make_needles(const NiahConfig& config, Split split, std::uint64_t key,
+                     const AlikeKeys* alike) {
   Needles result;
   RandomStream draw(derive(key, kNeedles));
   std::vector<std::string> values;
@@ -112,12 +133,15 @@ Needles make_needles(const NiahConfig& config, Split split, std::uint64_t key) {
     if (config.key == Key::kName) {
       std::uint64_t name = 0;
       do {
-        name = drawn_short_name(draw, split);
+        name = alike != nullptr ? alike->names.name(static_cast<std::uint64_t>(i))
+                                : drawn_short_name(draw, split);
       } while (std::find(result.names.begin(), result.names.end(), name) != result.names.end());
       result.names.push_back(name);
       append_short_name(name, split, key_text);
     } else {
-      append_uuid(made_uuid(draw, split), key_text);
+      append_uuid(alike != nullptr ? alike->uuids.uuid(static_cast<std::uint64_t>(i))
+                                   : made_uuid(draw, split),
+                  key_text);
     }
     for (int j = 0; j < config.values; ++j) {
       std::string value;
@@ -198,7 +222,7 @@ class NiahTask final : public Task {
   // Twice what the first row's needles take, because other rows' may take more.
   std::int64_t fewest_tokens(const Tokenizer& tokenizer) const override {
     std::string text;
-    for (const Needle& needle : make_needles(config_, Split::kTest, 0).needles) {
+    for (const Needle& needle : make_needles(config_, Split::kTest, 0, nullptr).needles) {
       text += needle.sentence + "\n";
     }
     return 2 * static_cast<std::int64_t>(tokenizer.encode(text).size()) + 64;
@@ -212,7 +236,10 @@ class NiahTask final : public Task {
                                  const std::shared_ptr<const Tokenizer>& tokenizer) const override {
     check_spec(config_.name, spec, fewest_tokens(*tokenizer));
     const std::uint64_t key = row_key(config_.name, spec);
-    const Needles made = make_needles(config_, spec.split, key);
+    const auto alike = config_.alike
+                           ? std::make_shared<const AlikeKeys>(spec.split, derive(key, kAlike))
+                           : nullptr;
+    const Needles made = make_needles(config_, spec.split, key, alike.get());
     const auto num_needles = static_cast<int>(made.needles.size());
     const std::vector<double> depths = spread_depths(config_.name, spec, num_needles);
     const char separator = config_.hay == Hay::kNeedles ? '\n' : ' ';
@@ -237,8 +264,8 @@ class NiahTask final : public Task {
 
     std::shared_ptr<const NeedleUnits> needle_units;
     if (config_.hay == Hay::kNeedles) {
-      needle_units =
-          std::make_shared<NeedleUnits>(config_, spec.split, derive(key, kHaystack), made.names);
+      needle_units = std::make_shared<NeedleUnits>(config_, spec.split, derive(key, kHaystack),
+                                                   made.names, alike);
     }
     auto document = plan_units(needle_units != nullptr ? needle_units : make_hay(key),
                                std::move(inserts), "", "", {.tokens = spec.tokens}, *tokenizer);

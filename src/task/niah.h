@@ -1,5 +1,6 @@
 // RULER's needle-in-a-haystack family (arXiv 2404.06654, section 3.1): sentences that tie a value
-// to a key, hidden in text that does not matter. One generator, eight settings.
+// to a key, hidden in text that does not matter. One generator, eight settings, and further ones of
+// our own.
 #pragma once
 
 #include <memory>
@@ -23,6 +24,9 @@ struct NiahConfig {
   int keys = 1;     // needles' keys in all, the asked ones among them
   int values = 1;   // of each key
   int queries = 1;  // keys asked for
+  // Keys share words or digits (alike_keys.h): of a haystack of needles every other one's, as long
+  // as there are any.
+  bool alike = false;
 };
 
 // `prose` makes the haystack of Hay::kProse.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "task/alike_tasks.h"
 #include "task/prose.h"
 #include "task/ruler_tasks.h"
 #include "task/world_tasks.h"
@@ -16,13 +17,14 @@ using Tasks = std::vector<std::shared_ptr<const Task>>;
 
 struct Families {
   Tasks ruler;
+  Tasks alike;
   Tasks world;
 };
 
 Families make_families(const TaskOptions& options) {
   const MakeProse prose =
       options.haystack_file.empty() ? generated_prose : prose_of_file(options.haystack_file);
-  Families families{ruler_tasks(prose), {}};
+  Families families{ruler_tasks(prose), alike_tasks(prose), {}};
   // RULER's two question-answering tasks are asked about the world.
   for (auto& task : world_tasks()) {
     (task->name().starts_with("qa_") ? families.ruler : families.world).push_back(std::move(task));
@@ -32,6 +34,7 @@ Families make_families(const TaskOptions& options) {
 
 Tasks all_of(const Families& families) {
   Tasks tasks = families.ruler;
+  tasks.insert(tasks.end(), families.alike.begin(), families.alike.end());
   tasks.insert(tasks.end(), families.world.begin(), families.world.end());
   return tasks;
 }
@@ -40,6 +43,7 @@ Tasks all_of(const Families& families) {
 Tasks named(const std::string& name, const Families& families) {
   if (name == "all") return all_of(families);
   if (name == "ruler") return families.ruler;
+  if (name == "alike") return families.alike;
   if (name == "world") return families.world;
   Tasks tasks;
   for (const auto& task : all_of(families)) {
@@ -65,7 +69,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 [[noreturn]] void fail_unknown(const std::string& name) {
-  std::vector<std::string> known = {"all", "ruler", "niah", "world"};
+  std::vector<std::string> known = {"all", "ruler", "niah", "alike", "world"};
   for (std::string& task : task_names()) known.push_back(std::move(task));
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const std::string& other : known) {

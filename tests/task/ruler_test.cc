@@ -31,7 +31,7 @@ std::unique_ptr<Sample> make(const std::string& task, SampleSpec spec) {
 
 std::vector<std::string> ruler_names() {
   std::vector<std::string> names;
-  for (const auto& task : find_tasks({"ruler"}, {})) {
+  for (const auto& task : find_tasks({"ruler", "alike"}, {})) {
     if (!task->name().starts_with("qa_")) names.push_back(task->name());
   }
   return names;
