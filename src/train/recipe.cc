@@ -71,6 +71,8 @@ void describe(Visitor&& v, Stage& c) {
   v("strangers", c.strangers, "share of the former that ask what another document answers");
   v("absent", c.absent, "share of documents that are also asked what they do not answer");
   v("section_weight", c.section_weight, "weight of a section's own tokens; 0: not learnt");
+  v("sure", c.sure, "replies given already, each token above this, are left out; 0: none are");
+  v("keep_sure", c.keep_sure, "share of those that are learnt from all the same");
 }
 
 template <typename Visitor>
@@ -245,6 +247,10 @@ Stage read_stage(TomlTable table) {
   if (stage.absent < 0 || stage.absent > 1) table.fail_at("absent", "must be from 0 to 1");
   if (stage.strangers < 0 || stage.strangers > 1) {
     table.fail_at("strangers", "must be from 0 to 1");
+  }
+  if (stage.sure < 0 || stage.sure >= 1) table.fail_at("sure", "must be from 0 to below 1");
+  if (stage.keep_sure < 0 || stage.keep_sure > 1) {
+    table.fail_at("keep_sure", "must be from 0 to 1");
   }
   read_tasks(table.table("tasks"), stage.tasks);
   if (stage.tasks.empty()) table.fail_at("tasks", "has none: name at least one");

@@ -63,6 +63,10 @@ struct Stage {
   double strangers = 0.5;       // share of the former that ask what another document answers
   double absent = 0;            // share of documents also asked what they do not answer
   double section_weight = 0.1;  // of a section's own tokens (language modelling); 0: not learnt
+  // Replies that the policy gives already, with every token more probable than this, are left out
+  // but for `keep_sure` of them (selection.h); 0: all are learnt from.
+  double sure = 0;
+  double keep_sure = 0.1;
   std::vector<TaskWeight> tasks;
 };
 

@@ -11,10 +11,12 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "model/local/local_model.h"
 #include "train/checkpoint.h"
 #include "train/optimizer.h"
 #include "train/run_folder.h"
 #include "train/run_page.h"
+#include "train/selection.h"
 #include "train/start.h"
 #include "train/training_batch.h"
 
@@ -28,6 +30,8 @@ using Json = nlohmann::ordered_json;
 constexpr double kForget = 0.98;
 // Replies of a kind before their share is believed.
 constexpr double kEnough = 200;
+// Purpose of the random numbers that decide which sure replies stay.
+constexpr std::uint64_t kSelection = 0x5E1EC7;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -116,6 +120,7 @@ class SftRun {
     StepSums sums;
     sums.lessons.resize(drawn_.size());
     sums.by_task.resize(by_task_.size());
+    if (recipe_.stages[stage_].sure > 0) refresh_engine();
     for (auto batch = static_cast<std::size_t>(group_.rank()); batch < drawn_.size();
          batch += static_cast<std::size_t>(group_.world_size())) {
       learn(batch, sums);
@@ -156,9 +161,9 @@ class SftRun {
     while (batch.packed.num_tokens() < recipe_.batch_tokens) {
       const std::int64_t number =
           static_cast<std::int64_t>(batch_index) + recipe_.batches * drawn++;
-      for (const Lesson& lesson : lessons_.draw(stage_, number)) {
-        batch.add(lesson, stage.section_weight);
-      }
+      std::vector<Lesson> lessons = lessons_.draw(stage_, number);
+      if (stage.sure > 0) lessons = selected(std::move(lessons), number, sums);
+      for (const Lesson& lesson : lessons) batch.add(lesson, stage.section_weight);
     }
     const torch::Tensor logprobs = start_.network->logprobs(batch.packed).logprobs;
     const torch::Tensor weights = torch::tensor(batch.weights);
@@ -169,14 +174,46 @@ class SftRun {
     sums.loss += loss.item<double>();
     sums.tokens += static_cast<double>(batch.packed.num_tokens());
     sums.learnt_tokens += static_cast<double>(batch.packed.rows.size());
-    count_replies(batch, logprobs.detach().contiguous(), sums);
+    count_replies(batch, logprobs.detach().contiguous(), stage.sure > 0, sums);
   }
 
+  // The engine says replies with the weights as they are now.
+  void refresh_engine() {
+    std::shared_ptr<const ModelFile> weights =
+        start_.network->model_file(start_.tokenizer, start_.chat_template, options_.name);
+    if (engine_ == nullptr) {
+      engine_ = make_local_model(std::move(weights), {.threads = options_.threads});
+    } else {
+      engine_->replace_weights(std::move(weights));
+    }
+  }
+
+  // What is left to learn of a lesson, after every reply has been counted.
+  std::vector<Lesson> selected(std::vector<Lesson> lessons, std::int64_t number, StepSums& sums) {
+    const Stage& stage = recipe_.stages[stage_];
+    RandomStream random(derive(derive(derive(recipe_.seed, kSelection), stage_),
+                               static_cast<std::uint64_t>(number)));
+    std::vector<SelectionCounts> counts(stage.tasks.size());
+    lessons = select_lessons(std::move(lessons), *engine_,
+                             {.sure = stage.sure, .keep_sure = stage.keep_sure}, random, counts);
+    for (std::size_t task = 0; task < counts.size(); ++task) {
+      for (std::size_t kind = 0; kind < sums.replies.size(); ++kind) {
+        for (RecentReplies* replies : {&sums.replies[kind], &sums.by_task[task][kind]}) {
+          replies->count += counts[task].asked[kind];
+          replies->right += counts[task].right[kind];
+        }
+      }
+    }
+    return lessons;
+  }
+
+  // Where replies were selected, they have been counted before.
   static void count_replies(const TrainingBatch& batch, const torch::Tensor& logprobs,
-                            StepSums& sums) {
+                            bool only_texts, StepSums& sums) {
     const float* values = logprobs.data_ptr<float>();
     const float half = std::log(0.5F);
     for (const TrainingBatch::PackedReply& reply : batch.replies) {
+      if (only_texts && reply.kind != ReplyKind::kText) continue;
       const bool right = std::all_of(values + reply.begin, values + reply.end,
                                      [half](float logprob) { return logprob > half; });
       const auto kind = static_cast<std::size_t>(reply.kind);
@@ -313,6 +350,7 @@ class SftRun {
   const RunOptions& options_;
   Start start_;
   LessonSource lessons_;
+  std::unique_ptr<LocalModel> engine_;  // of stages that select
   Optimizer optimizer_;
   const DataParallelGroup alone_{Rendezvous()};
   const DataParallelGroup& group_;

@@ -6,7 +6,7 @@
 // over all learnt tokens of a step. Since every lesson is new, the share of replies that are right
 // before the step learns from them is an honest measure of how far the run is; a reply counts as
 // right if every token of it has more than half of the probability, which implies that greedy
-// decoding says it.
+// decoding says it; in stages that select (selection.h), if greedy decoding says it.
 #pragma once
 
 #include <array>

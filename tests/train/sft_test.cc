@@ -116,6 +116,21 @@ TEST_F(Sft, LearnsAndResumesBitForBit) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+// Selection goes by the weights of the step, which a resumed run has again.
+TEST_F(Sft, SelectsAndResumesBitForBit) {
+  recipe_.stages.resize(1);
+  recipe_.stages[0].sure = 0.9;
+  recipe_.stages[0].keep_sure = 0.5;
+  train(options("whole"));
+  const std::int64_t all_steps = steps_;
+  stopped_run("parts", all_steps / 2, false);
+  RunOptions last = options("parts");
+  last.resume = true;
+  train(last);
+  EXPECT_EQ(steps_, all_steps);
+  EXPECT_EQ(read(folder_ / "parts/model.gguf"), read(folder_ / "whole/model.gguf"));
+}
+
 TEST_F(Sft, GoesOnFromTheCheckpointBeforeWhenTheLastIsBroken) {
   train(options("whole"));
   const std::string model = read(folder_ / "whole/model.gguf");

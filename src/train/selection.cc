@@ -1,0 +1,106 @@
+#include "train/selection.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "base/check.h"
+#include "base/fail.h"
+
+namespace memagent {
+namespace {
+
+struct Place {
+  std::size_t lesson = 0;
+  std::size_t reply = 0;
+};
+
+struct Verdict {
+  bool right = false;
+  bool sure = false;
+};
+
+GenerationRequest request_for(const Lesson& lesson, const Reply& reply) {
+  GenerationRequest request;
+  request.prompt.tokens = lesson.prefix;
+  request.prompt.tokens.insert(request.prompt.tokens.end(), reply.prompt.begin(),
+                               reply.prompt.end());
+  request.max_tokens = static_cast<std::int32_t>(reply.response.size());
+  request.shared_prefix_tokens = static_cast<std::int32_t>(lesson.prefix.size());
+  request.logprobs = true;
+  return request;
+}
+
+// `reply.response` ends with the end token, which results leave out.
+Verdict verdict(const Reply& reply, const GenerationResult& result, double sure) {
+  const bool right = result.stop == StopReason::kEnd &&
+                     result.tokens.size() + 1 == reply.response.size() &&
+                     std::equal(result.tokens.begin(), result.tokens.end(), reply.response.begin());
+  const auto least = static_cast<float>(std::log(sure));
+  return {right, right && std::all_of(result.logprobs.begin(), result.logprobs.end(),
+                                      [least](float logprob) { return logprob > least; })};
+}
+
+std::vector<std::vector<Verdict>> ask(const std::vector<Lesson>& lessons, LanguageModel& model,
+                                      double sure) {
+  std::vector<std::vector<Verdict>> verdicts;
+  std::map<RequestId, Place> asked;
+  for (std::size_t i = 0; i < lessons.size(); ++i) {
+    verdicts.emplace_back(lessons[i].replies.size());
+    for (std::size_t j = 0; j < lessons[i].replies.size(); ++j) {
+      const Reply& reply = lessons[i].replies[j];
+      if (reply.kind == ReplyKind::kText) continue;
+      asked.emplace(model.submit(request_for(lessons[i], reply)), Place{i, j});
+    }
+  }
+  std::vector<GenerationResult> results;
+  while (!asked.empty()) {
+    results.clear();
+    model.wait(results, std::chrono::milliseconds(1000));
+    for (const GenerationResult& result : results) {
+      if (result.stop == StopReason::kFailed) {
+        fail(ErrorKind::kModel, "a reply to select from: {}", result.error);
+      }
+      const auto at = asked.find(result.id);
+      MEMAGENT_CHECK(at != asked.end(), "result {} was not asked for", result.id);
+      const Place place = at->second;
+      asked.erase(at);
+      verdicts[place.lesson][place.reply] =
+          verdict(lessons[place.lesson].replies[place.reply], result, sure);
+    }
+  }
+  return verdicts;
+}
+
+}  // namespace
+
+std::vector<Lesson> select_lessons(std::vector<Lesson> lessons, LanguageModel& model,
+                                   const SelectionOptions& options, RandomStream& random,
+                                   std::vector<SelectionCounts>& counts) {
+  const std::vector<std::vector<Verdict>> verdicts = ask(lessons, model, options.sure);
+  std::vector<Lesson> selected;
+  for (std::size_t i = 0; i < lessons.size(); ++i) {
+    Lesson& lesson = lessons[i];
+    std::vector<Reply> kept;
+    for (std::size_t j = 0; j < lesson.replies.size(); ++j) {
+      Reply& reply = lesson.replies[j];
+      if (reply.kind != ReplyKind::kText) {
+        const auto kind = static_cast<std::size_t>(reply.kind);
+        counts[lesson.task].asked[kind] += 1;
+        counts[lesson.task].right[kind] += verdicts[i][j].right ? 1 : 0;
+        // Drawn for every reply, so that a draw does not depend on verdicts before it.
+        const double draw = random.uniform();
+        if (verdicts[i][j].sure && draw >= options.keep_sure) continue;
+      }
+      kept.push_back(std::move(reply));
+    }
+    if (kept.empty()) continue;
+    lesson.replies = std::move(kept);
+    selected.push_back(std::move(lesson));
+  }
+  return selected;
+}
+
+}  // namespace memagent
