@@ -23,6 +23,11 @@ std::vector<std::shared_ptr<const Task>> alike_tasks(const MakeProse& prose) {
        .keys = 8,
        .queries = 4,
        .alike = true},
+      {.name = "alike_absent",
+       .description = "a name that is not in the text, among needles that share its words",
+       .hay = kNeedles,
+       .alike = true,
+       .absent = true},
   };
   std::vector<std::shared_ptr<const Task>> tasks;
   for (const NiahConfig& config : configs) tasks.push_back(niah_task(config, prose));

@@ -14,6 +14,7 @@
 #include "task/made_words.h"
 #include "task/permutation.h"
 #include "task/unit_sample.h"
+#include "task/world/questions.h"
 
 namespace memagent {
 namespace {
@@ -253,14 +254,20 @@ class NiahTask final : public Task {
     std::vector<std::string> asked;
     for (std::size_t i = 0; i < made.needles.size(); ++i) {
       const Needle& needle = made.needles[i];
+      const bool is_asked = i < static_cast<std::size_t>(config_.queries * config_.values);
+      if (is_asked && (asked.empty() || asked.back() != needle.key)) asked.push_back(needle.key);
+      if (is_asked && config_.absent) continue;
       inserts.push_back({depths[i], needle.sentence + separator});
-      if (i >= static_cast<std::size_t>(config_.queries * config_.values)) continue;
-      if (asked.empty() || asked.back() != needle.key) asked.push_back(needle.key);
+      if (!is_asked) continue;
       row.answers.push_back(needle.value);
       row.evidence.push_back(needle_fact(needle));
       insert_of.push_back(i);
     }
     row.question = make_question(config_, asked);
+    if (config_.absent) {
+      row.answers = world::no_answer_spellings();
+      row.match = Match::kAny;
+    }
 
     std::shared_ptr<const NeedleUnits> needle_units;
     if (config_.hay == Hay::kNeedles) {

@@ -10,6 +10,7 @@
 
 #include "task/read_all.h"
 #include "task/registry.h"
+#include "task/verifier.h"
 
 namespace memagent {
 namespace {
@@ -94,6 +95,27 @@ TEST(AlikeTasks, HideTheAskedNameAmongItsWords) {
     EXPECT_EQ(count(name), 1);
     EXPECT_GT(count(first), 5);
     EXPECT_GT(count(second), 5);
+  }
+}
+
+TEST(AlikeTasks, MayLackTheAskedName) {
+  const auto task = find_tasks({"alike_absent"}, {}).front();
+  for (std::int64_t index = 0; index < 5; ++index) {
+    const auto sample =
+        task->sample({.tokens = 8192, .seed = 2, .index = index}, estimating_tokenizer());
+    const Row& row = sample->row();
+    const std::size_t begin = row.question.find(" for ") + 5;
+    const std::string name = row.question.substr(begin, row.question.find('?') - begin);
+    const std::string text = test::read_all(*sample->document());
+    EXPECT_EQ(text.find(name), std::string::npos) << name;
+    EXPECT_NE(text.find(name.substr(0, name.find('-') + 1)), std::string::npos);
+    EXPECT_TRUE(row.evidence.empty());
+    const auto oracle = sample->oracle();
+    oracle->read(0, row.document_bytes, text);
+    EXPECT_EQ(oracle->memory(), "");
+    EXPECT_EQ(oracle->answer(), "not stated");
+    EXPECT_EQ(verify(oracle->answer(), row.answers, row.match).score, 1);
+    EXPECT_EQ(verify("1234567", row.answers, row.match).score, 0);
   }
 }
 
