@@ -27,6 +27,7 @@ build: configure
 test: configure
 	@tools/setup.sh test
 	@tools/npm_install.sh tests/npm
+	@tools/unpack_debian.sh nginx caddy
 	@ninja -C build/release -j $(JOBS)
 	@cd build/release && ctest -j 2 --output-on-failure
 

@@ -2,9 +2,11 @@
 # Installs from Debian what the build, the tests and the linters need and is not there yet.
 #
 #   tools/setup.sh          compiler, libraries, test tools
-#   tools/setup.sh test     the above, and Chromium, without which tests of web pages are skipped
-#   tools/setup.sh lint     the above, clang-format and clang-tidy
-#   tools/setup.sh fuzz     the above, clang with libFuzzer
+#   tools/setup.sh program  of the above what the program alone needs, without training and tests
+#   tools/setup.sh test     all of the above, and what some tests are skipped without: Chromium for
+#                           web pages, systemd for its unit
+#   tools/setup.sh lint     the first, clang-format and clang-tidy
+#   tools/setup.sh fuzz     the first, clang with libFuzzer
 #
 # Asks dpkg first, so that it needs no network and no rights when nothing is missing. Knows nothing
 # about the build itself. MEMAGENT_SKIP_SETUP=1 turns it off for systems that are not Debian.
@@ -20,16 +22,19 @@ packages='
   libpcre2-dev libutf8proc-dev libsentencepiece-dev libhwy-dev zlib1g-dev
   libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev libcpp-httplib-dev libssl-dev
   libsqlite3-dev
+'
+rest='
   libtorch-dev libgloo-dev libopenblas-openmp-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 '
 optional=
+[ "${1:-}" = program ] || packages="$packages $rest"
 case "${1:-}" in
-  '') ;;
-  test) optional=chromium ;;
+  '' | program) ;;
+  test) optional='chromium systemd' ;;
   lint) packages="$packages clang-format clang-tidy" ;;
   fuzz) packages="$packages clang" ;;
-  *) echo "setup: unknown part '$1': choose test, lint, fuzz or nothing" >&2; exit 2 ;;
+  *) echo "setup: unknown part '$1': choose program, test, lint, fuzz or nothing" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

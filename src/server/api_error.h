@@ -3,6 +3,7 @@
 //   {"error": {"message": "...", "type": "invalid_request_error", "param": "model", "code": null}}
 #pragma once
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 
@@ -12,17 +13,21 @@ namespace memagent {
 
 class ApiError : public std::runtime_error {
  public:
-  // `param`: the field at fault; `code`: a word for programs; both may be empty.
-  ApiError(int status, const std::string& message, std::string param = "", std::string code = "")
+  // `param`: the field at fault; `code`: a word for programs; both may be empty. `retry_after`: of
+  // 429 and 503, when it is worth trying again.
+  ApiError(int status, const std::string& message, std::string param = "", std::string code = "",
+           std::chrono::seconds retry_after = std::chrono::seconds(1))
       : std::runtime_error(message),
         status_(status),
         param_(std::move(param)),
-        code_(std::move(code)) {}
+        code_(std::move(code)),
+        retry_after_(retry_after) {}
   // What a memagent error means to a client: 400, 422, 502 or 503 by its kind.
   explicit ApiError(const Error& error);
 
   int status() const { return status_; }
   const std::string& code() const { return code_; }
+  std::chrono::seconds retry_after() const { return retry_after_; }
   // The body of the reply.
   std::string json() const;
 
@@ -30,6 +35,7 @@ class ApiError : public std::runtime_error {
   int status_;
   std::string param_;
   std::string code_;
+  std::chrono::seconds retry_after_;
 };
 
 }  // namespace memagent

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <iterator>
 
@@ -29,6 +30,28 @@ std::string_view next_word(std::string_view& line) {
   return word;
 }
 
+constexpr std::string_view kOperator = "operator";
+
+// Sets the limit that a word such as in_flight=4 says; false if it is none.
+bool read_limit(std::string_view word, KeyLimit& limit) {
+  const std::size_t equals = word.find('=');
+  if (equals == std::string_view::npos) return false;
+  const std::string_view digits = word.substr(equals + 1);
+  for (const KeyLimitField& field : kKeyLimitFields) {
+    if (word.substr(0, equals) != field.name) continue;
+    std::int64_t& value = limit.*field.member;
+    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), value);
+    return error == std::errc() && end == digits.end() && value > 0;
+  }
+  return false;
+}
+
+// Names stand in logs and metrics.
+bool is_name(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c > ' ' && c < 127 && c != '"' && c != '\\'; });
+}
+
 }  // namespace
 
 ApiKeys ApiKeys::read(const std::string& path) {
@@ -47,7 +70,7 @@ ApiKeys ApiKeys::parse(std::string_view text, const std::string& name) {
     key.name = next_word(line);
     if (key.name.empty() || key.name.starts_with('#')) continue;
     const std::string_view hex = next_word(line);
-    bool good = hex.size() == 2 * key.hash.size() && next_word(line).empty();
+    bool good = hex.size() == 2 * key.hash.size() && is_name(key.name);
     for (std::size_t i = 0; good && i < key.hash.size(); ++i) {
       const int high = hex_digit(hex[2 * i]);
       const int low = hex_digit(hex[2 * i + 1]);
@@ -56,9 +79,29 @@ ApiKeys ApiKeys::parse(std::string_view text, const std::string& name) {
     }
     if (!good) {
       fail(ErrorKind::kBadInput,
-           "--api-key-file: {}:{}: must be a name and the SHA-256 of its key as 64 hex digits: "
-           "printf %s \"$KEY\" | sha256sum",
+           "--api-key-file: {}:{}: must be a name of printable ASCII and the SHA-256 of its key as "
+           "64 hex digits: printf %s \"$KEY\" | sha256sum",
            name, number);
+    }
+    KeyLimit limit;
+    while (true) {
+      const std::string_view word = next_word(line);
+      if (word.empty()) break;
+      if (word == kOperator) {
+        keys.operators_.insert(key.name);
+      } else if (!read_limit(word, limit)) {
+        fail(ErrorKind::kBadInput,
+             "--api-key-file: {}:{}: after the hash may stand operator, in_flight=N, "
+             "requests_per_minute=N, requests_per_day=N, tokens_per_minute=N and tokens_per_day=N",
+             name, number);
+      }
+    }
+    const auto [first, is_first] = keys.limits_.emplace(key.name, limit);
+    if (!is_first && first->second != limit) {
+      fail(ErrorKind::kBadInput,
+           "--api-key-file: {}:{}: '{}' has other limits on another line: keys of one name share "
+           "them, write the same on both",
+           name, number, key.name);
     }
     keys.keys_.push_back(std::move(key));
   }

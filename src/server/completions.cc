@@ -75,6 +75,7 @@ ReadingService::Handle Completions::start(const CompletionRequest& request,
                                options_.model_name),
                    "model", "model_not_found");
   }
+  std::shared_ptr<KeyUse> use = admit(caller);
   ReadingPlan plan = options_.plan(request.settings_json);
   const ReadMode mode = request.read.value_or(options_.read);
   const bool wants_reading =
@@ -87,7 +88,7 @@ ReadingService::Handle Completions::start(const CompletionRequest& request,
   }
   if (mode != ReadMode::kAlways && !wants_reading) {
     if (std::optional<GenerationRequest> generation = as_it_is(request, plan)) {
-      return service_.generate(caller.name, std::move(*generation));
+      return service_.generate(caller.name, std::move(*generation), std::move(use));
     }
     if (mode == ReadMode::kNever) {
       throw ApiError(400,
@@ -98,7 +99,11 @@ ReadingService::Handle Completions::start(const CompletionRequest& request,
                      "messages", "context_length_exceeded");
     }
   }
-  return read(request, std::move(plan), caller);
+  return read(request, std::move(plan), caller, std::move(use));
+}
+
+std::shared_ptr<KeyUse> Completions::admit(const Caller& caller) const {
+  return options_.limits == nullptr ? nullptr : options_.limits->admit(caller.key);
 }
 
 Prompt Completions::prompt_of(const CompletionRequest& request) const {
@@ -138,7 +143,7 @@ std::optional<GenerationRequest> Completions::as_it_is(const CompletionRequest& 
 }
 
 ReadingService::Handle Completions::read(const CompletionRequest& request, ReadingPlan plan,
-                                         const Caller& caller) const {
+                                         const Caller& caller, std::shared_ptr<KeyUse> use) const {
   EpisodeConfig& config = plan.config;
   if (request.max_tokens) {
     std::int64_t most = *request.max_tokens;
@@ -168,12 +173,12 @@ ReadingService::Handle Completions::read(const CompletionRequest& request, Readi
     opened = options_.sessions->open(*request.session, caller.key, plan.session_settings,
                                      split.question, std::move(opened.document), file_id);
   }
-  return read(std::move(plan), caller, split.question, std::move(opened));
+  return read(std::move(plan), caller, split.question, std::move(opened), std::move(use));
 }
 
 ReadingService::Handle Completions::read(ReadingPlan plan, const Caller& caller,
-                                         const std::string& question,
-                                         SessionKeeper::Opened opened) const {
+                                         const std::string& question, SessionKeeper::Opened opened,
+                                         std::shared_ptr<KeyUse> use) const {
   EpisodeState state;
   const bool continued =
       opened.held != nullptr && !opened.held->session->info().states_json[0].empty();
@@ -182,10 +187,12 @@ ReadingService::Handle Completions::read(ReadingPlan plan, const Caller& caller,
   episodes.push_back(continued ? Episode(plan.config, renderer_, question, std::move(state))
                                : Episode(plan.config, renderer_, question));
   SectionReader reader(std::move(opened.document), model_.tokenizer(), plan.sections);
-  return service_.read(caller.name, std::move(episodes), std::move(reader), std::move(opened.held));
+  return service_.read(caller.name, std::move(episodes), std::move(reader), std::move(opened.held),
+                       std::move(use));
 }
 
 void Completions::resume(const SessionInfo& info, const Caller& caller) const {
+  std::shared_ptr<KeyUse> use = admit(caller);
   // Of its settings those that requests may have; the rest is the server's own, and is compared.
   const nlohmann::json stored = nlohmann::json::parse(info.spec.settings_json);
   nlohmann::json settings = nlohmann::json::object();
@@ -194,7 +201,7 @@ void Completions::resume(const SessionInfo& info, const Caller& caller) const {
   }
   ReadingPlan plan = options_.plan(settings.dump());
   SessionKeeper::Opened opened = options_.sessions->resume(info, plan.session_settings);
-  read(std::move(plan), caller, info.spec.questions[0], std::move(opened));
+  read(std::move(plan), caller, info.spec.questions[0], std::move(opened), std::move(use));
 }
 
 std::unique_ptr<DocumentSource> Completions::open(std::vector<DocumentPart> parts,

@@ -12,6 +12,7 @@
 #include "agent/chat_prompt.h"
 #include "server/document_rule.h"
 #include "server/file_store.h"
+#include "server/key_limits.h"
 #include "server/reading_service.h"
 #include "server/request_parser.h"
 #include "server/session_keeper.h"
@@ -35,11 +36,12 @@ struct CompletionsOptions {
   std::function<ReadingPlan(const std::string& settings_json)> plan;
   const FileStore* files = nullptr;   // borrowed; null: there are none
   SessionKeeper* sessions = nullptr;  // the same
+  KeyLimits* limits = nullptr;        // the same; null: everybody may ask for anything
 };
 
 struct Caller {
   std::string name;  // whose turn it is with the model
-  std::string key;   // whose files it may read
+  std::string key;   // whose files it may read, and by whose limits
 };
 
 class Completions {
@@ -60,9 +62,10 @@ class Completions {
                                             const ReadingPlan& plan) const;
   Prompt prompt_of(const CompletionRequest& request) const;
   ReadingService::Handle read(const CompletionRequest& request, ReadingPlan plan,
-                              const Caller& caller) const;
+                              const Caller& caller, std::shared_ptr<KeyUse> use) const;
+  std::shared_ptr<KeyUse> admit(const Caller& caller) const;
   ReadingService::Handle read(ReadingPlan plan, const Caller& caller, const std::string& question,
-                              SessionKeeper::Opened opened) const;
+                              SessionKeeper::Opened opened, std::shared_ptr<KeyUse> use) const;
   std::unique_ptr<DocumentSource> open(std::vector<DocumentPart> parts, const Caller& caller) const;
 
   const LanguageModel& model_;

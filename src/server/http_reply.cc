@@ -14,7 +14,9 @@ void set_json(httplib::Response& response, const std::string& json) {
 
 void set_error(httplib::Response& response, const ApiError& error) {
   response.status = error.status();
-  if (error.status() == 429 || error.status() == 503) response.set_header("Retry-After", "1");
+  if (error.status() == 429 || error.status() == 503) {
+    response.set_header("Retry-After", std::to_string(error.retry_after().count()));
+  }
   if (error.status() == 401) response.set_header("WWW-Authenticate", "Bearer");
   set_json(response, error.json());
 }

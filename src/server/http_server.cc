@@ -131,6 +131,8 @@ void HttpServer::stop_accepting() {
   MEMAGENT_CHECK(write(stop_fd_, &one, sizeof one) == sizeof one, "eventfd: {}",
                  std::strerror(errno));
   if (acceptor_.joinable()) acceptor_.join();
+  // Whoever comes now is refused, and tries another server, instead of waiting for nobody.
+  shutdown(listener_, SHUT_RDWR);
 }
 
 void HttpServer::stop() {

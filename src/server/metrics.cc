@@ -16,10 +16,47 @@ void Metrics::count(const RequestRecord& record, double seconds) {
   ++durations.count;
 }
 
-std::string Metrics::text(const ReadingTotals& totals, std::size_t connections) const {
+namespace {
+
+std::string family_head(const char* name, const char* type, const char* help) {
+  return fmt::format("# HELP memagent_{0} {2}\n# TYPE memagent_{0} {1}\n", name, type, help);
+}
+
+// Names of keys are such that they can stand in labels as they are.
+std::string keys_text(std::span<const KeyTotals> keys) {
+  if (keys.empty()) return "";
+  std::string text;
+  const auto family = [&](const char* name, const char* type, const char* help, auto value) {
+    text += family_head(name, type, help);
+    for (const KeyTotals& key : keys) {
+      text += fmt::format("memagent_{}{{key=\"{}\"}} {}\n", name, key.name, value(key));
+    }
+  };
+  family("key_in_flight", "gauge", "Requests to the model under way.",
+         [](const KeyTotals& key) { return key.in_flight; });
+  family("key_requests_total", "counter", "Requests to the model that were let in.",
+         [](const KeyTotals& key) { return key.requests; });
+  family("key_prompt_tokens_total", "counter", "Prompt tokens given to the model.",
+         [](const KeyTotals& key) { return key.prompt_tokens; });
+  family("key_generated_tokens_total", "counter", "Tokens the model generated.",
+         [](const KeyTotals& key) { return key.generated_tokens; });
+  text += family_head("key_refused_total", "counter", "Requests refused, by the limit they met.");
+  for (const KeyTotals& key : keys) {
+    for (std::size_t i = 0; i < kKeyLimitFields.size(); ++i) {
+      text += fmt::format("memagent_key_refused_total{{key=\"{}\",limit=\"{}\"}} {}\n", key.name,
+                          kKeyLimitFields[i].name, key.refused[i]);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string Metrics::text(const ReadingTotals& totals, std::size_t connections,
+                          std::span<const KeyTotals> keys) const {
   std::string text;
   const auto family = [&](const char* name, const char* type, const char* help) {
-    text += fmt::format("# HELP memagent_{0} {2}\n# TYPE memagent_{0} {1}\n", name, type, help);
+    text += family_head(name, type, help);
   };
   const auto single = [&](const char* name, const char* type, const char* help,
                           std::int64_t value) {
@@ -61,7 +98,7 @@ std::string Metrics::text(const ReadingTotals& totals, std::size_t connections) 
          totals.cached_prompt_tokens);
   single("generated_tokens_total", "counter", "Tokens the model generated.",
          totals.generated_tokens);
-  return text;
+  return text + keys_text(keys);
 }
 
 }  // namespace memagent

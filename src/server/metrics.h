@@ -4,10 +4,12 @@
 #include <array>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "server/http_connection.h"
+#include "server/key_limits.h"
 #include "server/reading_service.h"
 
 namespace memagent {
@@ -16,7 +18,9 @@ class Metrics {
  public:
   // Any thread.
   void count(const RequestRecord& record, double seconds);
-  std::string text(const ReadingTotals& totals, std::size_t connections) const;
+  // `keys`: those whose use whoever asks may see.
+  std::string text(const ReadingTotals& totals, std::size_t connections,
+                   std::span<const KeyTotals> keys = {}) const;
 
  private:
   // Upper bounds in seconds: answers in milliseconds, and readings that take hours.

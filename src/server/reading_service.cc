@@ -26,6 +26,20 @@ std::uint64_t group_of(const std::string& client) {
   return hash.value() | 1;  // not 0, the group of those who have none
 }
 
+// What Episodes have used, over all processes they were in.
+ReadingTotals spent(const std::vector<Episode>& episodes) {
+  ReadingTotals totals;
+  for (const Episode& episode : episodes) {
+    const EpisodeState& state = episode.state();
+    totals.sections += state.sections_read;
+    totals.document_tokens += state.document_tokens;
+    totals.prompt_tokens += state.prompt_tokens;
+    totals.cached_prompt_tokens += state.cached_prompt_tokens;
+    totals.generated_tokens += state.generated_tokens;
+  }
+  return totals;
+}
+
 }  // namespace
 
 struct ReadingService::Job {
@@ -47,6 +61,8 @@ struct ReadingService::Job {
   std::vector<double> fractions;      // of each question
   std::vector<std::int64_t> changes;  // of each question's memory, as told
   StopReason stop = StopReason::kEnd;
+  std::shared_ptr<KeyUse> use;  // null: nobody asks
+  ReadingTotals counted;        // of it, in the sums already or from an earlier process
 };
 
 ReadingService::Handle::~Handle() {
@@ -71,7 +87,8 @@ ReadingService::~ReadingService() {
 
 ReadingService::Handle ReadingService::read(const std::string& client,
                                             std::vector<Episode> episodes, SectionReader document,
-                                            std::unique_ptr<HeldSession> session) {
+                                            std::unique_ptr<HeldSession> session,
+                                            std::shared_ptr<KeyUse> use) {
   MEMAGENT_CHECK(!episodes.empty(), "a reading without a question for {}", client);
   auto job = std::make_shared<Job>();
   job->group = group_of(client);
@@ -79,18 +96,22 @@ ReadingService::Handle ReadingService::read(const std::string& client,
     job->fractions.push_back(episode.state().reading_done ? 1 : 0);
     job->changes.push_back(0);
   }
+  job->counted = spent(episodes);
   job->episodes = std::move(episodes);
   job->document.emplace(std::move(document));
   if (session != nullptr) job->session_name = session->name;
   job->session = std::move(session);
+  job->use = std::move(use);
   return submit(std::move(job));
 }
 
 ReadingService::Handle ReadingService::generate(const std::string& client,
-                                                GenerationRequest request) {
+                                                GenerationRequest request,
+                                                std::shared_ptr<KeyUse> use) {
   auto job = std::make_shared<Job>();
   job->group = group_of(client);
   job->request = std::move(request);
+  job->use = std::move(use);
   return submit(std::move(job));
 }
 
@@ -269,9 +290,34 @@ ReadingOutcome ReadingService::outcome_of(const Job& job) const {
   return outcome;
 }
 
+// Adds what is new of a job's `so_far` to the sums and to its key's.
+void ReadingService::count(Job& job, const ReadingTotals& so_far) {
+  const ReadingTotals before = std::exchange(job.counted, so_far);
+  {
+    const std::lock_guard lock(mutex_);
+    totals_.sections += so_far.sections - before.sections;
+    totals_.document_tokens += so_far.document_tokens - before.document_tokens;
+    totals_.prompt_tokens += so_far.prompt_tokens - before.prompt_tokens;
+    totals_.cached_prompt_tokens += so_far.cached_prompt_tokens - before.cached_prompt_tokens;
+    totals_.generated_tokens += so_far.generated_tokens - before.generated_tokens;
+  }
+  if (job.use != nullptr) {
+    job.use->add_tokens(so_far.prompt_tokens - before.prompt_tokens,
+                        so_far.generated_tokens - before.generated_tokens);
+  }
+}
+
 void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome) {
   job->ended = true;
   job->session.reset();
+  if (job->request) {
+    count(*job, {.prompt_tokens = outcome.prompt_tokens,
+                 .cached_prompt_tokens = outcome.cached_prompt_tokens,
+                 .generated_tokens = outcome.generated_tokens});
+  } else {
+    count(*job, spent(job->episodes));
+  }
+  job->use.reset();
   if (job->holds_document) ended_.push_back(job);
   {
     const std::lock_guard lock(mutex_);
@@ -280,13 +326,6 @@ void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome
     ++(outcome.stop == StopReason::kCancelled ? totals_.cancelled
        : outcome.error                        ? totals_.failed
                                               : totals_.finished);
-    for (const EpisodeState& state : outcome.states) {
-      totals_.sections += state.sections_read;
-      totals_.document_tokens += state.document_tokens;
-    }
-    totals_.prompt_tokens += outcome.prompt_tokens;
-    totals_.cached_prompt_tokens += outcome.cached_prompt_tokens;
-    totals_.generated_tokens += outcome.generated_tokens;
   }
   job->events.put_outcome(std::move(outcome));
   changed_.notify_all();
@@ -313,6 +352,7 @@ void ReadingService::on_conversation(std::size_t number, const Episode& episode,
                                      const Conversation& conversation) {
   const auto [held, question] = running_.at(number);
   Job& job = *held;
+  count(job, spent(job.episodes));
   try {
     if (job.session != nullptr) keep_step(job, question, conversation);
   } catch (const Error& error) {

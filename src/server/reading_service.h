@@ -19,6 +19,7 @@
 
 #include "memagent/runner.h"
 #include "server/event_queue.h"
+#include "server/key_limits.h"
 #include "server/session_keeper.h"
 
 namespace memagent {
@@ -28,7 +29,7 @@ struct ReadingServiceOptions {
   std::int32_t max_in_flight = 0;    // requests to the model; 0: what suits it
 };
 
-// Sums since the start, for metrics.
+// Sums since the start, for metrics. Tokens and sections are in it as soon as they are spent.
 struct ReadingTotals {
   std::size_t active = 0;  // now
   std::int64_t finished = 0;
@@ -74,10 +75,13 @@ class ReadingService : private RunObserver {
   // `client` tells whose turn it uses. Every step of a session is kept before what depends on it is
   // asked for, and its reading goes on when its handle is gone. Fails as a whole.
   // Throws ApiError: 429 if too many are under way, 503 if the service is being stopped.
+  // `use`, if not null, is told of the tokens and held until the reading has ended.
   Handle read(const std::string& client, std::vector<Episode> episodes, SectionReader document,
-              std::unique_ptr<HeldSession> session = nullptr);
+              std::unique_ptr<HeldSession> session = nullptr,
+              std::shared_ptr<KeyUse> use = nullptr);
   // One generation.
-  Handle generate(const std::string& client, GenerationRequest request);
+  Handle generate(const std::string& client, GenerationRequest request,
+                  std::shared_ptr<KeyUse> use = nullptr);
 
   // Ends a session's reading, which can be resumed, and waits until nobody holds it.
   void cancel_session(const std::string& name);
@@ -92,6 +96,7 @@ class ReadingService : private RunObserver {
   Handle submit(std::shared_ptr<Job> job);
   void release(const std::shared_ptr<Job>& job);
   void cancel(const std::shared_ptr<Job>& job);
+  void count(Job& job, const ReadingTotals& so_far);
   void keep_step(Job& job, std::size_t question, const Conversation& conversation);
   void work();
   void take_submissions();

@@ -12,6 +12,9 @@
 namespace memagent {
 namespace {
 
+// A value of two bytes takes fifty once it is parsed. Some 50,000 messages are fewer.
+constexpr std::size_t kMostValues = 200'000;
+
 [[noreturn]] void refuse(const std::string& param, const std::string& message) {
   throw ApiError(400, fmt::format("{}: {}", param, message), param);
 }
@@ -224,11 +227,12 @@ ReadMode parse_read_mode(const std::string& name) {
 
 CompletionRequest parse_completion_request(CompletionApi api, std::string_view body,
                                            std::span<const std::string> setting_keys) {
-  const std::optional<Json> parsed = parse_json(body);
+  const std::optional<Json> parsed = parse_json(body, kMostValues);
   if (!parsed || !parsed->is_object()) {
     throw ApiError(400,
-                   "the body is not a JSON object: check its syntax, that it is UTF-8, and that it "
-                   "is nested at most 64 deep");
+                   fmt::format("the body is not a JSON object: check its syntax, that it is UTF-8, "
+                               "is nested at most 64 deep, and has at most {} values",
+                               kMostValues));
   }
   CompletionRequest request;
   request.api = api;

@@ -1,9 +1,9 @@
 // The body of a request to /v1/chat/completions or /v1/completions as a struct.
 //
-// A pure function of bytes from anywhere: JSON depth is bounded here, size by whoever read the
-// body. Fields that would change the answer and cannot be honoured (tools, n, logit_bias, ...) are
-// errors; other unknown fields are passed over, as clients send many; unknown fields of `memagent`
-// are errors, since they can only be meant for us.
+// A pure function of bytes from anywhere: the depth of the JSON and how many values it has are
+// bounded here, its size by whoever read the body. Fields that would change the answer and cannot
+// be honoured (tools, n, logit_bias, ...) are errors; other unknown fields are passed over, as
+// clients send many; unknown fields of `memagent` are errors, since they can only be meant for us.
 #pragma once
 
 #include <cstdint>

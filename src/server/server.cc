@@ -176,14 +176,21 @@ class EventStream {
   std::string sent_;  // of the answer
 };
 
+CompletionsOptions with_limits(CompletionsOptions options, KeyLimits& limits) {
+  options.limits = &limits;
+  return options;
+}
+
 }  // namespace
 
 Server::Server(LanguageModel& model, std::shared_ptr<const PromptRenderer> renderer,
                ChatPromptOptions chat, ServerOptions options)
     : options_(std::move(options)),
       started_(now_unix()),
+      limits_(options_.keys.limits()),
       service_(model, renderer, options_.service),
-      completions_(model, std::move(renderer), chat, service_, options_.completions) {
+      completions_(model, std::move(renderer), chat, service_,
+                   with_limits(options_.completions, limits_)) {
   if (!options_.keys.required() && !is_loopback(options_.http.host)) {
     fail(ErrorKind::kUsage,
          "--host: {}: others can reach it: give --api-key-file, or listen on 127.0.0.1 behind a "
@@ -235,7 +242,7 @@ void Server::set_routes() {
   routes.Get("/metrics",
              [this, known](const httplib::Request& request, httplib::Response& response) {
                known(request);
-               response.set_content(metrics_.text(service_.totals(), http_->connections()),
+               response.set_content(metrics_for(HttpConnection::of(request).record().key),
                                     "text/plain; version=0.0.4");
              });
   routes.Get(
@@ -290,6 +297,12 @@ bool Server::may_pass(const httplib::Request& request, httplib::Response&) {
 void Server::complete(CompletionApi api, const httplib::Request& request,
                       httplib::Response& response, const httplib::ContentReader& body) {
   HttpConnection& connection = HttpConnection::of(request);
+  try {
+    limits_.check(connection.record().key);
+  } catch (...) {
+    connection.close_after_reply();  // the body has not been read
+    throw;
+  }
   const std::string text = read_body(request, body, options_.max_body_bytes);
   const CompletionRequest parsed =
       parse_completion_request(api, text, options_.completions.setting_keys);
@@ -335,6 +348,15 @@ void Server::reply_with_events(const CompletionRequest& request, ReadingService:
   response.set_chunked_content_provider(
       "text/event-stream",
       [stream](std::size_t, httplib::DataSink& sink) { return stream->write_some(sink); });
+}
+
+// Operators see what every key uses, others what they use themselves.
+std::string Server::metrics_for(const std::string& key) const {
+  std::vector<KeyTotals> keys = limits_.totals();
+  if (!options_.keys.is_operator(key)) {
+    std::erase_if(keys, [&](const KeyTotals& one) { return one.name != key; });
+  }
+  return metrics_.text(service_.totals(), http_->connections(), keys);
 }
 
 void Server::on_request_done(const RequestRecord& record) {

@@ -9,6 +9,7 @@
 #include "server/completions.h"
 #include "server/file_store.h"
 #include "server/http_server.h"
+#include "server/key_limits.h"
 #include "server/metrics.h"
 #include "server/reading_service.h"
 
@@ -49,10 +50,12 @@ class Server {
              HttpConnection& connection, httplib::Response& response);
   void reply_with_events(const CompletionRequest& request, ReadingService::Handle handle,
                          HttpConnection& connection, httplib::Response& response);
+  std::string metrics_for(const std::string& key) const;
   void on_request_done(const RequestRecord& record);
 
   ServerOptions options_;
   std::int64_t started_;  // seconds since 1970
+  KeyLimits limits_;
   ReadingService service_;
   Completions completions_;
   Metrics metrics_;

@@ -46,7 +46,7 @@ class BlockingModel : public LanguageModel {
   void wait(std::vector<GenerationResult>& results, std::chrono::milliseconds timeout) override {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, timeout, [this] {
-      return woken_ || !cancelled_.empty() || (!held_ && !running_.empty());
+      return woken_ || !cancelled_.empty() || ((!held_ || num_let_ > 0) && !running_.empty());
     });
     woken_ = false;
     std::vector<std::pair<RequestId, GenerationRequest>> due;
@@ -54,8 +54,11 @@ class BlockingModel : public LanguageModel {
     cancelled.swap(cancelled_);
     for (auto it = running_.begin(); it != running_.end();) {
       if (held_ && !cancelled.contains(it->first)) {
-        ++it;
-        continue;
+        if (num_let_ == 0) {
+          ++it;
+          continue;
+        }
+        --num_let_;
       }
       due.emplace_back(it->first, std::move(it->second));
       it = running_.erase(it);
@@ -84,10 +87,21 @@ class BlockingModel : public LanguageModel {
     held_ = false;
     changed_.notify_all();
   }
+  // While held: answers one request, the oldest.
+  void release_one() {
+    const std::lock_guard lock(mutex_);
+    ++num_let_;
+    changed_.notify_all();
+  }
   // Blocks until so many requests wait for an answer, or so many were cancelled.
   void wait_for_running(std::size_t count) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return running_.size() >= count; });
+  }
+  // Blocks until so many requests have come, whatever became of them.
+  void wait_for_submitted(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return last_id_ >= count; });
   }
   void wait_for_cancelled(std::size_t count) {
     std::unique_lock lock(mutex_);
@@ -134,6 +148,7 @@ class BlockingModel : public LanguageModel {
   std::size_t num_cancelled_ = 0;
   RequestId last_id_ = 0;
   bool held_ = false;
+  std::size_t num_let_ = 0;  // of those that are held
   bool woken_ = false;
 };
 

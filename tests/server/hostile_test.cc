@@ -10,6 +10,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr const char* kChat = "/v1/chat/completions";
@@ -26,6 +27,7 @@ class Hostile : public testing::Test {
   Serving serving{hello, [](ServerOptions& options) {
                     options.max_body_bytes = 100'000;
                     options.http.limits.request_timeout = std::chrono::milliseconds(200);
+                    options.http.limits.write_timeout = std::chrono::milliseconds(200);
                   }};
 };
 
@@ -53,6 +55,58 @@ TEST_F(Hostile, AClientThatIsSlowIsLetGo) {
   halfway.send("POST " + std::string(kChat) +
                " HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{");
   EXPECT_THAT(halfway.read_to_end(), StartsWith("HTTP/1.1 408"));
+}
+
+// A byte now and then is no request: what counts is when all of it is there.
+TEST_F(Hostile, AClientThatDripsIsLetGo) {
+  const std::string head = "POST " + std::string(kChat) + " HTTP/1.1\r\n";
+  for (const std::string& begin :
+       {head + "Header: ",
+        head + "Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n"}) {
+    const RawClient client(serving.port());
+    client.send(begin);
+    int drips = 0;
+    while (!client.has_news(10) && drips < 4000) {
+      client.send(" ");
+      ++drips;
+    }
+    EXPECT_LT(drips, 4000);
+    EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 40"));
+  }
+}
+
+// Twenty megabytes of replies, more than sockets hold, to a client that reads none of them.
+TEST_F(Hostile, AClientThatDoesNotReadIsLetGo) {
+  std::string requests;
+  for (int i = 0; i < 1000; ++i) requests += "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+  const RawClient client(serving.port());
+  for (int i = 0; i < 20; ++i) client.send(requests);  // returns once the server has closed
+  const std::string read = client.read_to_end();
+  EXPECT_LT(read.size(), std::size_t{20'000} * 1000);
+}
+
+TEST(HostileCrowd, MoreConnectionsThanItTakesAreToldSo) {
+  const Serving serving(hello, [](ServerOptions& options) { options.http.max_connections = 2; });
+  const std::string request = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+  const auto first = std::make_unique<RawClient>(serving.port());
+  auto second = std::make_unique<RawClient>(serving.port());
+  for (const RawClient* client : {first.get(), second.get()}) {
+    client->send(request);
+    EXPECT_THAT(client->read_until("ok"), StartsWith("HTTP/1.1 200"));
+  }
+  const std::string refused = RawClient(serving.port()).read_to_end();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(refused, HasSubstr("too many connections"));
+  second.reset();
+  // It learns of that when it learns of it.
+  std::string reply;
+  while (!reply.starts_with("HTTP/1.1 200")) {
+    const RawClient next(serving.port());
+    next.send(request);
+    reply = next.read_until("}");
+    ASSERT_TRUE(reply.empty() || reply.starts_with("HTTP/1.1 200") ||
+                reply.starts_with("HTTP/1.1 503"));
+  }
 }
 
 TEST_F(Hostile, ABodyThatIsTooLargeIsNotRead) {
@@ -141,6 +195,16 @@ TEST_F(Hostile, AClientThatIsHalfGoneIsGone) {
   client.shut_down_sending();
   serving.model.wait_for_cancelled(1);
   client.read_to_end();
+
+  json streaming = chat("Hello");
+  streaming["stream"] = true;
+  const RawClient watching(serving.port());
+  watching.send(post_bytes(kChat, streaming.dump()));
+  serving.model.wait_for_running(1);
+  EXPECT_THAT(watching.read_until("assistant"), StartsWith("HTTP/1.1 200"));
+  watching.shut_down_sending();
+  serving.model.wait_for_cancelled(2);
+  EXPECT_THAT(watching.read_to_end(), Not(HasSubstr("[DONE]")));
 }
 
 TEST_F(Hostile, ControlTokensInMessagesAreText) {

@@ -5,7 +5,7 @@
 //
 // Exit status 77: the client is not installed (tools/npm_install.sh tests/npm).
 import assert from "node:assert/strict";
-import {execFileSync, spawn, spawnSync} from "node:child_process";
+import {execFileSync, spawnSync} from "node:child_process";
 import {createHash} from "node:crypto";
 import {createReadStream, mkdtempSync, rmSync, writeFileSync} from "node:fs";
 import {createRequire} from "node:module";
@@ -13,6 +13,7 @@ import {tmpdir} from "node:os";
 import {join} from "node:path";
 import {after, before, test} from "node:test";
 import {pathToFileURL} from "node:url";
+import {killServers, startServer, until} from "./serve_program.mjs";
 
 const require = createRequire(new URL("../npm/package.json", import.meta.url));
 let OpenAI;
@@ -26,27 +27,7 @@ try {
 const memagent = process.argv[2];
 const folder = mkdtempSync(join(tmpdir(), "memagent-serve-"));
 const store = join(folder, "sessions.sqlite");
-const started = [];
-
-// A server and its base URL, once it says that it is ready.
-async function serve(...flags) {
-    const server = spawn(memagent, ["serve", "--port", "0", ...flags],
-        {env: {...process.env, MEMAGENT_STORE: store}});
-    started.push(server);
-    server.log = "";
-    server.stderr.on("data", (bytes) => (server.log += bytes));
-    server.ended = new Promise((done) => server.on("exit", (code, signal) => done(code ?? signal)));
-    let out = "";
-    const url = await new Promise((ready, failed) => {
-        server.stdout.on("data", (bytes) => {
-            out += bytes;
-            const found = out.match(/at (http:\S+\/v1)\n/);
-            if (found) ready(found[1]);
-        });
-        server.ended.then((code) => failed(new Error(`ended with ${code}: ${server.log}`)));
-    });
-    return {server, url};
-}
+const serve = (...flags) => startServer(memagent, store, ...flags);
 
 // A generated document with its question and answer.
 function made(tokens, seed) {
@@ -62,11 +43,6 @@ async function metric(url, name) {
     return Number(text.split("\n").find((line) => line.startsWith(name)).split(" ").at(-1));
 }
 
-// Until a condition of the server's holds: it learns of a client's end after the client does.
-async function until(holds) {
-    while (!await holds()) await new Promise((later) => setTimeout(later, 20));
-}
-
 let url;
 let client;
 let row;
@@ -78,7 +54,7 @@ before(async () => {
 });
 
 after(async () => {
-    for (const server of started) server.kill("SIGKILL");
+    killServers();
     rmSync(folder, {recursive: true});
 });
 

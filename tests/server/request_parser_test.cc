@@ -125,6 +125,20 @@ TEST(RequestParser, RefusesWhatIsNoJsonObject) {
   }
 }
 
+// 64 MB of text would otherwise take gigabytes once parsed.
+TEST(RequestParser, RefusesMoreValuesThanAConversationHas) {
+  const auto body = [](const std::string& value, std::size_t count) {
+    std::string values;
+    for (std::size_t i = 0; i < count; ++i) values += value + ",";
+    return R"({"messages": [{"role": "user", "content": "x"}], "metadata": [)" + values + "0]}";
+  };
+  EXPECT_NO_THROW(parse(body("0", 100'000)));
+  EXPECT_THROW(parse(body("0", 200'000)), ApiError);
+  EXPECT_THROW(parse(body("[]", 100'000)), ApiError);
+  EXPECT_THROW(parse(body("{}", 100'000)), ApiError);
+  EXPECT_NO_THROW(parse(body("\",[{\"", 50'000)));  // a text is one value, whatever is in it
+}
+
 TEST(ApiErrors, HaveOpenAisShape) {
   EXPECT_EQ(ApiError(404, "no such \"model\"", "model", "model_not_found").json(),
             R"({"error":{"code":"model_not_found","message":"no such \"model\"",)"

@@ -359,5 +359,24 @@ TEST(Server, StoppingEndsWhatDoesNotEnd) {
   asking.join();
 }
 
+TEST(Server, StoppingTellsStreamsAndClosesConnectionsThatWait) {
+  Serving serving(reader);
+  const RawClient waiting(serving.port());
+  waiting.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(waiting.read_until("ok"), testing::StartsWith("HTTP/1.1 200"));
+  serving.model.hold();
+  json body = chat("Hello");
+  body["stream"] = true;
+  const RawClient streaming(serving.port());
+  streaming.send(post_bytes(kChat, body.dump()));
+  EXPECT_THAT(streaming.read_until("assistant"), testing::StartsWith("HTTP/1.1 200"));
+  serving.model.wait_for_running(1);
+  std::thread stopping([&] { serving.server->stop(std::chrono::milliseconds(0)); });
+  EXPECT_EQ(waiting.read_to_end(), "");
+  EXPECT_THAT(streaming.read_to_end(), HasSubstr("shutting down"));
+  stopping.join();
+  EXPECT_FALSE(serving.client().Get("/health"));  // nobody listens
+}
+
 }  // namespace
 }  // namespace memagent::test

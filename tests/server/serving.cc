@@ -1,6 +1,7 @@
 #include "server/serving.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -89,6 +90,11 @@ void RawClient::send(const std::string& bytes) const {
 }
 
 void RawClient::shut_down_sending() const { shutdown(socket_, SHUT_WR); }
+
+bool RawClient::has_news(int timeout_ms) const {
+  pollfd fd{socket_, POLLIN, 0};
+  return poll(&fd, 1, timeout_ms) > 0;
+}
 
 std::string RawClient::read_until(const std::string& text) const {
   std::string all;

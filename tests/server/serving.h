@@ -46,6 +46,8 @@ class RawClient {
   void shut_down_sending() const;
   // All bytes until the server closes the connection.
   std::string read_to_end() const;
+  // Whether the server has answered or closed, which is waited for as long as `timeout_ms`.
+  bool has_news(int timeout_ms) const;
   // Bytes until `text` is among them, or the end.
   std::string read_until(const std::string& text) const;
 
