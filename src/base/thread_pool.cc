@@ -38,11 +38,13 @@ void ThreadPool::run(std::int64_t count, std::int64_t grain, Call function, cons
   count_ = count;
   grain_ = std::max<std::int64_t>(grain, 1);
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  gate_.store(kOpen, std::memory_order_release);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
   take_parts(0);
-  for (int spins = 0; busy_.load(std::memory_order_acquire) != 0; ++spins) {
+  // Every part is taken: who comes now finds the gate closed.
+  gate_.fetch_and(~kOpen, std::memory_order_acq_rel);
+  for (int spins = 0; gate_.load(std::memory_order_acquire) != 0; ++spins) {
     if (spins < kSpins) {
       relax();
     } else {
@@ -59,6 +61,15 @@ void ThreadPool::take_parts(int thread) {
   }
 }
 
+// Goes into the open region, if there is one: it is not closed over who is inside.
+bool ThreadPool::enter() {
+  std::uint32_t gate = gate_.load(std::memory_order_relaxed);
+  while ((gate & kOpen) != 0) {
+    if (gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acquire)) return true;
+  }
+  return false;
+}
+
 void ThreadPool::work(int thread) {
   std::uint32_t seen = 0;
   while (true) {
@@ -70,10 +81,11 @@ void ThreadPool::work(int thread) {
         generation_.wait(seen, std::memory_order_acquire);
       }
     }
-    ++seen;
+    seen = generation_.load(std::memory_order_acquire);  // some may have come and gone
     if (stop_.load()) return;
+    if (!enter()) continue;
     take_parts(thread);
-    busy_.fetch_sub(1, std::memory_order_release);
+    gate_.fetch_sub(1, std::memory_order_release);
   }
 }
 

@@ -2,7 +2,8 @@
 //
 // Threads spin briefly between regions, since a transformer layer starts one every few tens of
 // microseconds, then sleep. Which thread does which part is not fixed; results must not depend on
-// it.
+// it. The caller waits for threads that are at work, never for one that has yet to come: where
+// other programs keep the processors busy, it does the work itself.
 #pragma once
 
 #include <atomic>
@@ -44,17 +45,21 @@ class ThreadPool {
   }
   void run(std::int64_t count, std::int64_t grain, Call function, const void* body);
   void work(int thread);
+  bool enter();
   void take_parts(int thread);
 
   std::vector<std::thread> workers_;
-  // One region at a time; written by the caller before `generation_` is advanced.
+  // A bit of `gate_`: a region is open. The rest counts the workers that are in it.
+  static constexpr std::uint32_t kOpen = std::uint32_t{1} << 31;
+
+  // One region at a time; written by the caller while the gate is closed and nobody is inside.
   Call call_ = nullptr;
   const void* body_ = nullptr;
   std::int64_t count_ = 0;
   std::int64_t grain_ = 1;
   alignas(64) std::atomic<std::int64_t> next_{0};
-  alignas(64) std::atomic<std::uint32_t> generation_{0};
-  alignas(64) std::atomic<int> busy_{0};
+  alignas(64) std::atomic<std::uint32_t> generation_{0};  // of regions: what workers wait for
+  alignas(64) std::atomic<std::uint32_t> gate_{0};
   std::atomic<bool> stop_{false};
 };
 
