@@ -1,6 +1,7 @@
 #include "cli/ask_observer.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,7 +18,7 @@
 namespace memagent {
 
 TraceFile::TraceFile(std::string path)
-    : path_(std::move(path)), file_(std::fopen(path_.c_str(), "we")) {
+    : path_(std::move(path)), file_(std::fopen(path_.c_str(), "ae")) {
   if (file_ == nullptr) {
     fail(ErrorKind::kStorage, "--trace: {}: cannot be written: {}: choose another file", path_,
          std::strerror(errno));
@@ -26,16 +27,25 @@ TraceFile::TraceFile(std::string path)
 
 TraceFile::~TraceFile() { std::fclose(file_); }
 
+void TraceFile::start() {
+  struct stat info {};
+  if (::fstat(::fileno(file_), &info) != 0 || !S_ISREG(info.st_mode)) return;  // nothing to empty
+  if (::ftruncate(::fileno(file_), 0) != 0) cannot_write();
+}
+
 void TraceFile::write(std::string_view line) {
   std::string whole(line);
   whole += '\n';
   if (std::fwrite(whole.data(), 1, whole.size(), file_) != whole.size() ||
       std::fflush(file_) != 0) {
-    fail(ErrorKind::kStorage,
-         "--trace: {}: cannot be written: {}: free some space or choose "
-         "another file",
-         path_, std::strerror(errno));
+    cannot_write();
   }
+}
+
+void TraceFile::cannot_write() const {
+  fail(ErrorKind::kStorage,
+       "--trace: {}: cannot be written: {}: free some space or choose another file", path_,
+       std::strerror(errno));
 }
 
 AskObserver::AskObserver(std::vector<Episode>& episodes, Session* session, TraceFile* trace,

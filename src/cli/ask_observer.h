@@ -18,13 +18,17 @@ namespace memagent {
 // A trace file: one JSON line per conversation, whole lines even if the process is killed.
 class TraceFile {
  public:
-  explicit TraceFile(std::string path);  // throws Error(kStorage)
+  // Throws Error(kStorage) if it cannot be written. What an earlier run left in it stays until
+  // start(): this run may yet be refused.
+  explicit TraceFile(std::string path);
+  void start();
   ~TraceFile();
   TraceFile(const TraceFile&) = delete;
   TraceFile& operator=(const TraceFile&) = delete;
   void write(std::string_view line);
 
  private:
+  [[noreturn]] void cannot_write() const;
   std::string path_;
   std::FILE* file_ = nullptr;
 };

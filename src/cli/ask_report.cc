@@ -81,6 +81,7 @@ std::string report_json(const AskReport& report) {
   object["document"] = report.document;
   object["model"] = report.model;
   object["settings"] = ordered_json::parse(report.settings_json);
+  if (report.lookahead > 0) object["settings"]["lookahead"] = report.lookahead;
   object["answers"] = std::move(answers);
   // A model's text need not be whole UTF-8.
   return object.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";

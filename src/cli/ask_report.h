@@ -14,9 +14,10 @@ struct AskReport {
   std::vector<EpisodeState> states;  // one per question
   std::string document;
   std::string model;
-  std::string session;        // empty: none
-  std::string settings_json;  // resolved
-  double seconds = 0;         // of this run
+  std::string session;         // empty: none
+  std::string settings_json;   // resolved
+  std::int32_t lookahead = 0;  // 0: nothing was read in this run
+  double seconds = 0;          // of this run
   std::int64_t repaired_sequences = 0;
   std::int64_t tokens_this_run = 0;  // of the document
 };

@@ -129,8 +129,12 @@ class AskRun {
         session_sources(options_.document, options_.model, options_.reading, report_.model);
     spec.questions = options_.questions;
     spec.document = fingerprint(*source_);
+    if (stored_) {
+      check_served_name(json::parse(stored_->spec.settings_json).value("model", ""));
+    }
     session_.emplace(store_->open(options_.session, spec));
     if (trace_) {
+      trace_->start();
       store_->visit_conversations(options_.session,
                                   [&](std::size_t, std::string_view line) { trace_->write(line); });
     }
@@ -146,6 +150,7 @@ class AskRun {
     config.keep_prompts = options_.trace_prompts;
 
     report_.model = can.name;
+    report_.lookahead = config.lookahead;
     if (!options_.session.empty()) {
       if (!session_) {
         open_session();
@@ -164,18 +169,29 @@ class AskRun {
                               episode_state_from_json(state));
       }
     }
+    if (trace_ && !session_) trace_->start();
     drive(episodes, interrupt);
+  }
+
+  // A server's model cannot be compared before it is open, but its name can.
+  void check_served_name(const std::string& before) const {
+    const std::string& name = options_.model.model_name;
+    if (options_.model.local() || name.empty() || may_be_served_as(name, before)) return;
+    fail_other_model(before, "served as " + name);
   }
 
   void check_served_model() const {
     const json settings = json::parse(session_->info().spec.settings_json);
     const std::string now = model_identity(options_.model, model_.get());
-    if (settings.value("model", now) != now) {
-      fail(ErrorKind::kUsage,
-           "session '{}': model was \"{}\", now \"{}\": continue it as it was started, or choose "
-           "another name with --session",
-           options_.session, settings.value("model", ""), now);
-    }
+    const std::string before = settings.value("model", now);
+    if (before != now) fail_other_model(before, now);
+  }
+
+  [[noreturn]] void fail_other_model(const std::string& before, const std::string& now) const {
+    fail(ErrorKind::kUsage,
+         "session '{}': model was \"{}\", now \"{}\": continue it as it was started, or choose "
+         "another name with --session",
+         options_.session, before, now);
   }
 
   void drive(std::vector<Episode>& episodes, Interrupt& interrupt) {

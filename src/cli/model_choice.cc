@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/check.h"
 #include "base/fail.h"
 #include "base/hash.h"
 #include "memagent/local_model.h"
@@ -137,10 +138,16 @@ std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const Model
   return open_remote_model(options);
 }
 
+bool may_be_served_as(const std::string& name, const std::string& identity) {
+  const std::string start = "served as " + name;
+  return identity == start || identity.starts_with(start + ", ");
+}
+
 std::string model_identity(const ModelChoice& choice, const LanguageModel* model) {
   namespace fs = std::filesystem;
   if (!choice.local()) {
-    return "served as " + (model != nullptr ? model->capabilities().name : choice.model_name);
+    MEMAGENT_CHECK(model != nullptr, "{} is not open", choice.model_name);
+    return "served as " + model->capabilities().name;
   }
   std::vector<std::string> files;
   std::error_code error;

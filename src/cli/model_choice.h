@@ -47,7 +47,10 @@ void settle(ModelChoice& choice);
 std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const ModelUse& use);
 
 // Tells whether a session goes on with the model it was started with: the contents of a local one
-// (size and samples throughout), the name of a served one. `model` may be null for a local one.
+// (size and samples throughout), the name of a served one and how its tokens are counted. `model`
+// may be null for a local one.
 std::string model_identity(const ModelChoice& choice, const LanguageModel* model);
+// False if a model served by this name cannot be the one of that identity.
+bool may_be_served_as(const std::string& name, const std::string& identity);
 
 }  // namespace memagent

@@ -17,6 +17,11 @@ std::string absolute(const std::string& path) {
   return error ? path : whole.lexically_normal().string();
 }
 
+// Names of files and of models need not be UTF-8; what is kept of them is.
+std::string text_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::vector<std::string> absolute(const std::vector<std::string>& paths) {
   std::vector<std::string> whole;
   for (const std::string& path : paths) whole.push_back(absolute(path));
@@ -29,8 +34,8 @@ std::string session_identity(const ReadingOptions& reading, const ModelChoice& c
                              const LanguageModel* model) {
   json identity;
   identity["prompts"] = file_identity(reading.prompts, "built in");
-  // The name of a served model is known once it is open.
-  if (choice.local() || model != nullptr || !choice.model_name.empty()) {
+  // What serves, and how it counts tokens, is known once it is open.
+  if (choice.local() || model != nullptr) {
     identity["model"] = model_identity(choice, model);
   }
   if (!choice.local()) {
@@ -38,29 +43,28 @@ std::string session_identity(const ReadingOptions& reading, const ModelChoice& c
     identity["request_fields"] = choice.request_fields;
     identity["tokenizer"] = file_identity(choice.tokenizer, "the server's");
   }
-  return identity.dump();
+  return text_of(identity);
 }
 
 std::string session_settings(const AskSettings& settings, const std::string& identity) {
   json all = json::parse(to_json(settings));
   all.update(json::parse(identity));
-  return all.dump();
+  return text_of(all);
 }
 
 std::string session_sources(const DocumentChoice& document, const ModelChoice& choice,
                             const ReadingOptions& reading, const std::string& opened_as) {
-  return json{{"files", absolute(document.files)},
-              {"documents", absolute(document.lists)},
-              {"model", absolute(choice.model)},
-              {"endpoints", choice.endpoints},
-              {"model_name", choice.model_name},
-              {"api", choice.api},
-              {"tokenizer", absolute(choice.tokenizer)},
-              {"request_fields", choice.request_fields},
-              {"ca_file", absolute(choice.ca_file)},
-              {"prompts", absolute(reading.prompts)},
-              {"opened_as", opened_as}}
-      .dump();
+  return text_of({{"files", absolute(document.files)},
+                  {"documents", absolute(document.lists)},
+                  {"model", absolute(choice.model)},
+                  {"endpoints", choice.endpoints},
+                  {"model_name", choice.model_name},
+                  {"api", choice.api},
+                  {"tokenizer", absolute(choice.tokenizer)},
+                  {"request_fields", choice.request_fields},
+                  {"ca_file", absolute(choice.ca_file)},
+                  {"prompts", absolute(reading.prompts)},
+                  {"opened_as", opened_as}});
 }
 
 }  // namespace memagent

@@ -133,9 +133,26 @@ TEST_F(AskSessionTest, AFinishedSessionAnswersAtOnce) {
   json b = json::parse(again.output);
   a.erase("seconds");
   b.erase("seconds");
+  a["settings"].erase("lookahead");  // of a run that reads
   EXPECT_EQ(a, b);
   EXPECT_EQ(a["session"], "done");
   EXPECT_EQ(read_file(folder_ / "again.jsonl"), trace);
+}
+
+// Such a file cannot be found again by the session's name alone, but when it is named.
+TEST_F(AskSessionTest, NamesOfFilesNeedNotBeUtf8) {
+  const std::string latin = folder_ / "caf\xE9.txt";
+  write_file(latin, english(600));
+  const std::vector<std::string> arguments =
+      tiny_ask({"-q", "Who?", latin, "--session", "latin", "--store", store_});
+  const RunResult first = run_memagent(arguments);
+  EXPECT_EQ(first.exit_code, 0) << first.errors;
+  EXPECT_EQ(run_memagent(arguments).output, first.output);
+  const RunResult shown = run_memagent({"sessions", "show", "latin", "--store", store_});
+  EXPECT_EQ(shown.exit_code, 0) << shown.errors;
+  const RunResult unnamed = run_memagent({"ask", "--session", "latin", "--store", store_});
+  EXPECT_EQ(unnamed.exit_code, 3);
+  EXPECT_THAT(unnamed.errors, HasSubstr("cannot read '"));
 }
 
 TEST_F(AskSessionTest, ContinuingSomethingElseIsRefused) {
