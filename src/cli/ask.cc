@@ -29,8 +29,9 @@ Command add_ask_command(CLI::App& program) {
   app->add_option("files", options->document.files,
                   "The document: files, read one after another; - or none: standard input")
       ->type_name("FILE");
-  app->add_option("--documents", options->document.lists,
-                  "A JSON lines file of documents: {\"title\": ..., \"text\": ...}")
+  app->add_option(
+         "--documents", options->document.lists,
+         "A JSON lines file of documents: {\"title\": ..., \"text\": ...}; - for standard input")
       ->type_name("FILE")
       ->allow_extra_args(false);
   add_model_options(*app, options->model);

@@ -2,10 +2,7 @@
 
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -19,22 +16,16 @@ using nlohmann::json;
 // A line is one document and is held whole.
 constexpr std::size_t kMostLineBytes = std::size_t{256} << 20;
 
+// Lines come from the sources that read documents, which know about pipes, files that shrink, byte
+// order marks and signals.
 class JsonLinesSource : public DocumentSource {
  public:
   explicit JsonLinesSource(std::vector<std::string> paths) : paths_(std::move(paths)) {
     for (const std::string& path : paths_) {
-      std::error_code error;
-      if (std::filesystem::is_directory(path, error)) {
-        fail(ErrorKind::kBadInput, "--documents: {}: is a directory: name a JSON lines file", path);
-      }
-      std::ifstream file(path);
-      if (!file) {
-        fail(ErrorKind::kBadInput, "--documents: {}: cannot be read: {}: check the name", path,
-             std::strerror(errno));
-      }
-      const std::uintmax_t size = std::filesystem::file_size(path, error);
-      rewindable_ = rewindable_ && std::filesystem::is_regular_file(path, error);
-      total_bytes_ += error ? 0 : static_cast<std::int64_t>(size);
+      files_.push_back(file_source({path}));
+      const std::int64_t bytes = files_.back()->total_bytes();
+      total_bytes_ = total_bytes_ < 0 || bytes < 0 ? -1 : total_bytes_ + bytes;
+      rewindable_ = rewindable_ && files_.back()->rewindable();
     }
   }
 
@@ -52,14 +43,16 @@ class JsonLinesSource : public DocumentSource {
   bool rewindable() const override { return rewindable_; }
 
   void rewind() override {
+    for (const auto& file : files_) file->rewind();
     record_.reset();
-    file_.close();
-    file_.clear();
-    next_path_ = 0;
+    block_taken_ = block_.size();
+    file_ = 0;
+    line_ = 0;
+    records_ = 0;
   }
 
   // Of the files: escapes and field names make it a little more than what read() delivers.
-  std::int64_t total_bytes() const override { return rewindable_ ? total_bytes_ : -1; }
+  std::int64_t total_bytes() const override { return total_bytes_; }
 
   std::string name() const override {
     return paths_.size() == 1 ? paths_[0] : fmt::format("{} files", paths_.size());
@@ -69,19 +62,10 @@ class JsonLinesSource : public DocumentSource {
   bool next_record() {
     std::string text;
     while (true) {
-      if (!file_.is_open()) {
-        if (next_path_ == paths_.size()) return false;
-        file_.open(paths_[next_path_]);
-        if (!file_) {
-          fail(ErrorKind::kBadInput, "--documents: {}: cannot be read: {}: check the name",
-               paths_[next_path_], std::strerror(errno));
-        }
-        ++next_path_;
-        line_ = 0;
-      }
+      if (file_ == files_.size()) return false;
       if (!next_line(text)) {
-        file_.close();
-        file_.clear();
+        ++file_;
+        line_ = 0;
         continue;
       }
       ++line_;
@@ -90,7 +74,7 @@ class JsonLinesSource : public DocumentSource {
     const auto bad = [&](const std::string& what) {
       fail(ErrorKind::kBadInput,
            "--documents: {}:{}: {}: each line is an object with \"text\" and perhaps \"title\"",
-           paths_[next_path_ - 1], line_, what);
+           paths_[file_], line_, what);
     };
     json record;
     try {
@@ -101,31 +85,48 @@ class JsonLinesSource : public DocumentSource {
     if (!record.is_object()) bad("is not an object");
     if (!record.contains("text") || !record["text"].is_string()) bad("has no \"text\" string");
     if (record.contains("title") && !record["title"].is_string()) bad("\"title\" is no string");
-    record_ = list_source({{record.value("title", ""), record["text"].get<std::string>()}});
+    // An empty document before all but the first, so that what separates documents separates these.
+    std::vector<TitledText> documents(records_++ == 0 ? 0 : 1);
+    documents.push_back({record.value("title", ""), record["text"].get<std::string>()});
+    record_ = list_source(std::move(documents));
     return true;
   }
 
   // As std::getline, but a line without end does not fill the memory.
   bool next_line(std::string& text) {
     text.clear();
-    std::streambuf* bytes = file_.rdbuf();
-    constexpr int kEnd = std::char_traits<char>::eof();
-    for (int c = bytes->sbumpc();; c = bytes->sbumpc()) {
-      if (c == kEnd) return !text.empty();
-      if (c == '\n') return true;
-      text += static_cast<char>(c);
+    while (true) {
+      if (block_taken_ == block_.size()) {
+        block_.resize(kBlockBytes);
+        block_taken_ = 0;
+        block_.resize(files_[file_]->read(block_));
+        if (block_.empty()) return !text.empty();
+      }
+      const auto begin = block_.begin() + static_cast<std::ptrdiff_t>(block_taken_);
+      const auto end = std::find(begin, block_.end(), '\n');
+      text.append(begin, end);
       if (text.size() > kMostLineBytes) {
         fail(ErrorKind::kBadInput,
              "--documents: {}:{}: a line of more than {} bytes: cut the document into several",
-             paths_[next_path_ - 1], line_ + 1, kMostLineBytes);
+             paths_[file_], line_ + 1, kMostLineBytes);
+      }
+      block_taken_ = static_cast<std::size_t>(end - block_.begin());
+      if (end != block_.end()) {
+        ++block_taken_;
+        return true;
       }
     }
   }
 
+  static constexpr std::size_t kBlockBytes = std::size_t{1} << 16;
+
   std::vector<std::string> paths_;
-  std::size_t next_path_ = 0;
-  std::ifstream file_;
-  std::int64_t line_ = 0;
+  std::vector<std::unique_ptr<DocumentSource>> files_;  // one per path, opened when it is read
+  std::size_t file_ = 0;                                // of files_, the one being read
+  std::int64_t line_ = 0;                               // lines read of it
+  std::int64_t records_ = 0;                            // read of all files
+  std::vector<char> block_;
+  std::size_t block_taken_ = 0;
   std::unique_ptr<DocumentSource> record_;
   bool rewindable_ = true;
   std::int64_t total_bytes_ = 0;
@@ -141,19 +142,15 @@ std::unique_ptr<DocumentSource> open_document(const DocumentChoice& choice, bool
   if (!choice.files.empty() && !choice.lists.empty()) {
     fail(ErrorKind::kUsage, "--documents: given together with files: choose one kind");
   }
-  std::unique_ptr<DocumentSource> source;
-  if (!choice.lists.empty()) {
-    source = json_lines_source(choice.lists);
-  } else {
-    std::vector<std::string> files = choice.files;
-    if (files.empty()) files.emplace_back("-");
-    for (const std::string& file : files) {
-      if (file == "-" && ::isatty(STDIN_FILENO) != 0) {
-        fail(ErrorKind::kUsage, "no document: name a file, or pipe the text into standard input");
-      }
+  std::vector<std::string> files = choice.lists.empty() ? choice.files : choice.lists;
+  if (files.empty()) files.emplace_back("-");
+  for (const std::string& file : files) {
+    if (file == "-" && ::isatty(STDIN_FILENO) != 0) {
+      fail(ErrorKind::kUsage, "no document: name a file, or pipe the text into standard input");
     }
-    source = file_source(std::move(files));
   }
+  std::unique_ptr<DocumentSource> source =
+      choice.lists.empty() ? file_source(std::move(files)) : json_lines_source(std::move(files));
   if (read_twice && !source->rewindable()) source = spooled_source(std::move(source));
   return source;
 }

@@ -81,6 +81,8 @@ class OpenFile {
   OpenFile(std::string path, std::int64_t expected_bytes)
       : path_(std::move(path)), is_input_(path_ == "-") {
     descriptor_ = is_input_ ? STDIN_FILENO : ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    // Opening a pipe waits for somebody to write into it.
+    if (descriptor_ < 0 && errno == EINTR) interrupted();
     if (descriptor_ < 0) cannot_read();
     struct stat info {};
     if (::fstat(descriptor_, &info) != 0) cannot_read();
@@ -137,13 +139,8 @@ class OpenFile {
     }
     if (buffer.empty() || ended_) return finish();
     const ssize_t bytes = ::read(descriptor_, buffer.data(), buffer.size());
-    if (bytes < 0) {
-      // Only a handler installed to interrupt blocking calls lets this happen.
-      if (errno == EINTR) {
-        fail(ErrorKind::kInterrupted, "interrupted while reading {}", shown(path_));
-      }
-      cannot_read();
-    }
+    if (bytes < 0 && errno == EINTR) interrupted();
+    if (bytes < 0) cannot_read();
     if (bytes == 0) {
       if (left_) {
         fail(ErrorKind::kBadInput,
@@ -164,6 +161,11 @@ class OpenFile {
     ended_ = true;
     check_.end(path_);
     return 0;
+  }
+
+  // Only a handler installed to interrupt blocking calls lets this happen.
+  [[noreturn]] void interrupted() const {
+    fail(ErrorKind::kInterrupted, "interrupted while reading {}", shown(path_));
   }
 
   [[noreturn]] void cannot_read() const {

@@ -1,8 +1,10 @@
 // `memagent ask` from outside: what it prints where, several questions, kinds of documents.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cli/ask_support.h"
 
@@ -149,6 +151,83 @@ TEST_F(AskTest, ListsOfDocuments) {
     EXPECT_EQ(bad.exit_code, 3);
     EXPECT_THAT(bad.errors, HasSubstr("memagent: --documents: " + list + expected));
   }
+}
+
+// Where one document of a list ends and the next begins has to be seen, titled or not.
+TEST_F(AskTest, DocumentsOfAListAreKeptApart) {
+  write_file(folder_ / "one.jsonl", "{\"title\": \"Harbour\", \"text\": \"The bell rang.\"}\n");
+  write_file(folder_ / "two.jsonl", "{\"text\": \"Nobody came.\"}\n{\"text\": \"It stopped.\"}");
+  write_file(document_, "# Harbour\n\nThe bell rang.\n\nNobody came.\n\nIt stopped.");
+  const auto trace_of = [&](const std::vector<std::string>& document) {
+    std::vector<std::string> arguments =
+        tiny_ask({"-q", "Who?", "--trace-prompts", "--trace", folder_ / "trace"});
+    arguments.insert(arguments.end(), document.begin(), document.end());
+    const RunResult result = run_memagent(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return read_file(folder_ / "trace");
+  };
+  const std::string expected = trace_of({document_});
+  EXPECT_EQ(trace_of({"--documents", folder_ / "one.jsonl", "--documents", folder_ / "two.jsonl"}),
+            expected);
+}
+
+// Opened once and read to its end: whoever writes into it notices nothing.
+TEST_F(AskTest, NamedPipesAreDocuments) {
+  const std::string pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto answer_from_pipe = [&](std::vector<std::string> more, const std::string& text) {
+    std::thread writer([&] { write_file(pipe, text); });
+    const RunResult result = run_memagent(tiny_ask(more));
+    writer.join();
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return result.output;
+  };
+  const std::string expected = run_memagent(tiny_ask({"-q", "Who?", document_})).output;
+  EXPECT_EQ(answer_from_pipe({"-q", "Who?", pipe}, english(1200)), expected);
+  // A session reads its document twice.
+  EXPECT_EQ(answer_from_pipe({"-q", "Who?", pipe, "--session", "s", "--store", folder_ / "store"},
+                             english(1200)),
+            expected);
+  const std::string list = json{{"text", english(1200)}}.dump() + "\n";
+  EXPECT_EQ(answer_from_pipe({"-q", "Who?", "--documents", pipe}, list), expected);
+  EXPECT_EQ(run_memagent(tiny_ask({"-q", "Who?", "--documents", "-"}), {.input = list}).output,
+            expected);
+}
+
+// The paper's way of cutting: every section but the last has exactly so many tokens.
+TEST_F(AskTest, ExactCutsFillEverySection) {
+  const auto report_of = [&](const std::string& cut) {
+    const RunResult result =
+        run_memagent(tiny_ask({"-q", "Who?", document_, "--cut", cut, "--json"}));
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    const json report = json::parse(result.output);
+    EXPECT_EQ(report["settings"]["cut"], cut);
+    return report;
+  };
+  const json exact = report_of("exact");
+  const auto tokens = exact["document_tokens"].get<std::int64_t>();
+  EXPECT_GT(tokens, 5 * 64);
+  EXPECT_EQ(exact["sections"], (tokens + 63) / 64);
+  const json natural = report_of("natural");
+  EXPECT_EQ(natural["document_tokens"], tokens);
+  EXPECT_GT(natural["sections"], exact["sections"]);
+}
+
+// A run that is refused leaves what an earlier one wrote.
+TEST_F(AskTest, ATraceIsReplacedOnlyByARunThatBegins) {
+  const std::string trace = folder_ / "trace";
+  ASSERT_EQ(run_memagent(tiny_ask({"-q", "Who?", document_, "--trace", trace})).exit_code, 0);
+  const std::string before = read_file(trace);
+  ASSERT_GT(before.size(), 1000U);
+  EXPECT_EQ(run_memagent(tiny_ask({"-q", english(3000), document_, "--trace", trace})).exit_code,
+            2);
+  EXPECT_EQ(run_memagent({"ask", "--model", folder_ / "none.gguf", "-q", "Who?", document_,
+                          "--trace", trace})
+                .exit_code,
+            3);
+  EXPECT_EQ(read_file(trace), before);
+  ASSERT_EQ(run_memagent(tiny_ask({"-q", "Who?", document_, "--trace", trace})).exit_code, 0);
+  EXPECT_EQ(read_file(trace), before);
 }
 
 TEST_F(AskTest, WatchingMarksWhatChanged) {

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -172,6 +174,33 @@ TEST_F(Files, APipeIsReadOnce) {
   EXPECT_EQ(read_all(*source), "through the pipe");
   writer.join();
   expect_refused([&] { source->rewind(); }, ErrorKind::kUsage, "only once");
+}
+
+// Ctrl-C while nobody has opened the pipe for writing yet, and while the writer is silent.
+TEST_F(Files, ASignalEndsTheWaitForAPipe) {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};  // without SA_RESTART: blocking calls end
+  struct sigaction before {};
+  ASSERT_EQ(::sigaction(SIGUSR1, &action, &before), 0);
+  const std::string path = (folder_ / "pipe").string();
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const auto expect_interrupted = [&] {
+    std::atomic<bool> ended{false};
+    std::thread reader([&] {
+      expect_refused([&] { read_all(*file_source({path})); }, ErrorKind::kInterrupted, "pipe");
+      ended = true;
+    });
+    while (!ended) {
+      ::pthread_kill(reader.native_handle(), SIGUSR1);
+      std::this_thread::yield();
+    }
+    reader.join();
+  };
+  expect_interrupted();
+  const int silent = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  expect_interrupted();
+  ::close(silent);
+  ::sigaction(SIGUSR1, &before, nullptr);
 }
 
 TEST_F(Files, BinaryThroughAPipeIsRefused) {
