@@ -25,8 +25,15 @@ namespace {
 enum Purpose : std::uint64_t { kWords = 1, kOrder = 2 };
 
 constexpr std::uint64_t kCommonWords = 10;
-constexpr std::uint64_t kCommonTimes = 30;
-constexpr std::uint64_t kOtherTimes = 3;
+
+// How often words stand in a list: in a brief one, which RULER makes of less than 4,096 tokens,
+// less often, so that it has room for others.
+struct Times {
+  std::uint64_t common;
+  std::uint64_t other;
+};
+constexpr Times kTimes{30, 3};
+constexpr Times kBriefTimes{6, 1};
 
 constexpr std::size_t kAtOnce = 32;  // entries, whose permutations overlap
 
@@ -41,13 +48,14 @@ std::span<std::uint64_t> counted_from(std::int64_t begin, std::int64_t end,
 // "1. amber-lantern" and so on, a line each, of ten common words and `others` others.
 class CommonWordsList final : public UnitText {
  public:
-  CommonWordsList(std::int64_t others, Split split, std::uint64_t key)
-      : words_(kCommonWords + static_cast<std::uint64_t>(others)),
+  CommonWordsList(std::int64_t others, bool brief, Split split, std::uint64_t key)
+      : times_(brief ? kBriefTimes : kTimes),
+        words_(kCommonWords + static_cast<std::uint64_t>(others)),
         split_(split),
         // Long names only where there are not enough short ones: then all are long.
         long_names_(words_ > kNumShortNames),
         names_(long_names_ ? kNumLongNames : kNumShortNames, derive(key, kWords)),
-        order_(kCommonWords * kCommonTimes + kOtherTimes * (words_ - kCommonWords),
+        order_(kCommonWords * times_.common + times_.other * (words_ - kCommonWords),
                derive(key, kOrder)) {
     MEMAGENT_CHECK(words_ <= names_.size(), "{} words", words_);
   }
@@ -81,10 +89,10 @@ class CommonWordsList final : public UnitText {
 
  private:
   // The common words come first.
-  static std::uint64_t word_at(std::uint64_t place) {
-    constexpr std::uint64_t kCommonPlaces = kCommonWords * kCommonTimes;
-    return place < kCommonPlaces ? place / kCommonTimes
-                                 : kCommonWords + (place - kCommonPlaces) / kOtherTimes;
+  std::uint64_t word_at(std::uint64_t place) const {
+    const std::uint64_t common_places = kCommonWords * times_.common;
+    return place < common_places ? place / times_.common
+                                 : kCommonWords + (place - common_places) / times_.other;
   }
   void append_name(std::uint64_t name, std::string& out) const {
     if (long_names_) {
@@ -94,6 +102,7 @@ class CommonWordsList final : public UnitText {
     }
   }
 
+  Times times_;
   std::uint64_t words_;
   Split split_;
   bool long_names_;
@@ -109,7 +118,7 @@ constexpr std::int64_t kWordsPerLine = 16;
 // number of different words, a 50th of the tokens, is never reached: ranks run out before.
 class FrequentWordsText final : public UnitText {
  public:
-  FrequentWordsText(std::int64_t size, Split split, std::uint64_t key)
+  FrequentWordsText(std::int64_t size, bool /*brief*/, Split split, std::uint64_t key)
       : ends_(rank_ends(size)), words_(ends_.size()), order_(ends_.back(), derive(key, kOrder)) {
     RandomStream draw(derive(key, kWords));
     words_[0] = "...";
@@ -186,6 +195,7 @@ struct CommonWords {
   static constexpr const char* kName = "cwe";
   static constexpr const char* kDescription =
       "the ten words that stand thirty times in a list where the others stand three times";
+  static constexpr std::int64_t kBriefBelow = 4096;  // tokens
   static constexpr const char* kQuestion =
       "Ten words stand in this list far more often than all others. Which ten?";
   static constexpr std::int64_t kLeast = 1;
@@ -197,6 +207,7 @@ struct FrequentWords {
   static constexpr const char* kName = "fwe";
   static constexpr const char* kDescription =
       "the three most frequent coded words of a text with Zipf's frequencies";
+  static constexpr std::int64_t kBriefBelow = 0;  // there is no brief form
   static constexpr const char* kQuestion =
       "Which three coded words stand most often in this text? The dots (...) do not count.";
   static constexpr std::int64_t kLeast = 250;  // ranks 4 and 5 stand 9 and 6 times
@@ -211,7 +222,7 @@ class WordCounting final : public Task {
   std::int64_t size() const override { return -1; }
   // A tenth more than one row's least document, because other rows' words may take more.
   std::int64_t fewest_tokens(const Tokenizer& tokenizer) const override {
-    return plan(Config::kLeast, Split::kTest, 0, tokenizer)->tokens * 11 / 10 + 64;
+    return plan(Config::kLeast, true, Split::kTest, 0, tokenizer)->tokens * 11 / 10 + 64;
   }
   std::int64_t answer_tokens() const override { return Config::kAnswerTokens; }
 
@@ -219,9 +230,14 @@ class WordCounting final : public Task {
                                  const std::shared_ptr<const Tokenizer>& tokenizer) const override {
     check_spec(name_, spec, fewest_tokens(*tokenizer));
     const std::uint64_t key = row_key(name_, spec);
-    const auto document = fit_document(Config::kLeast, spec.tokens, [&](std::int64_t size) {
-      return plan(size, spec.split, key, *tokenizer);
-    });
+    const auto fit = [&](bool brief) {
+      return fit_document(Config::kLeast, spec.tokens, [&](std::int64_t size) {
+        return plan(size, brief, spec.split, key, *tokenizer);
+      });
+    };
+    auto document = fit(spec.tokens < Config::kBriefBelow);
+    // Where a vocabulary needs many tokens, longer documents have to be brief, too.
+    if (document == nullptr) document = fit(true);
     MEMAGENT_CHECK(document != nullptr, "{} tokens for {}", spec.tokens, name_);
 
     Row row;
@@ -236,9 +252,9 @@ class WordCounting final : public Task {
   }
 
  private:
-  static std::shared_ptr<const UnitDocument> plan(std::int64_t size, Split split, std::uint64_t key,
-                                                  const Tokenizer& tokenizer) {
-    const auto list = std::make_shared<const typename Config::List>(size, split, key);
+  static std::shared_ptr<const UnitDocument> plan(std::int64_t size, bool brief, Split split,
+                                                  std::uint64_t key, const Tokenizer& tokenizer) {
+    const auto list = std::make_shared<const typename Config::List>(size, brief, split, key);
     return plan_units(list, {}, "", "", {.num_units = list->size()}, tokenizer);
   }
 
