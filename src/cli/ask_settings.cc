@@ -171,8 +171,8 @@ EpisodeConfig resolve(AskSettings& s, std::int32_t context_tokens, const PromptR
   set_default(s.policy, Policy::kOverwrite);
   set_default(s.layout, Layout::kQuestionFirst);
   set_default(s.cut, Cut::kNatural);
-  set_default(s.window_tokens, context_tokens);
-  if (context_tokens > 0 && (*s.window_tokens == 0 || *s.window_tokens > context_tokens)) {
+  if (s.window_tokens.value_or(0) == 0) s.window_tokens = context_tokens;
+  if (context_tokens > 0 && *s.window_tokens > context_tokens) {
     fail(ErrorKind::kUsage,
          "--window-tokens: {} is more than the {} tokens that the model can see: leave it out or "
          "choose less",

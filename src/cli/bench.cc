@@ -18,8 +18,10 @@
 #include "cli/command.h"
 #include "cli/lengths.h"
 #include "cli/surroundings.h"
+#include "cli/terminal.h"
 #include "cli/version.h"
 #include "memagent/local_model.h"
+#include "model/local/shipped_model.h"
 
 namespace memagent {
 namespace {
@@ -27,9 +29,9 @@ namespace {
 using nlohmann::ordered_json;
 
 struct BenchOptions {
-  std::string model;
+  std::string model = kShippedModel;
   std::int32_t threads = 0;
-  std::string prompt_tokens = "5000";
+  std::string prompt_tokens;  // empty: 5,000, or what fits the model's context
   std::string decode_tokens = "64";
   std::int32_t batch = 1;
   std::int32_t repetitions = 5;
@@ -103,13 +105,17 @@ std::int32_t count_of(const char* flag, const std::string& text) {
 }
 
 int run_bench(const BenchOptions& options) {
-  const std::int32_t prompt_tokens = count_of("--prompt-tokens", options.prompt_tokens);
+  std::int32_t prompt_tokens =
+      options.prompt_tokens.empty() ? 5000 : count_of("--prompt-tokens", options.prompt_tokens);
   const std::int32_t decode_tokens = count_of("--decode-tokens", options.decode_tokens);
   LocalModelOptions open;
   open.threads = options.threads;
   open.max_running = options.batch;
   const std::unique_ptr<LanguageModel> model = open_local_model(options.model, open);
   const std::int32_t context = model->capabilities().context_tokens;
+  if (options.prompt_tokens.empty() && context > decode_tokens + 1) {
+    prompt_tokens = std::min(prompt_tokens, context - decode_tokens - 1);
+  }
   if (context > 0 && prompt_tokens + decode_tokens + 1 > context) {
     fail(ErrorKind::kUsage,
          "bench: --prompt-tokens {} and --decode-tokens {} do not fit the model's context of {}: "
@@ -149,7 +155,7 @@ int run_bench(const BenchOptions& options) {
       {"version", kVersion},
       {"commit", kCommit}};
   if (options.json) {
-    write_output(object.dump() + "\n");
+    write_output(object.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
     return 0;
   }
   const auto line = [&](const char* what, const char* key) {
@@ -159,10 +165,11 @@ int run_bench(const BenchOptions& options) {
                        value["median"].get<double>(), value["min"].get<double>(),
                        value["max"].get<double>());
   };
-  write_output(fmt::format(
-      "{}\n{} threads, {}, batch {}, median of {}\n{}{}", object["model"].get<std::string>(),
-      object["threads"].get<int>(), processor_name(), options.batch, options.repetitions,
-      line("prefill", "prefill_tokens_per_second"), line("decode", "decode_tokens_per_second")));
+  write_output(fmt::format("{}\n{} threads, {}, batch {}, median of {}\n{}{}",
+                           harmless(object["model"].get<std::string>()),
+                           object["threads"].get<int>(), processor_name(), options.batch,
+                           options.repetitions, line("prefill", "prefill_tokens_per_second"),
+                           line("decode", "decode_tokens_per_second")));
   return 0;
 }
 
@@ -172,13 +179,15 @@ Command add_bench_command(CLI::App& program) {
   CLI::App* app =
       program.add_subcommand("bench", "Tokens per second of a local model, prefill and decode");
   const auto options = std::make_shared<BenchOptions>();
-  app->add_option("--model", options->model, "GGUF file or Hugging Face folder")
-      ->required()
+  app->add_option("--model", options->model,
+                  "GGUF file or Hugging Face folder (default: memagent-nano, which comes with the "
+                  "program)")
       ->type_name("PATH");
   app->add_option("--threads", options->threads, "Threads (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096).description(""));
-  app->add_option("--prompt-tokens", options->prompt_tokens, "Tokens of a prompt (5000)")
+  app->add_option("--prompt-tokens", options->prompt_tokens,
+                  "Tokens of a prompt (5000, or what the model's context has room for)")
       ->type_name("N");
   app->add_option("--decode-tokens", options->decode_tokens, "Tokens decoded after it (64)")
       ->type_name("N");

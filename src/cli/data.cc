@@ -33,6 +33,11 @@ struct DataOptions {
   bool quiet = false;
 };
 
+// Names of folders need not be UTF-8.
+std::string dump(const Json& list) {
+  return list.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 std::string folder_of(const DataOptions& options) {
   return options.folder.empty() ? default_data_folder() : options.folder;
 }
@@ -55,7 +60,7 @@ int run_list(const DataOptions& options) {
     if (!entry.by_hand.empty()) text += fmt::format("{:<19}by hand: {}\n", "", entry.by_hand);
     if (there) text += fmt::format("{:<19}there: {}\n", "", path);
   }
-  write_output(options.json ? list.dump() + "\n" : text);
+  write_output(options.json ? dump(list) : text);
   return 0;
 }
 
@@ -160,7 +165,7 @@ int run_fetch(const DataOptions& options) {
     files.push_back(
         fetch_one(options, *entry, folder_of(options) + "/" + std::string(entry->file), interrupt));
   }
-  if (options.json) write_output(files.dump() + "\n");
+  if (options.json) write_output(dump(files));
   return 0;
 }
 

@@ -250,7 +250,8 @@ class EvalRun : public SuiteObserver {
       settings["request_fields"] = options_.model.request_fields;
       settings["tokenizer"] = file_identity(options_.model.tokenizer, "the server's");
     }
-    return settings;
+    // A served model's name need not be UTF-8.
+    return json::parse(settings.dump(-1, ' ', false, json::error_handler_t::replace));
   }
 
   void open_log() {

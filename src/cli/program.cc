@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/fail.h"
 #include "cli/command.h"
+#include "cli/terminal.h"
 #include "cli/version.h"
 
 namespace memagent {
@@ -34,7 +35,7 @@ int report(const std::string& message, int code) {
   std::string line = message;
   std::replace_if(
       line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  fmt::print(stderr, "memagent: {}\n", line);
+  fmt::print(stderr, "memagent: {}\n", harmless(line));
   return code;
 }
 

@@ -99,6 +99,7 @@ EpisodeConfig resolve(ReadingOptions& options, const Capabilities& capabilities,
 std::string file_identity(const std::string& path, const char* if_empty) {
   if (path.empty()) return if_empty;
   std::ifstream file(path, std::ios::binary);
+  if (!file) fail(ErrorKind::kBadInput, "{}: cannot be read: check the name", path);
   Hash64 hash;
   std::vector<char> buffer(std::size_t{1} << 16);
   while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0) {

@@ -2,15 +2,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 
 #include "base/fail.h"
 #include "cli/ask_document.h"
 #include "cli/command.h"
 #include "cli/lengths.h"
+#include "format/atomic_file.h"
 #include "text/bpe_trainer.h"
 #include "text/vocabulary.h"
 
@@ -24,21 +22,6 @@ struct TrainOptions {
   BpeTrainerOptions trainer;
   bool quiet = false;
 };
-
-// Whole or not at all: written beside the target and renamed over it.
-void write_whole(const std::string& path, const std::string& content) {
-  const std::string partial = path + ".partial";
-  std::FILE* file = std::fopen(partial.c_str(), "wbe");
-  bool good = file != nullptr;
-  if (good) good = std::fwrite(content.data(), 1, content.size(), file) == content.size();
-  if (file != nullptr) good = std::fclose(file) == 0 && good;
-  if (good) good = std::rename(partial.c_str(), path.c_str()) == 0;
-  if (good) return;
-  const int error = errno;
-  std::remove(partial.c_str());
-  fail(ErrorKind::kStorage, "tokenizer train: {}: cannot be written: {}: choose another file", path,
-       std::strerror(error));
-}
 
 int run_train(TrainOptions options) {
   const std::int64_t vocab_size = parse_length("--vocab-size", options.vocab_size);
@@ -61,7 +44,9 @@ int run_train(TrainOptions options) {
     fail(ErrorKind::kBadInput, "tokenizer train: the text is empty: name files with text in them");
   }
   const Vocabulary vocabulary = trainer.train();
-  write_whole(options.output, write_tokenizer_json(vocabulary));
+  AtomicFile output(options.output);
+  output.write(write_tokenizer_json(vocabulary));
+  output.commit();
   if (!options.quiet) {
     fmt::print(stderr, "memagent: wrote {}: {} tokens learnt from {} bytes\n", options.output,
                grouped(static_cast<std::int64_t>(vocabulary.tokens.size())), grouped(bytes));

@@ -46,7 +46,7 @@ TEST_F(ErrorsTest, Usage) {
   expect_error({"model", "init", "nano"}, 2, "model init: file is required");
   expect_error({"model", "init", "enormous", folder_ / "m"}, 2, "enormous");
   expect_error({"model", "quantize", tiny_model(), folder_ / "m", "Q9_Z"}, 2, "Q9_Z");
-  expect_error({"bench"}, 2, "bench: --model is required");
+  expect_error({"bench", "--batch", "0"}, 2, "bench: --batch");
   expect_error(tiny_ask({document_}), 2, "no question");
   expect_error(tiny_ask({"-q"}), 2, "ask: ");
   expect_error({"ask", "-q", "Who?", "--threads", "many", document_}, 2, "--threads");
