@@ -9,7 +9,7 @@ help:
 	@echo 'make build   the program, at build/release/memagent'
 	@echo 'make demo    build it, then read a document of a million tokens'
 	@echo 'make test    build and run every test'
-	@echo 'make lint    check formatting and run clang-tidy'
+	@echo 'make lint    check formatting and run clang-tidy (SINCE=COMMIT: on what differs from it)'
 	@echo 'make bench   tokens per second of this machine, as JSON'
 	@echo 'make clean   delete everything built'
 	@echo 'Missing Debian packages are installed first (tools/setup.sh).'
@@ -37,7 +37,7 @@ demo: build
 lint:
 	@tools/setup.sh lint
 	@$(MAKE) --no-print-directory configure
-	@tools/lint.sh
+	@JOBS=$(JOBS) tools/lint.sh $(if $(SINCE),--since $(SINCE))
 
 bench: build
 	@tools/bench.sh

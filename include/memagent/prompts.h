@@ -71,7 +71,7 @@ class PromptRenderer {
   // has a switch for it (Qwen3).
   PromptRenderer(PromptSet prompts, const LanguageModel& model);
   // The same as tokens, for a model that is not running.
-  PromptRenderer(PromptSet prompts, std::shared_ptr<const Tokenizer> tokenizer,
+  PromptRenderer(PromptSet prompts, const std::shared_ptr<const Tokenizer>& tokenizer,
                  const std::string& chat_template);
   ~PromptRenderer();
   PromptRenderer(const PromptRenderer&) = delete;

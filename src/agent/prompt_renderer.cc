@@ -201,7 +201,7 @@ PromptRenderer::PromptRenderer(PromptSet prompts, const LanguageModel& model)
     : PromptRenderer(std::move(prompts), detect_chat_format(model), model.tokenizer(),
                      model.capabilities().tokens, template_knows_thinking(model.chat_template())) {}
 
-PromptRenderer::PromptRenderer(PromptSet prompts, std::shared_ptr<const Tokenizer> tokenizer,
+PromptRenderer::PromptRenderer(PromptSet prompts, const std::shared_ptr<const Tokenizer>& tokenizer,
                                const std::string& chat_template)
     : PromptRenderer(std::move(prompts), detect_chat_format(*tokenizer, chat_template), tokenizer,
                      true, template_knows_thinking(chat_template)) {}

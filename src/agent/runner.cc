@@ -520,7 +520,8 @@ void run_episodes(LanguageModel& model, std::vector<Episode>& episodes, SectionR
 void RunObserver::on_conversation(std::size_t, const Episode&, const Conversation&) {}
 void RunObserver::on_finished(std::size_t, const Episode&) {}
 void RunObserver::on_text(std::size_t, const Episode*, std::string_view) {}
-void RunObserver::on_result(std::size_t, GenerationResult) {}
+// By value, for observers that keep it.
+void RunObserver::on_result(std::size_t, GenerationResult) {}  // NOLINT(performance-*)
 AfterFailure RunObserver::on_failed(std::size_t, const Episode&, const Error&) {
   return AfterFailure::kEndRun;
 }
