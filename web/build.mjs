@@ -6,7 +6,7 @@
 // PAGE is a folder with index.html, main.js and style.css; NAME the string_view in namespace
 // memagent that OUTPUT.cc defines; OUTPUT.html is the page and OUTPUT.d lists the files it was made
 // of, for Ninja. The page may run its own script, known by its hash, and nothing else; it may load
-// nothing at all. Knows nothing about what a page shows.
+// nothing at all, unless its index.html adds to the policy. Knows nothing about what a page shows.
 import {createHash} from "node:crypto";
 import {readFileSync, writeFileSync} from "node:fs";
 import {resolve} from "node:path";

@@ -25,6 +25,7 @@ namespace {
 constexpr const char* kFooter = R"(
 Clients of OpenAI's API use it as they are: base URL http://HOST:PORT/v1. A conversation that fits
 the model's window goes straight to the model; a longer one is read in sections (docs/serve.md).
+http://HOST:PORT/ is a page to ask documents on and to watch them being read.
 Ctrl-C or SIGTERM lets what is under way end; a second one ends at once.)";
 
 struct ServeOptions {

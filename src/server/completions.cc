@@ -78,12 +78,12 @@ ReadingService::Handle Completions::start(const CompletionRequest& request,
   std::shared_ptr<KeyUse> use = admit(caller);
   ReadingPlan plan = options_.plan(request.settings_json);
   const ReadMode mode = request.read.value_or(options_.read);
-  const bool wants_reading =
-      request.question || request.document || request.session || has_files(request);
+  const bool wants_reading = request.question || !request.questions.empty() || request.document ||
+                             request.session || has_files(request);
   if (wants_reading && mode == ReadMode::kNever) {
     throw ApiError(400,
-                   "memagent.read: never, but files, memagent.question, memagent.document and "
-                   "memagent.session are only for reading: leave one or the other out",
+                   "memagent.read: never, but files, memagent.question(s), memagent.document "
+                   "and memagent.session are only for reading: leave one or the other out",
                    "memagent.read");
   }
   if (mode != ReadMode::kAlways && !wants_reading) {
@@ -166,26 +166,30 @@ ReadingService::Handle Completions::read(const CompletionRequest& request, Readi
   }
   // A file by itself is kept as it is.
   const std::string file_id = split.document.size() == 1 ? split.document[0].file_id : "";
+  const std::vector<std::string> questions =
+      request.questions.empty() ? std::vector{split.question} : request.questions;
   SessionKeeper::Opened opened;
   opened.document = open(std::move(split.document), caller);
   if (request.session) {
     if (options_.sessions == nullptr) throw ApiError(400, "memagent.session: there are none");
-    opened = options_.sessions->open(*request.session, caller.key, plan.session_settings,
-                                     split.question, std::move(opened.document), file_id);
+    opened = options_.sessions->open(*request.session, caller.key, plan.session_settings, questions,
+                                     std::move(opened.document), file_id);
   }
-  return read(std::move(plan), caller, split.question, std::move(opened), std::move(use));
+  return read(std::move(plan), caller, questions, std::move(opened), std::move(use));
 }
 
 ReadingService::Handle Completions::read(ReadingPlan plan, const Caller& caller,
-                                         const std::string& question, SessionKeeper::Opened opened,
+                                         const std::vector<std::string>& questions,
+                                         SessionKeeper::Opened opened,
                                          std::shared_ptr<KeyUse> use) const {
-  EpisodeState state;
-  const bool continued =
-      opened.held != nullptr && !opened.held->session->info().states_json[0].empty();
-  if (continued) state = episode_state_from_json(opened.held->session->info().states_json[0]);
   std::vector<Episode> episodes;
-  episodes.push_back(continued ? Episode(plan.config, renderer_, question, std::move(state))
-                               : Episode(plan.config, renderer_, question));
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const std::string state =
+        opened.held == nullptr ? "" : opened.held->session->info().states_json[i];
+    episodes.push_back(state.empty() ? Episode(plan.config, renderer_, questions[i])
+                                     : Episode(plan.config, renderer_, questions[i],
+                                               episode_state_from_json(state)));
+  }
   SectionReader reader(std::move(opened.document), model_.tokenizer(), plan.sections);
   return service_.read(caller.name, std::move(episodes), std::move(reader), std::move(opened.held),
                        std::move(use));
@@ -201,7 +205,7 @@ void Completions::resume(const SessionInfo& info, const Caller& caller) const {
   }
   ReadingPlan plan = options_.plan(settings.dump());
   SessionKeeper::Opened opened = options_.sessions->resume(info, plan.session_settings);
-  read(std::move(plan), caller, info.spec.questions[0], std::move(opened), std::move(use));
+  read(std::move(plan), caller, info.spec.questions, std::move(opened), std::move(use));
 }
 
 std::unique_ptr<DocumentSource> Completions::open(std::vector<DocumentPart> parts,

@@ -51,6 +51,8 @@ class Completions {
               ChatPromptOptions chat, ReadingService& service, CompletionsOptions options);
 
   const CompletionsOptions& options() const { return options_; }
+  // The memory before the first section.
+  const std::string& empty_memory() const { return renderer_->prompts().empty_memory; }
   // Throws ApiError or Error for a request that cannot be carried out. Any thread.
   ReadingService::Handle start(const CompletionRequest& request, const Caller& caller) const;
   // Goes on with a session that nobody runs, without anybody to tell.
@@ -64,7 +66,8 @@ class Completions {
   ReadingService::Handle read(const CompletionRequest& request, ReadingPlan plan,
                               const Caller& caller, std::shared_ptr<KeyUse> use) const;
   std::shared_ptr<KeyUse> admit(const Caller& caller) const;
-  ReadingService::Handle read(ReadingPlan plan, const Caller& caller, const std::string& question,
+  ReadingService::Handle read(ReadingPlan plan, const Caller& caller,
+                              const std::vector<std::string>& questions,
                               SessionKeeper::Opened opened, std::shared_ptr<KeyUse> use) const;
   std::unique_ptr<DocumentSource> open(std::vector<DocumentPart> parts, const Caller& caller) const;
 

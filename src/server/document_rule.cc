@@ -43,8 +43,8 @@ class Splitter {
 
   SplitConversation split() {
     if (request_.document) add({"", *request_.document, ""});
-    if (request_.question) {
-      result_.question = trimmed(*request_.question);
+    if (request_.question || !request_.questions.empty()) {
+      result_.question = trimmed(request_.question ? *request_.question : request_.questions[0]);
       for (const ChatMessage& message : request_.messages) add_message(message);
       return std::move(result_);
     }

@@ -6,8 +6,8 @@
 //      (failing that, its last line), the rest belongs to the document. Its files always do.
 //   3. System messages stand in front of the question as long as both fit a question's budget;
 //      else they belong to the document.
-//   4. `memagent.question` and `memagent.document` say otherwise: with a question, all messages are
-//      the document; with a document, it comes before what the messages add to it.
+//   4. `memagent.question` and `memagent.document` say otherwise: with a question, or several, all
+//      messages are the document; with a document, it comes before what the messages add to it.
 //
 // Nothing is dropped: every message is in the document or in the question. Knows nothing of files
 // beyond their ids, and of tokens only how many a text has.
@@ -31,7 +31,7 @@ struct DocumentPart {
 
 struct SplitConversation {
   std::vector<DocumentPart> document;  // in order; empty texts left out
-  std::string question;
+  std::string question;                // of several, the first
 };
 
 using CountTokens = std::function<std::int64_t(std::string_view)>;

@@ -35,6 +35,11 @@ struct ReadingOutcome {
   // The answer to the first question, or the response of a chat that was not read.
   std::string text = {};
   StopReason stop = StopReason::kEnd;
+  struct Answer {
+    std::string text;
+    StopReason stop;
+  };
+  std::vector<Answer> more = {};   // to the other questions
   std::int64_t prompt_tokens = 0;  // these three: of all questions
   std::int64_t cached_prompt_tokens = 0;
   std::int64_t generated_tokens = 0;

@@ -66,6 +66,7 @@ class FileStore {
   // Its errors name the file as the client does.
   std::unique_ptr<DocumentSource> open(const std::string& id, const std::string& owner) const;
   std::string path(const StoredFile& file) const;
+  std::int64_t max_file_bytes() const { return options_.max_file_bytes; }
 
  private:
   FileStoreOptions options_;

@@ -60,9 +60,9 @@ struct ReadingService::Job {
   bool ended = false;
   std::vector<double> fractions;      // of each question
   std::vector<std::int64_t> changes;  // of each question's memory, as told
-  StopReason stop = StopReason::kEnd;
-  std::shared_ptr<KeyUse> use;  // null: nobody asks
-  ReadingTotals counted;        // of it, in the sums already or from an earlier process
+  std::vector<StopReason> stops;      // of each question's answer
+  std::shared_ptr<KeyUse> use;        // null: nobody asks
+  ReadingTotals counted;              // of it, in the sums already or from an earlier process
 };
 
 ReadingService::Handle::~Handle() {
@@ -95,6 +95,7 @@ ReadingService::Handle ReadingService::read(const std::string& client,
   for (const Episode& episode : episodes) {
     job->fractions.push_back(episode.state().reading_done ? 1 : 0);
     job->changes.push_back(0);
+    job->stops.push_back(StopReason::kEnd);
   }
   job->counted = spent(episodes);
   job->episodes = std::move(episodes);
@@ -277,7 +278,6 @@ void ReadingService::free_ended() {
 
 ReadingOutcome ReadingService::outcome_of(const Job& job) const {
   ReadingOutcome outcome;
-  outcome.stop = job.stop;
   for (const Episode& episode : job.episodes) {
     const EpisodeState& state = episode.state();
     outcome.prompt_tokens += state.prompt_tokens;
@@ -285,7 +285,14 @@ ReadingOutcome ReadingService::outcome_of(const Job& job) const {
     outcome.generated_tokens += state.generated_tokens;
     outcome.states.push_back(state);
   }
-  if (!outcome.states.empty()) outcome.text = outcome.states[0].answer;
+  for (std::size_t i = 0; i < outcome.states.size(); ++i) {
+    if (i == 0) {
+      outcome.text = outcome.states[0].answer;
+      outcome.stop = job.stops[0];
+    } else {
+      outcome.more.push_back({outcome.states[i].answer, job.stops[i]});
+    }
+  }
   if (job.document) outcome.repaired_sequences = job.document->repaired_sequences();
   return outcome;
 }
@@ -363,7 +370,7 @@ void ReadingService::on_conversation(std::size_t number, const Episode& episode,
     return end(held, std::move(outcome));
   }
   if (conversation.kind == ConversationKind::kAnswer) {
-    job.stop = conversation.response.stop;
+    job.stops[question] = conversation.response.stop;
     return;
   }
   const EpisodeState& state = episode.state();

@@ -24,9 +24,13 @@ json usage_of(const ReadingOutcome& outcome) {
           {"prompt_tokens_details", {{"cached_tokens", outcome.cached_prompt_tokens}}}};
 }
 
-json summary_of(const ReadingOutcome& outcome) {
+StopReason stop_of(const ReadingOutcome& outcome, std::size_t question) {
+  return question == 0 ? outcome.stop : outcome.more[question - 1].stop;
+}
+
+json summary_of(const ReadingOutcome& outcome, std::size_t question) {
   if (outcome.states.empty()) return {{"read", false}};
-  const EpisodeState& state = outcome.states[0];
+  const EpisodeState& state = outcome.states[question];
   return {{"read", true},
           {"sections", state.sections_read},
           {"document_tokens", state.document_tokens},
@@ -46,9 +50,10 @@ json begin(const ReplyHead& head, bool event) {
 }
 
 // One choice of an event; `reason` may be null.
-std::string event(const ReplyHead& head, json delta, const char* reason, json own = nullptr) {
+std::string event(const ReplyHead& head, json delta, const char* reason, json own = nullptr,
+                  std::size_t index = 0) {
   json body = begin(head, true);
-  json choice = {{"index", 0}, {"logprobs", nullptr}, {"finish_reason", nullptr}};
+  json choice = {{"index", index}, {"logprobs", nullptr}, {"finish_reason", nullptr}};
   if (reason != nullptr) choice["finish_reason"] = reason;
   if (head.api == CompletionApi::kChat) {
     choice["delta"] = std::move(delta);
@@ -60,29 +65,35 @@ std::string event(const ReplyHead& head, json delta, const char* reason, json ow
   return dump(body);
 }
 
-json model_object(const std::string& model, std::int64_t created, std::int32_t window_tokens) {
+json model_object(const AboutModel& model) {
   // Not as max_model_len: clients would cut conversations to it that they need not cut.
-  return {{"id", model},
+  return {{"id", model.name},
           {"object", "model"},
-          {"created", created},
+          {"created", model.created},
           {"owned_by", "memagent"},
-          {"memagent", {{"window_tokens", window_tokens}}}};
+          {"memagent",
+           {{"window_tokens", model.window_tokens}, {"max_file_bytes", model.max_file_bytes}}}};
 }
 
 }  // namespace
 
 std::string reply_json(const ReplyHead& head, const ReadingOutcome& outcome) {
   json body = begin(head, false);
-  json choice = {
-      {"index", 0}, {"logprobs", nullptr}, {"finish_reason", finish_reason(outcome.stop)}};
-  if (head.api == CompletionApi::kChat) {
-    choice["message"] = {{"role", "assistant"}, {"content", outcome.text}, {"refusal", nullptr}};
-  } else {
-    choice["text"] = outcome.text;
+  body["choices"] = json::array();
+  for (std::size_t i = 0; i <= outcome.more.size(); ++i) {
+    const std::string& text = i == 0 ? outcome.text : outcome.more[i - 1].text;
+    json choice = {
+        {"index", i}, {"logprobs", nullptr}, {"finish_reason", finish_reason(stop_of(outcome, i))}};
+    if (head.api == CompletionApi::kChat) {
+      choice["message"] = {{"role", "assistant"}, {"content", text}, {"refusal", nullptr}};
+    } else {
+      choice["text"] = text;
+    }
+    if (i > 0) choice["memagent"] = summary_of(outcome, i);
+    body["choices"].push_back(std::move(choice));
   }
-  body["choices"] = json::array({std::move(choice)});
   body["usage"] = usage_of(outcome);
-  body["memagent"] = summary_of(outcome);
+  body["memagent"] = summary_of(outcome, 0);
   return dump(body);
 }
 
@@ -96,6 +107,7 @@ std::string progress_event(const ReplyHead& head, const ReadingProgress& progres
               {"document_tokens", progress.document_tokens}};
   if (progress.fraction >= 0) own["fraction"] = progress.fraction;
   if (progress.memory_changed) {
+    own["question"] = progress.question;
     own["memory"] = progress.memory;
     own["section"] = progress.section;
     own["bytes"] = {progress.byte_begin, progress.byte_end};
@@ -103,12 +115,13 @@ std::string progress_event(const ReplyHead& head, const ReadingProgress& progres
   return event(head, json::object(), nullptr, std::move(own));
 }
 
-std::string text_event(const ReplyHead& head, const std::string& text) {
-  return event(head, {{"content", text}}, nullptr);
+std::string text_event(const ReplyHead& head, const std::string& text, std::size_t question) {
+  return event(head, {{"content", text}}, nullptr, nullptr, question);
 }
 
-std::string last_event(const ReplyHead& head, const ReadingOutcome& outcome) {
-  return event(head, json::object(), finish_reason(outcome.stop), summary_of(outcome));
+std::string last_event(const ReplyHead& head, const ReadingOutcome& outcome, std::size_t question) {
+  return event(head, json::object(), finish_reason(stop_of(outcome, question)),
+               summary_of(outcome, question), question);
 }
 
 std::string usage_event(const ReplyHead& head, const ReadingOutcome& outcome) {
@@ -118,15 +131,11 @@ std::string usage_event(const ReplyHead& head, const ReadingOutcome& outcome) {
   return dump(body);
 }
 
-std::string models_json(const std::string& model, std::int64_t created,
-                        std::int32_t window_tokens) {
-  return dump(
-      {{"object", "list"}, {"data", json::array({model_object(model, created, window_tokens)})}});
+std::string models_json(const AboutModel& model) {
+  return dump({{"object", "list"}, {"data", json::array({model_object(model)})}});
 }
 
-std::string model_json(const std::string& model, std::int64_t created, std::int32_t window_tokens) {
-  return dump(model_object(model, created, window_tokens));
-}
+std::string model_json(const AboutModel& model) { return dump(model_object(model)); }
 
 std::string cut_at_stop(std::string text, const std::vector<std::string>& stops) {
   std::size_t end = text.size();

@@ -25,14 +25,22 @@ std::string reply_json(const ReplyHead& head, const ReadingOutcome& outcome);
 // it is; progress carries no text; then text; the last says how it ended.
 std::string first_event(const ReplyHead& head);
 std::string progress_event(const ReplyHead& head, const ReadingProgress& progress);
-std::string text_event(const ReplyHead& head, const std::string& text);
-std::string last_event(const ReplyHead& head, const ReadingOutcome& outcome);
+// `question`: which of several it is about; the first is choice 0.
+std::string text_event(const ReplyHead& head, const std::string& text, std::size_t question = 0);
+std::string last_event(const ReplyHead& head, const ReadingOutcome& outcome,
+                       std::size_t question = 0);
 // After the last one, for clients that ask for it.
 std::string usage_event(const ReplyHead& head, const ReadingOutcome& outcome);
 
-// GET /v1/models. `window_tokens`: what the model itself sees at once; 0: not known.
-std::string models_json(const std::string& model, std::int64_t created, std::int32_t window_tokens);
-std::string model_json(const std::string& model, std::int64_t created, std::int32_t window_tokens);
+// GET /v1/models.
+struct AboutModel {
+  std::string name;
+  std::int64_t created = 0;         // seconds since 1970
+  std::int32_t window_tokens = 0;   // what the model itself sees at once; 0: not known
+  std::int64_t max_file_bytes = 0;  // of a document that is uploaded; 0: none can be
+};
+std::string models_json(const AboutModel& model);
+std::string model_json(const AboutModel& model);
 
 // `text` up to the first of `stops`, if any is in it.
 std::string cut_at_stop(std::string text, const std::vector<std::string>& stops);

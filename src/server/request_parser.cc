@@ -191,6 +191,24 @@ Json read_sampling(const Json& body) {
   return settings;
 }
 
+// Each is read, remembered and answered by itself, so a request may cost as many readings.
+std::vector<std::string> read_questions(const Json& list) {
+  constexpr std::size_t kMost = 32;
+  const char* where = "memagent.questions";
+  if (!list.is_array() || list.empty() || list.size() > kMost) {
+    refuse(where, fmt::format("must be an array of 1 to {} strings", kMost));
+  }
+  std::vector<std::string> questions;
+  for (const Json& text : list) {
+    if (!text.is_string()) refuse(where, "must be strings");
+    questions.push_back(text.get<std::string>());
+    if (questions.back().find_first_not_of(" \t\r\n\f\v") == std::string::npos) {
+      refuse(where, fmt::format("question {} is empty", questions.size()));
+    }
+  }
+  return questions;
+}
+
 void read_own_field(const Json& own, std::span<const std::string> setting_keys,
                     CompletionRequest& request, Json& settings) {
   if (!own.is_object()) refuse("memagent", "must be an object");
@@ -202,17 +220,21 @@ void read_own_field(const Json& own, std::span<const std::string> setting_keys,
       if (key == "question") request.question = value.get<std::string>();
       if (key == "document") request.document = value.get<std::string>();
       if (key == "session") request.session = value.get<std::string>();
+    } else if (key == "questions") {
+      request.questions = read_questions(value);
     } else if (std::find(setting_keys.begin(), setting_keys.end(), key) != setting_keys.end()) {
       if (!value.is_string() && !value.is_number()) refuse(where, "must be a number or a string");
       settings[key] = value;
     } else {
-      refuse(
-          where,
-          fmt::format("there is no such field: choose among read, question, document, session, {}",
-                      fmt::join(setting_keys, ", ")));
+      refuse(where, fmt::format("there is no such field: choose among read, question, questions, "
+                                "document, session, {}",
+                                fmt::join(setting_keys, ", ")));
     }
   }
   if (request.question && request.question->empty()) refuse("memagent.question", "is empty");
+  if (request.question && !request.questions.empty()) {
+    refuse("memagent.questions", "stands beside memagent.question: leave one of them out");
+  }
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ struct CompletionRequest {
   // From the field `memagent`.
   std::optional<ReadMode> read;
   std::optional<std::string> question;
+  std::vector<std::string> questions;  // instead of one: they share the reading
   std::optional<std::string> document;
   std::optional<std::string> session;  // the name it is kept under
   // One flat JSON object of settings: those of `memagent`, and temperature, top_p, top_k, min_p and
@@ -54,8 +55,8 @@ struct CompletionRequest {
   std::string settings_json = "{}";
 };
 
-// `setting_keys`: what `memagent` may have besides read, question, document and session. Throws
-// ApiError (400) naming the field.
+// `setting_keys`: what `memagent` may have besides read, question, questions, document and
+// session. Throws ApiError (400) naming the field.
 CompletionRequest parse_completion_request(CompletionApi api, std::string_view body,
                                            std::span<const std::string> setting_keys);
 

@@ -12,6 +12,7 @@
 #include "server/api_error.h"
 #include "server/file_routes.h"
 #include "server/http_reply.h"
+#include "server/page_routes.h"
 #include "server/reply_json.h"
 #include "server/session_routes.h"
 #include "server/sse.h"
@@ -80,9 +81,13 @@ void note_outcome(RequestRecord& record, const ReadingOutcome& outcome) {
 }
 
 void apply_stops(const CompletionRequest& request, ReadingOutcome& outcome) {
-  const std::size_t bytes = outcome.text.size();
-  outcome.text = cut_at_stop(std::move(outcome.text), request.stop);
-  if (outcome.text.size() < bytes) outcome.stop = StopReason::kEnd;
+  const auto apply = [&](std::string& text, StopReason& stop) {
+    const std::size_t bytes = text.size();
+    text = cut_at_stop(std::move(text), request.stop);
+    if (text.size() < bytes) stop = StopReason::kEnd;
+  };
+  apply(outcome.text, outcome.stop);
+  for (ReadingOutcome::Answer& answer : outcome.more) apply(answer.text, answer.stop);
 }
 
 ReplyHead head_of(const CompletionRequest& request, const std::string& model) {
@@ -136,7 +141,16 @@ class EventStream {
       return sse_event(
           ApiError(502, "the model's answer broke off and was begun anew: ask again").json());
     }
-    std::string text = more_text(outcome.text) + sse_event(last_event(head_, outcome));
+    std::string text = more_text(outcome.text);
+    // The answers to other questions come whole.
+    for (std::size_t i = 0; i < outcome.more.size(); ++i) {
+      if (!outcome.more[i].text.empty()) {
+        text += sse_event(text_event(head_, outcome.more[i].text, i + 1));
+      }
+    }
+    for (std::size_t i = 0; i <= outcome.more.size(); ++i) {
+      text += sse_event(last_event(head_, outcome, i));
+    }
     if (stop_.include_usage) text += sse_event(usage_event(head_, outcome));
     return text + std::string(kSseDone);
   }
@@ -245,12 +259,11 @@ void Server::set_routes() {
                response.set_content(metrics_for(HttpConnection::of(request).record().key),
                                     "text/plain; version=0.0.4");
              });
-  routes.Get(
-      "/v1/models", [this, known](const httplib::Request& request, httplib::Response& response) {
-        known(request);
-        set_json(response,
-                 models_json(options_.completions.model_name, started_, options_.window_tokens));
-      });
+  routes.Get("/v1/models",
+             [this, known](const httplib::Request& request, httplib::Response& response) {
+               known(request);
+               set_json(response, models_json(about_model()));
+             });
   routes.Get(
       "/v1/models/(.+)", [this](const httplib::Request& request, httplib::Response& response) {
         HttpConnection::of(request).record().route = "/v1/models/{model}";
@@ -260,7 +273,7 @@ void Server::set_routes() {
             throw ApiError(404, fmt::format("there is no such model: this server has '{}'", name),
                            "model", "model_not_found");
           }
-          set_json(response, model_json(name, started_, options_.window_tokens));
+          set_json(response, model_json(about_model()));
         });
       });
   const auto post_completions = [&](const char* path, CompletionApi api) {
@@ -275,15 +288,23 @@ void Server::set_routes() {
   post_completions("/v1/completions", CompletionApi::kText);
   if (options_.files != nullptr) set_file_routes(routes, *options_.files);
   if (options_.sessions != nullptr) {
-    set_session_routes(routes, *options_.sessions, completions_, service_);
+    set_session_routes(routes, *options_.sessions, options_.files, completions_, service_);
   }
+  set_page_routes(routes);
+}
+
+AboutModel Server::about_model() const {
+  return {.name = options_.completions.model_name,
+          .created = started_,
+          .window_tokens = options_.window_tokens,
+          .max_file_bytes = options_.files == nullptr ? 0 : options_.files->max_file_bytes()};
 }
 
 // Whether a request may go on to its handler. Throws ApiError if not.
 bool Server::may_pass(const httplib::Request& request, httplib::Response&) {
   HttpConnection& connection = HttpConnection::of(request);
   if (request.path.size() > kMostPathBytes) throw ApiError(414, "the path is too long");
-  if (request.path == "/health") return true;
+  if (request.path == "/health" || request.path == "/") return true;
   const std::optional<std::string> name =
       options_.keys.check(request.get_header_value("Authorization"));
   if (!name) {

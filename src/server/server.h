@@ -12,6 +12,7 @@
 #include "server/key_limits.h"
 #include "server/metrics.h"
 #include "server/reading_service.h"
+#include "server/reply_json.h"
 
 namespace memagent {
 
@@ -44,6 +45,7 @@ class Server {
  private:
   void set_routes();
   bool may_pass(const httplib::Request& request, httplib::Response& response);
+  AboutModel about_model() const;
   void complete(CompletionApi api, const httplib::Request& request, httplib::Response& response,
                 const httplib::ContentReader& body);
   void reply(const CompletionRequest& request, ReadingService::Handle handle,

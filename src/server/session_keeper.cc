@@ -58,14 +58,32 @@ SessionInfo SessionKeeper::find(const std::string& name, const std::string& owne
   return std::move(*info);
 }
 
-std::string SessionKeeper::trace(const std::string& name, const std::string& owner) const {
+void SessionKeeper::visit(const std::string& name, const std::string& owner,
+                          const std::function<void(std::size_t, std::string_view)>& visit) const {
   find(name, owner);
+  existing()->visit_conversations(name, visit);
+}
+
+std::string SessionKeeper::trace(const std::string& name, const std::string& owner) const {
   std::string lines;
-  existing()->visit_conversations(name, [&](std::size_t, std::string_view line) {
+  visit(name, owner, [&](std::size_t, std::string_view line) {
     lines += line;
     lines += '\n';
   });
   return lines;
+}
+
+std::optional<StoredFile> SessionKeeper::document_of(const SessionInfo& info) const {
+  const std::vector<std::string> files =
+      sources_of(info).value("files", std::vector<std::string>());
+  if (files.size() != 1) return std::nullopt;
+  try {
+    StoredFile file =
+        files_.find(std::filesystem::path(files[0]).filename().string(), owner_of(info));
+    if (files_.path(file) == files[0]) return file;
+  } catch (const ApiError&) {  // it is none of ours, or was deleted
+  }
+  return std::nullopt;
 }
 
 void SessionKeeper::remove(const std::string& name, const std::string& owner) {
@@ -82,7 +100,7 @@ void SessionKeeper::remove(const std::string& name, const std::string& owner) {
 
 SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::string& owner,
                                           const std::string& settings_json,
-                                          const std::string& question,
+                                          const std::vector<std::string>& questions,
                                           std::unique_ptr<DocumentSource> document,
                                           const std::string& file_id) {
   const std::unique_ptr<SessionStore> store = existing();
@@ -95,7 +113,7 @@ SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::st
 
   SessionSpec spec;
   spec.settings_json = settings_json;
-  spec.questions = {question};
+  spec.questions = questions;
   if (stored) {
     // The document that was kept goes on; what was sent is only compared with it.
     spec.sources_json = stored->spec.sources_json;
@@ -126,11 +144,10 @@ SessionKeeper::Opened SessionKeeper::resume(const SessionInfo& info,
   const json sources = sources_of(info);
   const std::vector<std::string> files = sources.value("files", std::vector<std::string>());
   const bool readable = std::find(files.begin(), files.end(), "-") == files.end();
-  if (info.spec.questions.size() != 1 || files.empty() || !readable ||
+  if (files.empty() || !readable ||
       !sources.value("documents", std::vector<std::string>()).empty()) {
     fail(ErrorKind::kUsage,
-         "session '{}': has several questions, or a document that is no file: continue it with "
-         "memagent ask --session",
+         "session '{}': has a document that is no file: continue it with memagent ask --session",
          info.name);
   }
   SessionSpec spec = info.spec;

@@ -42,22 +42,28 @@ class SessionKeeper {
   // The rest throw ApiError: 404 for a session that the owner does not have, 409 for one that is
   // running.
   SessionInfo find(const std::string& name, const std::string& owner) const;
-  // Every conversation so far as a JSON line.
+  // Calls `visit(question, line)` for every conversation so far, a JSON line each.
+  void visit(const std::string& name, const std::string& owner,
+             const std::function<void(std::size_t, std::string_view)>& visit) const;
+  // All of them.
   std::string trace(const std::string& name, const std::string& owner) const;
+  // The file among the server's that is its document; nullopt where it lies elsewhere, as the
+  // command line's do.
+  std::optional<StoredFile> document_of(const SessionInfo& info) const;
   void remove(const std::string& name, const std::string& owner);
 
   // Begins a session or goes on with it, over a document that is kept as a file of the store's if
-  // it is not one already (`file_id`). Throws Error(kUsage) for another question or other settings,
+  // it is not one already (`file_id`). Throws Error(kUsage) for other questions or settings,
   // Error(kBadInput) for another document.
   struct Opened {
     std::unique_ptr<HeldSession> held;
     std::unique_ptr<DocumentSource> document;
   };
   Opened open(const std::string& name, const std::string& owner, const std::string& settings_json,
-              const std::string& question, std::unique_ptr<DocumentSource> document,
+              const std::vector<std::string>& questions, std::unique_ptr<DocumentSource> document,
               const std::string& file_id);
   // Goes on with one as it was begun. Throws Error(kUsage) where the server cannot: other settings,
-  // several questions, lists of documents.
+  // lists of documents.
   Opened resume(const SessionInfo& info, const std::string& settings_json);
 
  private:

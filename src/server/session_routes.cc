@@ -1,57 +1,36 @@
 #include "server/session_routes.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "agent/state_json.h"
 #include "server/http_connection.h"
 #include "server/http_reply.h"
+#include "server/session_view.h"
 
 namespace memagent {
 namespace {
 
-using json = nlohmann::ordered_json;
+constexpr std::int64_t kMost = std::int64_t{1} << 53;
+constexpr std::int64_t kMostSteps = 1000;  // of one reply
 
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-std::int64_t seconds(std::chrono::system_clock::time_point time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-}
-
-const char* status_of(const SessionInfo& info) {
-  if (info.status == SessionStatus::kFinished) return "finished";
-  return info.running ? "running" : "stopped";
-}
-
-json to_json(const SessionInfo& info) {
-  json questions = json::array();
-  for (std::size_t i = 0; i < info.spec.questions.size(); ++i) {
-    json question = {{"question", info.spec.questions[i]}};
-    if (!info.states_json[i].empty()) {
-      const EpisodeState state = episode_state_from_json(info.states_json[i]);
-      question["sections"] = state.sections_read;
-      question["document_tokens"] = state.document_tokens;
-      question["memory"] = state.memory.text;
-      question["finished"] = state.finished;
-      if (state.finished) question["answer"] = state.answer;
-    }
-    questions.push_back(std::move(question));
+// A query parameter that counts something.
+std::int64_t count_of(const httplib::Request& request, const char* name, std::int64_t otherwise) {
+  if (!request.has_param(name)) return otherwise;
+  const std::string text = request.get_param_value(name);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0 || value > kMost) {
+    throw ApiError(400, fmt::format("{}: must be a whole number, 0 or more", name), name);
   }
-  return {{"id", info.name},
-          {"object", "session"},
-          {"status", status_of(info)},
-          {"created_at", seconds(info.created)},
-          {"updated_at", seconds(info.updated)},
-          {"document_bytes", info.spec.document.bytes},
-          {"conversations", info.conversations},
-          {"settings", json::parse(info.spec.settings_json)},
-          {"questions", std::move(questions)}};
+  return value;
 }
 
 }  // namespace
 
-void set_session_routes(httplib::Server& routes, SessionKeeper& sessions,
+void set_session_routes(httplib::Server& routes, SessionKeeper& sessions, const FileStore* files,
                         const Completions& completions, ReadingService& service) {
   // A handler of a session that exists.
   const auto on = [&sessions](const char* route, auto handler) {
@@ -66,7 +45,7 @@ void set_session_routes(httplib::Server& routes, SessionKeeper& sessions,
           guarded(request, response, [&] {
             const RequestRecord& record = connection.record();
             const SessionInfo info = sessions.find(request.matches[1], record.key);
-            handler(info, Caller{record.client, record.key}, response);
+            handler(info, Caller{record.client, record.key}, request, response);
           });
         };
   };
@@ -75,46 +54,70 @@ void set_session_routes(httplib::Server& routes, SessionKeeper& sessions,
                RequestRecord& record = HttpConnection::of(request).record();
                record.route = "/v1/sessions";
                guarded(request, response, [&] {
-                 json list = {{"object", "list"}, {"data", json::array()}};
-                 for (const SessionInfo& info : sessions.list(record.key)) {
-                   list["data"].push_back(to_json(info));
-                 }
-                 set_json(response, dump(list));
+                 const std::int64_t limit = count_of(request, "limit", kMost);
+                 set_json(response, sessions_json(sessions, sessions.list(record.key),
+                                                  static_cast<std::size_t>(limit)));
                });
              });
-  routes.Get("/v1/sessions/([^/]+)",
-             on("/v1/sessions/{id}",
-                [](const SessionInfo& info, const Caller&, httplib::Response& response) {
-                  set_json(response, dump(to_json(info)));
+  routes.Get(
+      "/v1/sessions/([^/]+)",
+      on("/v1/sessions/{id}", [&sessions](const SessionInfo& info, const Caller&,
+                                          const httplib::Request&, httplib::Response& response) {
+        set_json(response, session_json(sessions, info));
+      }));
+  routes.Get("/v1/sessions/([^/]+)/trace",
+             on("/v1/sessions/{id}/trace",
+                [&sessions](const SessionInfo& info, const Caller& caller, const httplib::Request&,
+                            httplib::Response& response) {
+                  response.set_content(sessions.trace(info.name, caller.key), "application/jsonl");
                 }));
   routes.Get(
-      "/v1/sessions/([^/]+)/trace",
-      on("/v1/sessions/{id}/trace",
-         [&sessions](const SessionInfo& info, const Caller& caller, httplib::Response& response) {
-           response.set_content(sessions.trace(info.name, caller.key), "application/jsonl");
+      "/v1/sessions/([^/]+)/steps",
+      on("/v1/sessions/{id}/steps",
+         [&sessions, &completions](const SessionInfo& info, const Caller& caller,
+                                   const httplib::Request& request, httplib::Response& response) {
+           StepRange range;
+           range.after = static_cast<std::size_t>(count_of(request, "after", 0));
+           range.limit = static_cast<std::size_t>(
+               std::min(count_of(request, "limit", kMostSteps), kMostSteps));
+           set_json(response,
+                    steps_json(sessions, info, caller.key, range, completions.empty_memory()));
          }));
+  if (files != nullptr) {
+    routes.Get("/v1/sessions/([^/]+)/text",
+               on("/v1/sessions/{id}/text",
+                  [&sessions, files](const SessionInfo& info, const Caller& caller,
+                                     const httplib::Request& request, httplib::Response& response) {
+                    const std::int64_t begin = count_of(request, "begin", 0);
+                    const std::int64_t end = count_of(request, "end", kMost);
+                    if (end < begin) throw ApiError(400, "end: is before begin", "end");
+                    set_json(response, text_json(sessions, *files, info, caller.key, begin, end));
+                  }));
+  }
   routes.Post("/v1/sessions/([^/]+)/resume",
               on("/v1/sessions/{id}/resume",
                  [&sessions, &completions](const SessionInfo& info, const Caller& caller,
-                                           httplib::Response& response) {
+                                           const httplib::Request&, httplib::Response& response) {
                    if (info.status != SessionStatus::kFinished) completions.resume(info, caller);
                    response.status = 202;
-                   set_json(response, dump(to_json(sessions.find(info.name, caller.key))));
+                   set_json(response, session_json(sessions, sessions.find(info.name, caller.key)));
                  }));
   routes.Post("/v1/sessions/([^/]+)/cancel",
               on("/v1/sessions/{id}/cancel",
                  [&sessions, &service](const SessionInfo& info, const Caller& caller,
-                                       httplib::Response& response) {
+                                       const httplib::Request&, httplib::Response& response) {
                    service.cancel_session(info.name);
-                   set_json(response, dump(to_json(sessions.find(info.name, caller.key))));
+                   set_json(response, session_json(sessions, sessions.find(info.name, caller.key)));
                  }));
   routes.Delete(
       "/v1/sessions/([^/]+)",
-      on("/v1/sessions/{id}",
-         [&sessions](const SessionInfo& info, const Caller& caller, httplib::Response& response) {
-           sessions.remove(info.name, caller.key);
-           set_json(response, dump({{"id", info.name}, {"object", "session"}, {"deleted", true}}));
-         }));
+      on("/v1/sessions/{id}", [&sessions](const SessionInfo& info, const Caller& caller,
+                                          const httplib::Request&, httplib::Response& response) {
+        sessions.remove(info.name, caller.key);
+        nlohmann::ordered_json reply = {
+            {"id", info.name}, {"object", "session"}, {"deleted", true}};
+        set_json(response, reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      }));
 }
 
 }  // namespace memagent

@@ -36,8 +36,8 @@ TEST_F(Hostile, BytesThatAreNoHttp) {
        {std::string("\0\0\0\0\r\n\r\n", 8), std::string("GET\r\n\r\n"),
         std::string("GET / HTTP/9.9\r\n\r\n"), std::string("POST ") + kChat + "\r\n\r\n",
         "GET /" + std::string(10'000, 'a') + " HTTP/1.1\r\n\r\n",
-        std::string("GET / HTTP/1.1\r\nno colon here\r\n\r\n"),
-        "GET / HTTP/1.1\r\nLong: " + std::string(100'000, 'a') + "\r\n\r\n"}) {
+        std::string("GET /none HTTP/1.1\r\nno colon here\r\n\r\n"),
+        "GET /none HTTP/1.1\r\nLong: " + std::string(100'000, 'a') + "\r\n\r\n"}) {
     const RawClient client(serving.port());
     client.send(bytes);
     client.shut_down_sending();

@@ -198,7 +198,7 @@ TEST(ServerSessions, BelongToTheirKey) {
   const TemporaryFolder folder;
   Keeping keeping(folder);
   const auto open = [&](const std::string& owner) {
-    return keeping.sessions().open("book", owner, "{}", "Who?", text_source(kText), "");
+    return keeping.sessions().open("book", owner, "{}", {"Who?"}, text_source(kText), "");
   };
   open("alice");
   EXPECT_EQ(keeping.sessions().list("alice").size(), 1U);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import {test} from "node:test";
 import {Report} from "../../web/report/data.js";
 import * as format from "../../web/parts/format.js";
-import {contains, markValues, memoryDiff} from "../../web/report/memory_diff.js";
+import {contains, markValues, memoryDiff} from "../../web/parts/memory_diff.js";
 import {Replay} from "../../web/report/replay.js";
 
 const joined = (parts, without) => parts.filter((part) => part.kind !== without)

@@ -41,3 +41,12 @@ export function seconds(value) {
 
 // "never_noted" -> "never noted"
 export const words = (name) => String(name).replaceAll("_", " ");
+
+// 1234567 -> "1.2 MB"
+export function bytes(value) {
+    if (!known(value)) return missing;
+    const units = ["bytes", "kB", "MB", "GB", "TB"];
+    let unit = 0;
+    for (; value >= 1000 && unit < units.length - 1; ++unit) value /= 1000;
+    return `${unit > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}

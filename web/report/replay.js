@@ -1,6 +1,6 @@
 // One row's reading as steps: the memory after each section, and what of the evidence it holds.
 // Knows nothing about the page.
-import {contains} from "./memory_diff.js";
+import {contains} from "../parts/memory_diff.js";
 
 const list = (value) => (Array.isArray(value) ? value : []);
 

@@ -5,7 +5,7 @@
 import {canvas, el, svg} from "../parts/dom.js";
 import * as format from "../parts/format.js";
 import {outcomeColour, outcomeInk} from "./looks.js";
-import {markValues, memoryDiff} from "./memory_diff.js";
+import {markValues, memoryDiff} from "../parts/memory_diff.js";
 import {Replay} from "./replay.js";
 
 const STATES = {

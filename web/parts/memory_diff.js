@@ -15,6 +15,31 @@ export function memoryDiff(before, after) {
         kind: change.added ? "added" : change.removed ? "removed" : "same"}));
 }
 
+// The same with each run of changes as one removal and one addition: what stays between two changes
+// and has no word in it (a space, a full stop) goes with them.
+export function tidied(parts) {
+    const result = [];
+    let removed = "";
+    let added = "";
+    const flush = () => {
+        if (removed !== "") result.push({text: removed, kind: "removed"});
+        if (added !== "") result.push({text: added, kind: "added"});
+        removed = added = "";
+    };
+    parts.forEach(({text, kind}, i) => {
+        const between = kind === "same" && i > 0 && i < parts.length - 1 && !/[\p{L}\p{N}]/u.test(text);
+        if (kind === "same" && !between) {
+            flush();
+            result.push({text, kind});
+            return;
+        }
+        if (kind !== "added") removed += text;
+        if (kind !== "removed") added += text;
+    });
+    flush();
+    return result;
+}
+
 // A value as whole words, in any case.
 export function valuePattern(value) {
     const escaped = value.trim().replace(/[\\^$.*+?()[\]{}|]/g, "\\$&").replace(/\s+/g, "\\s+");

@@ -1,0 +1,84 @@
+// The list of readings that the server keeps: open, delete.
+import {el} from "../parts/dom.js";
+import {Failure} from "./api.js";
+import {deleteSession, documentOf, sizeOf, statusOf} from "./sessions.js";
+
+const SHOWN = 100;
+
+function ago(seconds) {
+    const format = new Intl.RelativeTimeFormat("en", {numeric: "auto"});
+    const past = seconds - Date.now() / 1000;
+    for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+        if (past <= -size) return format.format(Math.ceil(past / size), unit);
+    }
+    return "just now";
+}
+
+export function earlier(app) {
+    let sessions = [];
+    let hasMore = false;
+    const list = el("ul", {class: "sessions"});
+    const note = el("p", {class: "small"});
+    const wide = matchMedia("(min-width: 60rem)");
+    const folded = el("details", {open: wide.matches},
+        el("summary", {}, "Earlier readings"), list, note);
+    const fresh = el("a", {class: "button fresh", href: "#/"}, "New reading");
+
+    // Two presses, so that nothing is lost to a slip.
+    function deleteButton(session) {
+        const button = el("button", {type: "button", class: "quiet small", onclick: async () => {
+            if (!button.classList.contains("sure")) {
+                button.classList.add("sure");
+                button.textContent = "Really delete";
+                return;
+            }
+            button.disabled = true;
+            try {
+                await deleteSession(app.api, session);
+                app.announce("Deleted.");
+                app.deleted(session.id);
+            } catch (error) {
+                if (!(error instanceof Failure)) throw error;
+                note.textContent = app.explain(error);
+            }
+            await refresh();
+        }, onblur: () => {
+            button.classList.remove("sure");
+            button.textContent = "Delete";
+        }}, "Delete");
+        button.setAttribute("aria-description", documentOf(session));
+        return button;
+    }
+
+    function draw() {
+        const open = app.openSession();
+        list.replaceChildren(...sessions.map((session) => {
+            const questions = session.questions.map((one) => one.question);
+            const more = questions.length > 1 ? ` (+${questions.length - 1})` : "";
+            return el("li", {},
+                el("a", {href: `#/s/${encodeURIComponent(session.id)}`,
+                    "aria-current": session.id === open ? "page" : null},
+                el("span", {class: "asked"}, questions[0] + more),
+                el("span", {class: "small"},
+                    el("span", {class: `dot ${session.status}`, "aria-hidden": "true"}),
+                    `${statusOf(session)} \u00b7 ${documentOf(session)} \u00b7 ` +
+                        `${sizeOf(session)} \u00b7 ${ago(session.updated_at)}`)),
+                session.status === "running" ? null : deleteButton(session));
+        }));
+        note.textContent = sessions.length === 0 ? "None yet."
+            : hasMore ? `The latest ${sessions.length}.` : "";
+    }
+
+    async function refresh() {
+        try {
+            const reply = await app.api.json("GET", `/v1/sessions?limit=${SHOWN}`);
+            sessions = reply.data;
+            hasMore = reply.has_more;
+            draw();
+        } catch (error) {
+            if (!(error instanceof Failure)) throw error;
+            note.textContent = app.explain(error);
+        }
+    }
+    return {elements: [fresh, folded], refresh, draw};
+}
