@@ -121,7 +121,7 @@ const loads = scripted ? {
     idle: chat("first_ms=5000"),
     words: chat("first_ms=3000 pace_ms=1000 words=20"),
     readings: reading(20, "first_ms=3000 pace_ms=1000"),
-    "at once": reading(20, "pace_ms=0"),
+    "at once": reading(20, "first_ms=3000 pace_ms=0"),
 } : {chats: {...chat("Say something."), max_tokens: 16}};
 
 await stream(Object.values(loads).at(-1), () => {}, []);  // warm-up

@@ -299,10 +299,14 @@ TEST(ServerLimits, CountAReadingAsItGoes) {
   serving.model.release_one();
   serving.model.wait_for_submitted(2);
   // The first update: "Q:Who? M:none S:", 20 of the document and a newline.
-  EXPECT_THAT(metrics_of(serving, "test"),
-              HasSubstr("memagent_key_prompt_tokens_total{key=\"alice\"} 37\n"));
-  EXPECT_THAT(metrics_of(serving, "test"), HasSubstr("memagent_prompt_tokens_total 37\n"));
-  EXPECT_EQ(ask(serving, "test")->status, 429);
+  const std::string metrics = metrics_of(serving, "test");
+  EXPECT_THAT(metrics, HasSubstr("memagent_prompt_tokens_total 37\n"));
+  const bool counted =
+      metrics.find("memagent_key_prompt_tokens_total{key=\"alice\"} 37\n") != std::string::npos;
+  EXPECT_TRUE(counted) << metrics;
+  if (counted) {
+    EXPECT_EQ(ask(serving, "test")->status, 429);
+  }
   serving.model.release();
   reading.join();  // it was not ended for it
 }
