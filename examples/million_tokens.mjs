@@ -15,8 +15,15 @@ import {pathToFileURL} from "node:url";
 
 const [memagent = "build/release/memagent", tokens = "1M"] = process.argv.slice(2);
 const require = createRequire(new URL("../tests/npm/package.json", import.meta.url));
-const {default: OpenAI} = await import(pathToFileURL(require.resolve("openai")));
-const {version} = JSON.parse(readFileSync(join(dirname(require.resolve("openai")), "package.json")));
+let entry;
+try {
+    entry = require.resolve("openai");
+} catch {
+    console.log("no openai package: run tools/npm_install.sh tests/npm");
+    process.exit(77);
+}
+const {default: OpenAI} = await import(pathToFileURL(entry));
+const {version} = JSON.parse(readFileSync(join(dirname(entry), "package.json")));
 
 // A row of a task file: context, question, answers.
 const row = JSON.parse(execFileSync(memagent, ["synth", "--task", "niah_single_2", "--tokens", tokens,
