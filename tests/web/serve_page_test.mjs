@@ -236,6 +236,35 @@ test("several questions over a pasted text", async () => {
     });
 });
 
+test("several files dropped anywhere are one document; an earlier reading is opened", async () => {
+    await opened({}, async (page) => {
+        await page.locator(".compose").waitFor();
+        const transfer = await page.evaluateHandle((texts) => {
+            const data = new DataTransfer();
+            texts.forEach((text, i) => data.items.add(new File([text], `part ${i + 1}.txt`)));
+            return data;
+        }, [sampleDocument(40), "The ferry to Oskar Island cost two crowns in 1899."]);
+        await page.locator("body").dispatchEvent("dragenter", {dataTransfer: transfer});
+        assert.equal(await page.locator("body.dropping").count(), 1);
+        await page.locator("body").dispatchEvent("drop", {dataTransfer: transfer});
+        assert.equal(await page.locator("body.dropping").count(), 0);
+        await page.getByText("part 2.txt").waitFor();
+        await ask(page, {questions: [QUESTIONS.ferry]});
+        await finished(page);
+        assert.match(await page.locator(".memory").textContent(), /two crowns/);
+        // The parts went into the session's own document, and are not kept beside it.
+        const {data: [session, other]} = await api("/sessions");
+        const names = (await api("/files")).data.map((one) => one.filename);
+        assert.ok(names.includes(session.document.filename));
+        assert.ok(!names.some((name) => name.startsWith("part ")));
+
+        await page.locator(`.sessions a[href="#/s/${other.id}"]`).click();
+        await page.locator("h1", {hasText: other.document.filename}).waitFor();
+        assert.equal(await page.locator(".sessions [aria-current]").getAttribute("href"),
+            `#/s/${other.id}`);
+    });
+});
+
 test("cancelled, resumed, asked again about, deleted with its document", async () => {
     const hold = holdAfter(5);
     await opened({}, async (page) => {

@@ -59,7 +59,9 @@ export function answerPanel(app, texts, open) {
             copy.hidden = !given;
             const now = given ? state.answer : state.words;
             if (text.textContent !== now) text.textContent = now;
-            if (given && now === "") text.replaceChildren(el("i", {}, "The model gave an empty answer."));
+            if (given && now === "") {
+                text.replaceChildren(el("i", {}, "The model gave an empty answer."));
+            }
             const key = given ? JSON.stringify([state.question, state.changes.length, now]) : "";
             if (key === drawn) return;
             drawn = key;

@@ -4,6 +4,7 @@ import {Failure} from "./api.js";
 import {deleteSession, documentOf, sizeOf, statusOf} from "./sessions.js";
 
 const SHOWN = 100;
+const EVERY_MS = 5000;  // while one is being read
 
 function ago(seconds) {
     const format = new Intl.RelativeTimeFormat("en", {numeric: "auto"});
@@ -17,6 +18,7 @@ function ago(seconds) {
 export function earlier(app) {
     let sessions = [];
     let hasMore = false;
+    let timer = null;
     const list = el("ul", {class: "sessions"});
     const note = el("p", {class: "small"});
     const wide = matchMedia("(min-width: 60rem)");
@@ -69,16 +71,21 @@ export function earlier(app) {
             : hasMore ? `The latest ${sessions.length}.` : "";
     }
 
-    async function refresh() {
+    // Told of a change, or by the clock, which does not disturb who uses the list at the moment.
+    async function refresh(byClock = false) {
+        clearTimeout(timer);
         try {
             const reply = await app.api.json("GET", `/v1/sessions?limit=${SHOWN}`);
             sessions = reply.data;
             hasMore = reply.has_more;
-            draw();
+            if (!byClock || !list.contains(document.activeElement)) draw();
+            if (sessions.some((one) => one.status === "running")) {
+                timer = setTimeout(() => refresh(true), EVERY_MS);
+            }
         } catch (error) {
             if (!(error instanceof Failure)) throw error;
             note.textContent = app.explain(error);
         }
     }
-    return {elements: [fresh, folded], refresh, draw};
+    return {elements: [fresh, folded], refresh: () => refresh()};
 }

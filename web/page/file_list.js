@@ -30,8 +30,8 @@ export function fileList(known, mostBytes) {
 
     async function check(file) {
         if (mostBytes > 0 && file.size > mostBytes) {
-            return `${file.name} is too large: it has ${format.bytes(file.size)}, and this server ` +
-                `takes ${format.bytes(mostBytes)} at most.`;
+            return `${file.name} is too large: it has ${format.bytes(file.size)}, and this ` +
+                `server takes ${format.bytes(mostBytes)} at most.`;
         }
         const reason = await notText(file).catch(() => "cannot be read");
         return reason ? `${file.name} ${reason}.` : null;

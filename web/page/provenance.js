@@ -7,8 +7,9 @@
 import {memoryDiff} from "../parts/memory_diff.js";
 
 const WORD = /[\p{L}\p{N}]+(?:[.,'\u2019-][\p{L}\p{N}]+)*/gu;
-const COMMON = new Set(("a an and are as at be been but by for from had has have he her his i in is " +
-    "it its not of on or she that the their there they this to was were which who will with").split(" "));
+const COMMON = new Set(("a an and are as at be been but by for from had has have he her his i in " +
+    "is it its not of on or she that the their there they this to was were which who will with")
+    .split(" "));
 
 // [{word, begin, end}]: words as they are compared, and where they stand.
 export function wordsOf(text) {

@@ -51,7 +51,8 @@ export function sectionPanel(app, texts, onclose) {
         if (key === shown) return;
         shown = key;
         title.textContent = `Section ${section + 1}`;
-        where.textContent = `Bytes ${format.whole(bytes[0])} to ${format.whole(bytes[1])} of the document`;
+        where.textContent = `Bytes ${format.whole(bytes[0])} to ${format.whole(bytes[1])} of the ` +
+            "document";
         body.setAttribute("aria-label", `Text of section ${section + 1}`);
         let parts;
         try {

@@ -30,7 +30,8 @@ export function view(app, name) {
     const bar = el("progress", {max: 1, value: 0, "aria-label": "Read so far"});
     const state = el("span", {class: "state"});
     const cancel = button("Cancel", () => act("POST", "/cancel", "Stopped."));
-    const resume = button("Go on reading", () => act("POST", "/resume", "Reading goes on."), "main");
+    const resume = button("Go on reading", () => act("POST", "/resume", "Reading goes on."),
+        "main");
     const again = el("a", {class: "button"}, "Ask more about this document");
     const status = el("div", {class: "card status"}, el("div", {class: "row between"}, state,
         el("span", {class: "row"}, cancel, resume, again)), bar);
@@ -190,7 +191,8 @@ export function view(app, name) {
     function drawStatus() {
         const session = reading.session;
         title.textContent = documentOf(session);
-        facts.textContent = [sizeOf(session), String(session.settings.model ?? "").replace(/^served as /, ""),
+        const model = String(session.settings.model ?? "").replace(/^served as /, "");
+        facts.textContent = [sizeOf(session), model,
             new Date(session.created_at * 1000).toLocaleString([], {dateStyle: "medium",
                 timeStyle: "short"})].filter(Boolean).join(" \u00b7 ");
         document.title = `${reading.status === "running"
