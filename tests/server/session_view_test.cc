@@ -119,8 +119,8 @@ TEST(SessionView, StepsComeInPieces) {
   EXPECT_EQ(watching.get("/sessions/none/steps").first, 404);
 }
 
-// Offsets of steps count the text after its repair: without a byte order mark, with three bytes for
-// each invalid one.
+// Offsets of steps count the text after its repair: without a byte order mark (a file's, and the
+// text's own), with three bytes for each invalid one.
 TEST(SessionView, TheTextOfASectionIsWhatTheModelRead) {
   std::vector<std::string> sections;
   Watching watching([&](const std::string& prompt) {
@@ -130,7 +130,8 @@ TEST(SessionView, TheTextOfASectionIsWhatTheModelRead) {
     }
     return std::string("m");
   });
-  watching.read("book", "\xEF\xBB\xBFone \xFF two \xC3\xA4\xC3 three and so on, to its end",
+  watching.read("book",
+                "\xEF\xBB\xBF\xEF\xBB\xBFone \xFF two \xC3\xA4\xC3 three and so on, to its end",
                 {"x?"});
   const json steps = watching.get("/sessions/book/steps").second["data"];
   ASSERT_EQ(steps.size(), sections.size() + 1);
