@@ -1,13 +1,18 @@
 // Peak memory and time of `memagent ask` against the length of the document.
 //
-//   node bench/scaling.mjs [--program build/release/memagent] [--lengths 8K,1M,3.5M or ""] [--gigabyte]
+//   node bench/scaling.mjs [--program build/release/memagent] [--lengths 8K,64K,512K or ""]
+//       [--section-tokens 4K] [--repeat 8K=5,64K=3] [--threads N] [--gigabyte]
 //
 // A random-weight nano model reads documents of each length (its answers mean nothing; its cost is a
-// trained model's). What does not grow, starting and answering, is measured on an empty document and
-// taken off the time per token. With --gigabyte, a 1 GB file is read as well, over the loopback endpoint that
-// answers at once, since what is tested there is the reading. Peak memory is what the kernel counted
-// for the process (GNU time, package `time`). Prints a table and, last, one line of JSON.
-import {spawn, spawnSync} from "node:child_process";
+// trained model's). Attention makes a token of a long section dearer than one of a short section, so
+// sections are cut exactly and the lengths are multiples of theirs: then every length is the same
+// work for each token, and what is left is what grows with the document. What does not grow,
+// starting and answering, is measured on an empty document and taken off. Time is both the wall's
+// and the processors', which other programs disturb less. With --gigabyte, a 1 GB file is read as
+// well, over the loopback endpoint that answers at once, since what is tested there is the reading.
+// Peak memory is what the kernel counted for the process (GNU time, package `time`). Lengths are
+// read in rounds, the shortest most often. Prints a table and, last, one line of JSON.
+import {execFileSync, spawn, spawnSync} from "node:child_process";
 import {createWriteStream, existsSync, statSync} from "node:fs";
 import {once} from "node:events";
 import {cpus} from "node:os";
@@ -18,7 +23,10 @@ const {values: options} = parseArgs({
     options: {
         program: {type: "string", default: `${root}build/release/memagent`},
         server: {type: "string", default: `${root}build/release/bench/echo_server`},
-        lengths: {type: "string", default: "8K,1M,3.5M"},
+        lengths: {type: "string", default: "8K,64K,512K"},
+        "section-tokens": {type: "string", default: "4K"},
+        repeat: {type: "string", default: ""},
+        threads: {type: "string", default: "0"},
         gigabyte: {type: "boolean", default: false}
     }
 });
@@ -28,7 +36,6 @@ if (!existsSync("/usr/bin/time")) {
 }
 
 // English-like text from a fixed generator.
-const bytesPerToken = 2.84;  // under the nano model's vocabulary
 async function writeText(path, bytes) {
     if (existsSync(path) && statSync(path).size >= bytes) return;
     const words = ("river town council engine harvest letter window market signal garden history " +
@@ -52,47 +59,68 @@ async function writeText(path, bytes) {
     await once(out, "finish");
 }
 
-// Runs `ask --json` and gives its report with the process's peak memory in KiB and wall seconds.
+// Runs `ask --json` and gives its report with the process's peak memory in KiB and its seconds.
 function ask(argumentsOfAsk) {
-    const begin = performance.now();
-    const run = spawnSync("/usr/bin/time", ["-f", "%M", options.program, "ask", "--json", ...argumentsOfAsk],
+    const run = spawnSync("/usr/bin/time", ["-f", "%M %e %U %S", options.program, "ask", "--json", ...argumentsOfAsk],
         {encoding: "utf8", maxBuffer: 1 << 26});
-    const seconds = (performance.now() - begin) / 1000;
     if (run.status !== 0) throw new Error(run.stderr);
-    return {report: JSON.parse(run.stdout), peakKib: Number(run.stderr.trim().split("\n").at(-1)), seconds};
+    const [peakKib, wall, user, system] = run.stderr.trim().split("\n").at(-1).split(" ").map(Number);
+    return {report: JSON.parse(run.stdout), peakKib, wall, cpu: user + system};
 }
 
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const rows = [];
-function record(name, {report, peakKib, seconds}, constantSeconds = 0) {
+function record(name, runs, constant = {wall: 0, cpu: 0}) {
+    const {report} = runs[0];
+    const tokens = report.document_tokens || Infinity;  // of nothing, no time a token
+    const perToken = (kind) => runs.map((run) => (run[kind] - constant[kind]) * 1e6 / tokens);
+    const rounded = (number) => Number(number.toFixed(2));
     rows.push({
-        name, document_tokens: report.document_tokens, sections: report.sections, seconds: Number(seconds.toFixed(2)),
-        microseconds_per_token:
-            Number(((seconds - constantSeconds) * 1e6 / Math.max(report.document_tokens, 1)).toFixed(2)),
-        peak_mib: Number((peakKib / 1024).toFixed(1))
+        name, document_tokens: report.document_tokens, sections: report.sections, runs: runs.length,
+        seconds: rounded(median(runs.map((run) => run.wall))),
+        microseconds_per_token: rounded(median(perToken("wall"))),
+        cpu_microseconds_per_token: rounded(median(perToken("cpu"))),
+        cpu_least_and_most: [Math.min(...perToken("cpu")), Math.max(...perToken("cpu"))].map(rounded),
+        peak_mib: Number((Math.max(...runs.map((run) => run.peakKib)) / 1024).toFixed(1))
     });
-    console.log(`${name.padEnd(10)} ${String(report.document_tokens).padStart(10)} tokens ` +
-        `${seconds.toFixed(1).padStart(8)} s ${rows.at(-1).microseconds_per_token.toFixed(1).padStart(8)} us/token ` +
-        `${rows.at(-1).peak_mib.toFixed(1).padStart(7)} MiB peak`);
+    const row = rows.at(-1);
+    console.log(`${name.padEnd(8)} ${String(row.document_tokens).padStart(10)} tokens ` +
+        `${String(row.sections).padStart(5)} sections ${row.seconds.toFixed(1).padStart(8)} s ` +
+        `${row.microseconds_per_token.toFixed(1).padStart(8)} us/token, processors ` +
+        `${row.cpu_microseconds_per_token.toFixed(1).padStart(6)} (${row.cpu_least_and_most.join(" to ")}) ` +
+        `${row.peak_mib.toFixed(1).padStart(6)} MiB peak, ${runs.length} runs`);
 }
 
 const model = randomModel(options.program, "nano");
 const question = ["-q", "What does the letter say?"];
-const scale = {K: 1024, M: 1024 * 1024};
-const ownModel = [...question, "--model", model, "--memory-tokens", "16", "--output-tokens", "16"];
-let constantSeconds = 0;
-if (options.lengths !== "") {
-    const path = `${folder}/text-empty.txt`;
-    await writeText(path, 0);
-    ask([...ownModel, path]);  // the model file comes into the page cache
-    const empty = ask([...ownModel, path]);
-    constantSeconds = empty.seconds;
-    record("empty", empty, constantSeconds);
-}
-for (const length of options.lengths.split(",").filter((text) => text !== "")) {
-    const tokens = parseFloat(length) * (scale[length.at(-1)] ?? 1);
-    const path = `${folder}/text-${length}.txt`;
-    await writeText(path, Math.round(tokens * bytesPerToken));
-    record(length, ask([...ownModel, path]), constantSeconds);
+const ownModel = [...question, "--model", model, "--memory-tokens", "16", "--output-tokens", "16",
+    "--section-tokens", options["section-tokens"], "--cut", "exact", "--threads", options.threads];
+const lengths = options.lengths.split(",").filter((text) => text !== "");
+const repeat = new Map(options.repeat.split(",").filter((text) => text !== "")
+    .map((text) => [text.split("=")[0], Number(text.split("=")[1])]));
+if (lengths.length > 0) {
+    const path = (name) => `${folder}/exact-${name}.txt`;
+    await writeText(path("empty"), 0);
+    for (const length of lengths) {
+        if (existsSync(path(length))) continue;
+        execFileSync(options.program, ["synth", "--task", "niah_single_2", "--tokens", length, "--model", model,
+            "--text", "--quiet", "--out", path(length)]);
+    }
+    const runs = new Map();
+    const rounds = Math.max(3, ...repeat.values());
+    ask([...ownModel, path("empty")]);  // the model file comes into the page cache
+    for (let round = 0; round < rounds; ++round) {
+        for (const name of ["empty", ...lengths]) {
+            if (round >= (repeat.get(name) ?? (name === "empty" ? 3 : 1))) continue;
+            runs.set(name, [...(runs.get(name) ?? []), ask([...ownModel, path(name)])]);
+        }
+    }
+    const empty = {
+        wall: median(runs.get("empty").map((run) => run.wall)),
+        cpu: median(runs.get("empty").map((run) => run.cpu))
+    };
+    record("empty", runs.get("empty"));
+    for (const name of lengths) record(name, runs.get(name), empty);
 }
 if (options.gigabyte) {
     const path = `${folder}/text-1GB.txt`;
@@ -101,7 +129,7 @@ if (options.gigabyte) {
     const [line] = await once(server.stdout, "data");
     const url = `http://127.0.0.1:${String(line).trim()}/v1`;
     try {
-        record("1 GB", ask([...question, "--endpoint", url, "--model-name", "scripted", "--policy", "gated", path]));
+        record("1 GB", [ask([...question, "--endpoint", url, "--model-name", "scripted", "--policy", "gated", path])]);
     } finally {
         server.stdin.end();
     }

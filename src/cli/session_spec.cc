@@ -24,6 +24,7 @@ std::string text_of(const json& value) {
 
 std::vector<std::string> absolute(const std::vector<std::string>& paths) {
   std::vector<std::string> whole;
+  whole.reserve(paths.size());
   for (const std::string& path : paths) whole.push_back(absolute(path));
   return whole;
 }
