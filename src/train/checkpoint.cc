@@ -22,24 +22,28 @@ constexpr const char* kLast = "checkpoint.safetensors";
 constexpr const char* kBefore = "checkpoint-before.safetensors";
 constexpr const char* kStateKey = "memagent";
 
-std::vector<Optimizer::Named> tensors_of(const PolicyNetwork& network, const Optimizer& optimizer) {
-  std::vector<Optimizer::Named> all;
+using Tensors = std::vector<Optimizer::Named>;
+
+Tensors tensors_of(const PolicyNetwork& network, const Optimizer& optimizer, const Tensors& more) {
+  Tensors all;
   for (const Parameter& parameter : network.parameters()) {
     all.push_back({parameter.name, parameter.value.detach()});
   }
   for (Optimizer::Named& named : optimizer.state()) all.push_back(std::move(named));
+  all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 
 // All of the file is checked before anything is changed.
-std::string restore(const std::string& path, PolicyNetwork& network, Optimizer& optimizer) {
+std::string restore(const std::string& path, PolicyNetwork& network, Optimizer& optimizer,
+                    const Tensors& more) {
   const MappedFile mapped(path);
   const Safetensors file = parse_safetensors(mapped.bytes(), path);
   const auto state = file.metadata.find(kStateKey);
   if (state == file.metadata.end()) {
     fail(ErrorKind::kBadInput, "{}: is no checkpoint of a training run", path);
   }
-  const std::vector<Optimizer::Named> wanted = tensors_of(network, optimizer);
+  const Tensors wanted = tensors_of(network, optimizer, more);
   std::vector<const SafetensorsEntry*> found;
   for (const Optimizer::Named& named : wanted) {
     const auto entry = std::find_if(file.tensors.begin(), file.tensors.end(),
@@ -70,12 +74,13 @@ std::string restore(const std::string& path, PolicyNetwork& network, Optimizer& 
 }  // namespace
 
 void write_checkpoint(const std::string& folder, const PolicyNetwork& network,
-                      const Optimizer& optimizer, const std::string& state_json) {
+                      const Optimizer& optimizer, const std::string& state_json,
+                      const Tensors& more) {
   const std::string last = (fs::path(folder) / kLast).string();
   std::error_code error;
   if (fs::exists(last, error)) fs::rename(last, fs::path(folder) / kBefore, error);
   if (error) fail(ErrorKind::kStorage, "{}: cannot be renamed: {}", last, error.message());
-  const std::vector<Optimizer::Named> tensors = tensors_of(network, optimizer);
+  const Tensors tensors = tensors_of(network, optimizer, more);
   SafetensorsWriter writer(last);
   nlohmann::ordered_json state;
   state["steps"] = optimizer.steps();
@@ -93,7 +98,7 @@ void write_checkpoint(const std::string& folder, const PolicyNetwork& network,
 }
 
 std::optional<RestoredCheckpoint> read_checkpoint(const std::string& folder, PolicyNetwork& network,
-                                                  Optimizer& optimizer) {
+                                                  Optimizer& optimizer, const Tensors& more) {
   RestoredCheckpoint restored;
   const std::string last = (fs::path(folder) / kLast).string();
   const std::string before = (fs::path(folder) / kBefore).string();
@@ -101,7 +106,7 @@ std::optional<RestoredCheckpoint> read_checkpoint(const std::string& folder, Pol
   const bool has_before = fs::exists(before, error);
   if (fs::exists(last, error)) {
     try {
-      restored.state_json = restore(last, network, optimizer);
+      restored.state_json = restore(last, network, optimizer, more);
       return restored;
     } catch (const Error& broken) {
       if (!has_before) throw;
@@ -110,7 +115,7 @@ std::optional<RestoredCheckpoint> read_checkpoint(const std::string& folder, Pol
   } else if (!has_before) {
     return std::nullopt;
   }
-  restored.state_json = restore(before, network, optimizer);
+  restored.state_json = restore(before, network, optimizer, more);
   return restored;
 }
 

@@ -7,15 +7,19 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "train/optimizer.h"
 #include "train/policy_network.h"
 
 namespace memagent {
 
+// `more`: tensors of the run's own, which are copied into when it goes on.
+//
 // Into `folder`, which must be there. The checkpoint before becomes checkpoint-before.safetensors.
 void write_checkpoint(const std::string& folder, const PolicyNetwork& network,
-                      const Optimizer& optimizer, const std::string& state_json);
+                      const Optimizer& optimizer, const std::string& state_json,
+                      const std::vector<Optimizer::Named>& more = {});
 
 struct RestoredCheckpoint {
   std::string state_json;
@@ -23,6 +27,7 @@ struct RestoredCheckpoint {
 };
 // Nothing if the folder has none. Throws Error(kBadInput) if neither file can be used.
 std::optional<RestoredCheckpoint> read_checkpoint(const std::string& folder, PolicyNetwork& network,
-                                                  Optimizer& optimizer);
+                                                  Optimizer& optimizer,
+                                                  const std::vector<Optimizer::Named>& more = {});
 
 }  // namespace memagent

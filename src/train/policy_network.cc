@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -18,16 +19,29 @@
 namespace memagent {
 namespace {
 
+// A matrix with its adapter, if it has one.
+struct Matrix {
+  torch::Tensor weight;  // [out, in]
+  torch::Tensor a;       // [rank, in] or undefined
+  torch::Tensor b;       // [out, rank] or undefined
+};
+
 struct Layer {
-  torch::Tensor attention_norm;    // [dim]
-  torch::Tensor qkv;               // [(heads + 2 kv_heads) head_dim, dim]
-  torch::Tensor qkv_bias;          // [(heads + 2 kv_heads) head_dim] or undefined
-  torch::Tensor query_norm;        // [head_dim] or undefined
-  torch::Tensor key_norm;          // [head_dim] or undefined
-  torch::Tensor attention_output;  // [dim, heads head_dim]
-  torch::Tensor ffn_norm;          // [dim]
-  torch::Tensor gate_up;           // [2 ffn, dim]
-  torch::Tensor down;              // [dim, ffn]
+  torch::Tensor attention_norm;  // [dim]
+  Matrix qkv;                    // [(heads + 2 kv_heads) head_dim, dim]
+  torch::Tensor qkv_bias;        // [(heads + 2 kv_heads) head_dim] or undefined
+  torch::Tensor query_norm;      // [head_dim] or undefined
+  torch::Tensor key_norm;        // [head_dim] or undefined
+  Matrix attention_output;       // [dim, heads head_dim]
+  torch::Tensor ffn_norm;        // [dim]
+  Matrix gate_up;                // [2 ffn, dim]
+  Matrix down;                   // [dim, ffn]
+};
+
+// A tensor as files name it: a view of a weight or of some of its rows.
+struct Named {
+  std::string name;
+  torch::Tensor view;
 };
 
 // Angles of every token of a batch: [tokens, head_dim / 2] each.
@@ -63,17 +77,44 @@ struct PolicyNetwork::State {
   PolicyOptions options;
   torch::Tensor embedding;  // [vocab, dim]
   std::vector<Layer> layers;
-  torch::Tensor output_norm;  // [dim]
-  torch::Tensor output;       // [vocab, dim]; the embedding where tied
-  std::vector<Parameter> parameters;
+  torch::Tensor output_norm;                      // [dim]
+  torch::Tensor output;                           // [vocab, dim]; the embedding where tied
+  std::vector<Parameter> weights;                 // of files
+  std::map<std::string, std::size_t> adapter_of;  // weight's name -> place of A in adapters
+  std::vector<Parameter> adapters;                // A, B, A, B, ...
+
+  bool adapts() const { return options.adapter.rank > 0; }
+  double adapter_scale() const {
+    return options.adapter.alpha / static_cast<double>(options.adapter.rank);
+  }
+
+  torch::Tensor zeros(std::vector<std::int64_t> shape, bool trained) const {
+    torch::Tensor value =
+        torch::zeros(shape, torch::TensorOptions(options.device).dtype(options.weights));
+    value.set_requires_grad(trained);
+    return value;
+  }
 
   torch::Tensor add(const std::string& name, std::vector<std::int64_t> shape) {
     const bool matrix = shape.size() == 2;
-    torch::Tensor value =
-        torch::zeros(shape, torch::TensorOptions(options.device).dtype(options.weights));
-    value.requires_grad_();
-    parameters.push_back({name, value, matrix});
+    torch::Tensor value = zeros(std::move(shape), !adapts());
+    weights.push_back({name, value, matrix});
     return value;
+  }
+
+  Matrix add_matrix(const std::string& prefix, const std::string& name, std::int64_t out,
+                    std::int64_t in) {
+    Matrix matrix;
+    matrix.weight = add(prefix + name + ".weight", {out, in});
+    const std::vector<std::string>& chosen = options.adapter.matrices;
+    if (adapts() && std::find(chosen.begin(), chosen.end(), name) != chosen.end()) {
+      adapter_of[weights.back().name] = adapters.size();
+      matrix.a = zeros({options.adapter.rank, in}, true);
+      matrix.b = zeros({out, options.adapter.rank}, true);
+      adapters.push_back({prefix + name + ".lora_a", matrix.a, true});
+      adapters.push_back({prefix + name + ".lora_b", matrix.b, true});
+    }
+    return matrix;
   }
 
   void build() {
@@ -86,16 +127,16 @@ struct PolicyNetwork::State {
       const std::string prefix = fmt::format("blk.{}.", i);
       Layer layer;
       layer.attention_norm = add(prefix + "attn_norm.weight", {dim});
-      layer.qkv = add(prefix + "attn_qkv.weight", {qkv_rows, dim});
+      layer.qkv = add_matrix(prefix, "attn_qkv", qkv_rows, dim);
       if (config.qkv_bias) layer.qkv_bias = add(prefix + "attn_qkv.bias", {qkv_rows});
       if (config.query_key_norm) {
         layer.query_norm = add(prefix + "attn_q_norm.weight", {head_dim});
         layer.key_norm = add(prefix + "attn_k_norm.weight", {head_dim});
       }
-      layer.attention_output = add(prefix + "attn_output.weight", {dim, q_rows});
+      layer.attention_output = add_matrix(prefix, "attn_output", dim, q_rows);
       layer.ffn_norm = add(prefix + "ffn_norm.weight", {dim});
-      layer.gate_up = add(prefix + "ffn_gate_up.weight", {2 * std::int64_t{config.ffn_dim}, dim});
-      layer.down = add(prefix + "ffn_down.weight", {dim, config.ffn_dim});
+      layer.gate_up = add_matrix(prefix, "ffn_gate_up", 2 * std::int64_t{config.ffn_dim}, dim);
+      layer.down = add_matrix(prefix, "ffn_down", dim, config.ffn_dim);
       layers.push_back(std::move(layer));
     }
     output_norm = add("output_norm.weight", {dim});
@@ -104,6 +145,57 @@ struct PolicyNetwork::State {
 
   torch::Tensor computed(const torch::Tensor& weight) const {
     return weight.scalar_type() == options.compute ? weight : weight.to(options.compute);
+  }
+
+  // x [tokens, in] -> [tokens, out]
+  torch::Tensor product(const torch::Tensor& x, const Matrix& matrix) const {
+    torch::Tensor y = torch::mm(x, computed(matrix.weight).t());
+    if (!matrix.a.defined()) return y;
+    const torch::Tensor narrow = torch::mm(x, computed(matrix.a).t());
+    return y + torch::mm(narrow, computed(matrix.b).t()) * adapter_scale();
+  }
+
+  // What a weight is in files: adapters merged, which are [out, in] for the time of a copy.
+  torch::Tensor merged(const Parameter& weight) const {
+    const auto found = adapter_of.find(weight.name);
+    const torch::Tensor value = weight.value.detach();
+    if (found == adapter_of.end()) return value;
+    const torch::Tensor a = adapters[found->second].value.detach();
+    const torch::Tensor b = adapters[found->second + 1].value.detach();
+    return value + torch::mm(b, a) * adapter_scale();
+  }
+
+  // A weight under the names that files know, in one or several parts.
+  std::vector<Named> named(const std::string& weight, const torch::Tensor& value) const {
+    const std::int64_t q_rows = std::int64_t{config.num_heads} * config.head_dim;
+    const std::int64_t k_rows = std::int64_t{config.num_kv_heads} * config.head_dim;
+    std::vector<Named> parts;
+    const auto part = [&](std::string_view whole, const char* name, std::int64_t first,
+                          std::int64_t rows) {
+      std::string full = weight;
+      full.replace(weight.find(whole), whole.size(), name);
+      parts.push_back({full, value.slice(0, first, first + rows)});
+    };
+    if (weight.find("attn_qkv") != std::string::npos) {
+      part("attn_qkv", "attn_q", 0, q_rows);
+      part("attn_qkv", "attn_k", q_rows, k_rows);
+      part("attn_qkv", "attn_v", q_rows + k_rows, k_rows);
+    } else if (weight.find("ffn_gate_up") != std::string::npos) {
+      part("ffn_gate_up", "ffn_gate", 0, config.ffn_dim);
+      part("ffn_gate_up", "ffn_up", config.ffn_dim, config.ffn_dim);
+    } else {
+      parts.push_back({weight, value});
+    }
+    return parts;
+  }
+
+  // Views of the weights themselves.
+  std::vector<Named> named_weights() const {
+    std::vector<Named> all;
+    for (const Parameter& weight : weights) {
+      for (Named& part : named(weight.name, weight.value.detach())) all.push_back(std::move(part));
+    }
+    return all;
   }
 
   Angles angles(const PackedBatch& batch) const {
@@ -132,7 +224,7 @@ struct PolicyNetwork::State {
     const std::int64_t kv_heads = config.num_kv_heads;
     const std::int64_t dim = config.head_dim;
     const double epsilon = static_cast<double>(config.rms_epsilon);
-    torch::Tensor qkv = torch::mm(x, computed(layer.qkv).t());
+    torch::Tensor qkv = product(x, layer.qkv);
     if (layer.qkv_bias.defined()) qkv = qkv + computed(layer.qkv_bias);
     torch::Tensor q = qkv.slice(1, 0, heads * dim);
     torch::Tensor k = qkv.slice(1, heads * dim, (heads + kv_heads) * dim);
@@ -145,11 +237,11 @@ struct PolicyNetwork::State {
     q = rotary(q.reshape({tokens, heads, dim}), angles.cosines, angles.sines, adjacent);
     k = rotary(k.reshape({tokens, kv_heads, dim}), angles.cosines, angles.sines, adjacent);
     const torch::Tensor mixed = packed_attention(q, k, v, batch.segments);
-    return torch::mm(mixed.view({tokens, heads * dim}), computed(layer.attention_output).t());
+    return product(mixed.view({tokens, heads * dim}), layer.attention_output);
   }
 
   torch::Tensor feed_forward(const Layer& layer, const torch::Tensor& x) const {
-    return torch::mm(swiglu(torch::mm(x, computed(layer.gate_up).t())), computed(layer.down).t());
+    return product(swiglu(product(x, layer.gate_up)), layer.down);
   }
 
   torch::Tensor layer_output(const Layer& layer, torch::Tensor x, const Angles& angles,
@@ -171,35 +263,13 @@ PolicyNetwork::~PolicyNetwork() = default;
 
 const ModelConfig& PolicyNetwork::config() const { return state_->config; }
 const PolicyOptions& PolicyNetwork::options() const { return state_->options; }
-const std::vector<Parameter>& PolicyNetwork::parameters() const { return state_->parameters; }
+const std::vector<Parameter>& PolicyNetwork::parameters() const {
+  return state_->adapts() ? state_->adapters : state_->weights;
+}
 
-std::vector<PolicyNetwork::Named> PolicyNetwork::named_tensors() const {
-  const ModelConfig& c = state_->config;
-  const std::int64_t q_rows = std::int64_t{c.num_heads} * c.head_dim;
-  const std::int64_t k_rows = std::int64_t{c.num_kv_heads} * c.head_dim;
-  std::vector<Named> named;
-  for (const Parameter& parameter : state_->parameters) {
-    const torch::Tensor value = parameter.value.detach();
-    const std::size_t qkv = parameter.name.find("attn_qkv");
-    const std::size_t gate_up = parameter.name.find("ffn_gate_up");
-    const auto part = [&](std::size_t at, std::string_view whole, const char* name,
-                          std::int64_t first, std::int64_t rows) {
-      std::string full = parameter.name;
-      full.replace(at, whole.size(), name);
-      named.push_back({full, value.slice(0, first, first + rows)});
-    };
-    if (qkv != std::string::npos) {
-      part(qkv, "attn_qkv", "attn_q", 0, q_rows);
-      part(qkv, "attn_qkv", "attn_k", q_rows, k_rows);
-      part(qkv, "attn_qkv", "attn_v", q_rows + k_rows, k_rows);
-    } else if (gate_up != std::string::npos) {
-      part(gate_up, "ffn_gate_up", "ffn_gate", 0, c.ffn_dim);
-      part(gate_up, "ffn_gate_up", "ffn_up", c.ffn_dim, c.ffn_dim);
-    } else {
-      named.push_back({parameter.name, value});
-    }
-  }
-  return named;
+const std::vector<std::string>& adaptable_matrices() {
+  static const std::vector<std::string> kAll = AdapterConfig().matrices;
+  return kAll;
 }
 
 void PolicyNetwork::load(const ModelFile& model) {
@@ -222,7 +292,7 @@ void PolicyNetwork::load(const ModelFile& model) {
   need("qkv_bias", mine.qkv_bias ? 1 : 0, theirs.qkv_bias ? 1 : 0);
   need("query_key_norm", mine.query_key_norm ? 1 : 0, theirs.query_key_norm ? 1 : 0);
   const torch::NoGradGuard no_gradients;
-  for (const Named& named : named_tensors()) {
+  for (const Named& named : state_->named_weights()) {
     RowReader reader(model.tensor(named.name), TensorType::kF32,
                      {theirs.rotary_pairs, mine.rotary_pairs, mine.head_dim}, model.name());
     torch::Tensor values = torch::empty(named.view.sizes(), torch::kFloat);
@@ -238,7 +308,7 @@ void PolicyNetwork::load(const ModelFile& model) {
 void PolicyNetwork::initialise(std::uint64_t seed) {
   constexpr double kDeviation = 0.02;
   const torch::NoGradGuard no_gradients;
-  for (const Named& named : named_tensors()) {
+  for (const Named& named : state_->named_weights()) {
     torch::Tensor view = named.view;
     if (view.dim() == 1) {
       view.fill_(ends_with(named.name, ".bias") ? 0.0 : 1.0);
@@ -253,6 +323,23 @@ void PolicyNetwork::initialise(std::uint64_t seed) {
   }
 }
 
+// B is zero. A is normally distributed with standard deviation 1 / sqrt(in), so that what B is
+// multiplied with is of the size of its input.
+void PolicyNetwork::initialise_adapters(std::uint64_t seed) {
+  const torch::NoGradGuard no_gradients;
+  for (const Parameter& adapter : state_->adapters) {
+    torch::Tensor value = adapter.value.detach();
+    if (!ends_with(adapter.name, ".lora_a")) {
+      value.zero_();
+      continue;
+    }
+    Hash64 name;
+    name.update(adapter.name);
+    fill_normal(value, derive(seed, name.value()),
+                1 / std::sqrt(static_cast<double>(value.size(1))));
+  }
+}
+
 std::unique_ptr<ModelFile> PolicyNetwork::model_file(std::shared_ptr<const Tokenizer> tokenizer,
                                                      std::string chat_template,
                                                      std::string name) const {
@@ -262,17 +349,20 @@ std::unique_ptr<ModelFile> PolicyNetwork::model_file(std::shared_ptr<const Token
   parts.config = state_->config;
   parts.tokenizer = std::move(tokenizer);
   parts.chat_template = std::move(chat_template);
-  for (const Named& named : named_tensors()) {
-    const torch::Tensor values = named.view.to(torch::kCPU, torch::kFloat).contiguous();
-    const auto* data = static_cast<const std::byte*>(values.data_ptr());
-    auto copy = std::make_shared<const std::vector<std::byte>>(data, data + values.nbytes());
-    TensorView view;
-    view.name = named.name;
-    view.type = TensorType::kF32;
-    view.shape = named.view.sizes().vec();
-    view.data = *copy;
-    parts.tensors.emplace(named.name, std::move(view));
-    parts.copies.push_back(std::move(copy));
+  const torch::NoGradGuard no_gradients;
+  for (const Parameter& weight : state_->weights) {
+    for (const Named& named : state_->named(weight.name, state_->merged(weight))) {
+      const torch::Tensor values = named.view.to(torch::kCPU, torch::kFloat).contiguous();
+      const auto* data = static_cast<const std::byte*>(values.data_ptr());
+      auto copy = std::make_shared<const std::vector<std::byte>>(data, data + values.nbytes());
+      TensorView view;
+      view.name = named.name;
+      view.type = TensorType::kF32;
+      view.shape = named.view.sizes().vec();
+      view.data = *copy;
+      parts.tensors.emplace(named.name, std::move(view));
+      parts.copies.push_back(std::move(copy));
+    }
   }
   return make_model_file(std::move(parts));
 }

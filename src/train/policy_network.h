@@ -16,10 +16,24 @@
 
 namespace memagent {
 
+// Low-rank adapters (LoRA, arXiv 2106.09685): the network's own weights stay as they are, and each
+// chosen matrix W [out, in] plays as W + alpha / rank B A with B [out, rank], A [rank, in], which
+// alone are trained. B begins as zero: an adapted network begins as the one it adapts.
+struct AdapterConfig {
+  std::int64_t rank = 0;  // 0: no adapters, all weights are trained
+  double alpha = 16;
+  // Of every layer: "attn_qkv" (query, key and value as one), "attn_output", "ffn_gate_up" (both as
+  // one), "ffn_down".
+  std::vector<std::string> matrices = {"attn_qkv", "attn_output", "ffn_gate_up", "ffn_down"};
+};
+// All that AdapterConfig::matrices may name.
+const std::vector<std::string>& adaptable_matrices();
+
 struct PolicyOptions {
   torch::Device device = torch::kCPU;
   torch::ScalarType weights = torch::kFloat;  // double in tests of gradients
   torch::ScalarType compute = torch::kFloat;  // kBFloat16 on a GPU: weights stay as they are
+  AdapterConfig adapter;
 };
 
 // A trainable tensor. Query, key and value matrices are one, gate and up another, as products of
@@ -43,8 +57,10 @@ class PolicyNetwork {
   // Normally distributed matrices of standard deviation 0.02 (those that write to the residual
   // stream divided by sqrt(2 layers), as in GPT-2), norms one, biases zero.
   void initialise(std::uint64_t seed);
-  // The weights as a model for the engine and for files, under GGUF's names, float32. It is a copy
-  // that later updates leave alone.
+  // Adapters that change nothing yet. Without adapters, nothing.
+  void initialise_adapters(std::uint64_t seed);
+  // The weights as a model for the engine and for files, under GGUF's names, float32, adapters
+  // merged into the matrices that they belong to. It is a copy that later updates leave alone.
   std::unique_ptr<ModelFile> model_file(std::shared_ptr<const Tokenizer> tokenizer,
                                         std::string chat_template, std::string name) const;
 
@@ -58,14 +74,8 @@ class PolicyNetwork {
 
   const ModelConfig& config() const;
   const PolicyOptions& options() const;
+  // What is trained: all weights, or the adapters alone.
   const std::vector<Parameter>& parameters() const;
-
-  // A tensor as files name it: a view of a parameter or of some of its rows.
-  struct Named {
-    std::string name;
-    torch::Tensor view;
-  };
-  std::vector<Named> named_tensors() const;
 
  private:
   struct State;

@@ -45,6 +45,13 @@ void describe(Visitor&& v, ReadingConfig& c) {
 }
 
 template <typename Visitor>
+void describe(Visitor&& v, AdapterConfig& c) {
+  v("rank", c.rank, "of low-rank adapters, which are then all that is trained; 0: none");
+  v("alpha", c.alpha, "their weight, times the rank");
+  v("matrices", c.matrices, "of every layer that have one");
+}
+
+template <typename Visitor>
 void describe(Visitor&& v, OptimizerConfig& c) {
   v("learning_rate", c.learning_rate, "the highest");
   v("warmup_steps", c.warmup_steps, "steps over which the rate grows from 0");
@@ -57,6 +64,13 @@ void describe(Visitor&& v, OptimizerConfig& c) {
   v("clip_norm", c.clip_norm, "highest norm of the gradient; 0: off");
   v("average", c.average, "decay of the weights' moving average, a step; 0: off");
   v("most_skipped", c.most_skipped, "steps in a row without a finite gradient that end a run");
+}
+
+template <typename Visitor>
+void describe(Visitor&& v, HeldOutConfig& c) {
+  v("steps", c.steps, "between readings of rows that are not learnt from; 0: none");
+  v("rows", c.rows, "of every length");
+  v("document_tokens", c.document_tokens, "the lengths");
 }
 
 template <typename Visitor>
@@ -124,6 +138,7 @@ void describe(Visitor&& v, RlRecipe& c) {
   v("group", c.group, "trajectories per question");
   v("temperature", c.temperature, "of rollouts");
   v("mini_batches", c.mini_batches, "updates on one step's trajectories");
+  v("overlap", c.overlap, "rollouts of the next step beside the update: one step stale");
   v("resample", c.resample, "times that groups of equal rewards are replaced; 0: kept");
   v("overlong_tokens", c.overlong_tokens,
     "of a reply's budget where the penalty for length sets in; 0: none");
@@ -257,6 +272,31 @@ Stage read_stage(TomlTable table) {
   return stage;
 }
 
+void read_held_out(TomlTable table, HeldOutConfig& config) {
+  describe(ReadFields{table}, config);
+  read_tasks(table.table("tasks"), config.tasks);
+  if (config.steps <= 0) return;
+  if (config.tasks.empty()) table.fail_at("tasks", "has none: name at least one");
+  if (config.rows < 1) table.fail_at("rows", "must be at least 1");
+  const auto& lengths = config.document_tokens;
+  if (lengths.empty() || std::ranges::min(lengths) < 1) {
+    table.fail_at("document_tokens", "must be lengths of at least 1");
+  }
+}
+
+void check_adapter(TomlTable& table, const AdapterConfig& config) {
+  if (config.rank < 0) table.fail_at("rank", "must be 0 (none) or more");
+  if (!(config.alpha > 0)) table.fail_at("alpha", "must be more than 0");
+  const std::vector<std::string>& known = adaptable_matrices();
+  for (const std::string& name : config.matrices) {
+    if (std::ranges::find(known, name) == known.end()) {
+      table.fail_at("matrices",
+                    fmt::format("has '{}': choose of {}", name, fmt::join(known, ", ")));
+    }
+  }
+  if (config.rank > 0 && config.matrices.empty()) table.fail_at("matrices", "has none: name one");
+}
+
 // What every recipe has, besides its own keys.
 template <typename Recipe>
 void read_common(TomlTable& root, Recipe& recipe, const std::string& path) {
@@ -265,8 +305,16 @@ void read_common(TomlTable& root, Recipe& recipe, const std::string& path) {
   describe(ReadFields{network}, recipe.network);
   TomlTable reading = root.table("reading");
   describe(ReadFields{reading}, recipe.reading);
+  TomlTable adapter = root.table("adapter");
+  describe(ReadFields{adapter}, recipe.adapter);
+  check_adapter(adapter, recipe.adapter);
   TomlTable optimizer = root.table("optimizer");
   describe(ReadFields{optimizer}, recipe.optimizer);
+  read_held_out(root.table("held_out"), recipe.held_out);
+  for (const std::string& key : network.keys()) {
+    if (recipe.network.weights.empty() || key == "weights" || key == "tokenizer") continue;
+    network.fail_at(key, "and network.weights: weights bring their own shape, leave it out");
+  }
   if (recipe.network.weights.empty() == recipe.network.tokenizer.empty()) {
     network.fail_at("tokenizer", "and network.weights: give one of the two");
   }
@@ -288,7 +336,12 @@ nlohmann::ordered_json common_json(Recipe& recipe) {
   describe(WriteFields{json}, recipe);
   describe(WriteFields{json["network"]}, recipe.network);
   describe(WriteFields{json["reading"]}, recipe.reading);
+  if (recipe.adapter.rank > 0) describe(WriteFields{json["adapter"]}, recipe.adapter);
   describe(WriteFields{json["optimizer"]}, recipe.optimizer);
+  if (recipe.held_out.steps > 0) {
+    describe(WriteFields{json["held_out"]}, recipe.held_out);
+    json["held_out"]["tasks"] = weights_json(recipe.held_out.tasks);
+  }
   return json;
 }
 
@@ -306,7 +359,10 @@ std::string common_keys(const Recipe& recipe) {
   describe(ListFields{text}, copy);
   list_keys("\n[network]", copy.network, text);
   list_keys("\n[reading]", copy.reading, text);
+  list_keys("\n[adapter]", copy.adapter, text);
   list_keys("\n[optimizer]", copy.optimizer, text);
+  list_keys("\n[held_out]", copy.held_out, text);
+  text += "tasks                                 task names, each with a weight\n";
   return text;
 }
 
@@ -402,6 +458,9 @@ RlRecipe load_rl_recipe(const std::string& path) {
   }
   check_rewards(advantage, step_reward, recipe);
   check_loss(loss, recipe.loss);
+  if (recipe.overlap && recipe.loss.importance_cap == 0) {
+    root.fail_at("overlap", "needs loss.importance_cap, which mends that rollouts are stale");
+  }
   return recipe;
 }
 
@@ -421,6 +480,7 @@ std::string to_json(const SftRecipe& recipe) {
 std::string to_json(const RlRecipe& recipe) {
   RlRecipe copy = recipe;
   nlohmann::ordered_json json = common_json(copy);
+  if (!copy.overlap) json.erase("overlap");  // as runs before it have it
   describe(WriteFields{json["advantage"]}, copy.advantage);
   describe(WriteFields{json["step_reward"]}, copy.step_reward);
   describe(WriteFields{json["loss"]}, copy.loss);

@@ -70,6 +70,14 @@ struct Stage {
   std::vector<TaskWeight> tasks;
 };
 
+// Rows that are not learnt from, read whole while a run goes on (held_out.h).
+struct HeldOutConfig {
+  std::int64_t steps = 0;  // between measurements, the first before the first step; 0: none
+  std::int64_t rows = 16;  // of every length
+  std::vector<std::int64_t> document_tokens = {512, 2048};
+  std::vector<TaskWeight> tasks;
+};
+
 struct SftRecipe {
   std::uint64_t seed = 0;
   std::int64_t batch_tokens = 8192;  // of one batch, shared sections counted once
@@ -77,7 +85,9 @@ struct SftRecipe {
   std::int64_t checkpoint_minutes = 5;
   NetworkConfig network;
   ReadingConfig reading;
+  AdapterConfig adapter;
   OptimizerConfig optimizer;
+  HeldOutConfig held_out;
   std::vector<Stage> stages;
 };
 
@@ -96,17 +106,22 @@ struct QuestionConfig {
 struct RlRecipe {
   std::uint64_t seed = 0;
   std::int64_t steps = 100;
-  std::int64_t questions = 16;       // of one step
-  std::int64_t group = 8;            // G: trajectories per question
-  double temperature = 1;            // of rollouts
-  std::int64_t mini_batches = 1;     // updates on one step's trajectories
+  std::int64_t questions = 16;    // of one step
+  std::int64_t group = 8;         // G: trajectories per question
+  double temperature = 1;         // of rollouts
+  std::int64_t mini_batches = 1;  // updates on one step's trajectories
+  // Rolls the next step out while this one's update is made, with the weights before it: one step
+  // stale, which importance weights mend.
+  bool overlap = false;
   std::int64_t resample = 0;         // times that groups of equal rewards are replaced; 0: kept
   std::int64_t overlong_tokens = 0;  // of a reply's budget where the penalty sets in; 0: none
   std::int64_t batch_tokens = 8192;  // forward and backward at once
   std::int64_t checkpoint_minutes = 5;
   NetworkConfig network;
   ReadingConfig reading;
+  AdapterConfig adapter;
   OptimizerConfig optimizer;
+  HeldOutConfig held_out;
   AdvantageOptions advantage;
   StepRewardOptions step_reward;
   PolicyLossOptions loss;

@@ -1,25 +1,24 @@
 #include "train/rl.h"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/fail.h"
-#include "base/random.h"
-#include "model/local/local_model.h"
-#include "task/data_set.h"
-#include "task/registry.h"
 #include "train/checkpoint.h"
-#include "train/drawing.h"
 #include "train/optimizer.h"
+#include "train/policy_engine.h"
 #include "train/rollout.h"
 #include "train/run_folder.h"
 #include "train/run_page.h"
 #include "train/start.h"
+#include "train/step_rollouts.h"
 #include "train/trajectory_batch.h"
 
 namespace memagent {
@@ -43,31 +42,53 @@ struct PreparedBatch {
   torch::Tensor reference;  // undefined without a KL term
 };
 
+// Beside an update, rollouts have half of the threads.
+int threads_of_engine(const RlRecipe& recipe, const RunOptions& options) {
+  return recipe.overlap ? std::max(1, num_threads(options.threads) / 2) : options.threads;
+}
+
 class RlRun {
  public:
   RlRun(const RlRecipe& recipe, const RunOptions& options)
       : recipe_(recipe),
         options_(options),
-        start_(make_start(recipe.network, recipe.reading, {}, recipe.seed)),
+        start_(
+            make_start(recipe.network, recipe.reading, {.adapter = recipe.adapter}, recipe.seed)),
         optimizer_(start_.network->parameters(), recipe.optimizer),
         group_(options.group != nullptr ? *options.group : alone_),
-        folder_(options.folder, to_json(recipe), options.resume, group_) {
-    for (const TaskWeight& task : recipe.questions_from.tasks) {
-      tasks_.push_back(task.task == kDataTask ? data_set(recipe.questions_from)
-                                              : find_tasks({task.task}, {}).at(0));
+        folder_(options.folder, to_json(recipe), options.resume, group_),
+        questions_(recipe, start_, group_),
+        held_out_(recipe.held_out, recipe.seed, recipe.questions_from.section_tokens.back(),
+                  start_),
+        engine_(threads_of_engine(recipe, options)) {
+    if (recipe.overlap && recipe.resample > 0 && group_.world_size() > 1) {
+      fail(ErrorKind::kUsage,
+           "overlap and resample with {} processes: both would talk at once: set one of them to "
+           "off, or train in one process",
+           group_.world_size());
     }
     if (recipe.loss.kl > 0) {
       reference_ = make_start(recipe.network, recipe.reading, {}, recipe.seed);
     }
-    EpisodeConfig longest = episode_config(recipe.reading);
-    longest.window_tokens = start_.network->config().context_tokens;
-    longest.section_tokens = static_cast<std::int32_t>(recipe.questions_from.section_tokens.back());
-    validate(longest, *start_.renderer);
+    if (recipe.overlap) {
+      for (const Parameter& parameter : start_.network->parameters()) {
+        sampled_with_.push_back({"rollout." + parameter.name, parameter.value.detach().clone()});
+      }
+    }
     if (options.resume) restore();
   }
+  ~RlRun() {
+    abandoned_ = true;
+    if (coming_.valid()) coming_.wait();
+  }
+  RlRun(const RlRun&) = delete;
+  RlRun& operator=(const RlRun&) = delete;
 
   void run(const std::function<void(const RlStep&)>& on_step) {
     auto saved = Clock::now();
+    if (step_ == 0 && held_out_.due(0)) {
+      folder_.log(fmt::format(R"({{"step":0,"held_out":{}}})", to_json(held_out())));
+    }
     while (step_ < recipe_.steps) {
       const RlStep done = step();
       if (on_step) on_step(done);
@@ -89,89 +110,79 @@ class RlRun {
   RlStep step() {
     RlStep report;
     report.step = step_ + 1;
-    const auto rollout_begin = Clock::now();
-    const std::vector<Group> groups = rollouts(report);
-    share(report.rollouts);
-    report.rollout_seconds = seconds_since(rollout_begin);
+    const auto begin = Clock::now();
+    const StepRollouts rolled = rollouts();
+    report.waited_seconds = seconds_since(begin);
+    report.rollout_seconds = rolled.seconds;
+    report.rollouts = shared(rolled.metrics);
+    report.staleness = optimizer_.steps() - sampled_at_;
+    number_ = rolled.next_number;
+    if (recipe_.overlap && step_ + 1 < recipe_.steps) begin_next();
     const auto update_begin = Clock::now();
-    samples_ = sample_trajectories(groups);
-    update(groups, report);
+    samples_ = sample_trajectories(rolled.groups);
+    update(rolled.groups, report);
     report.update_seconds = seconds_since(update_begin);
+    report.seconds = seconds_since(begin);
     ++step_;
+    if (held_out_.due(step_)) report.held_out = held_out();
     folder_.log(log_line(report));
     return report;
   }
 
-  // This process's share of the groups to learn from.
-  std::vector<Group> rollouts(RlStep& report) {
-    std::shared_ptr<const ModelFile> weights =
-        start_.network->model_file(start_.tokenizer, start_.chat_template, options_.name);
-    if (engine_ == nullptr) {
-      engine_ = make_local_model(std::move(weights), {.threads = options_.threads});
-    } else {
-      engine_->replace_weights(std::move(weights));
-    }
-    RandomStream random(derive(derive(recipe_.seed, 1), static_cast<std::uint64_t>(step_)));
-    RolloutOptions options;
-    options.episode = episode_config(recipe_.reading);
-    options.episode.section_tokens =
-        static_cast<std::int32_t>(drawn_length(random, recipe_.questions_from.section_tokens));
-    options.episode.sampling.temperature = static_cast<float>(recipe_.temperature);
-    options.group = recipe_.group;
-    std::vector<Group> kept;
-    std::int64_t wanted = recipe_.questions;
-    for (std::int64_t round = 0; round <= recipe_.resample && wanted > 0; ++round) {
-      // Every process draws all questions, and rolls out every so many-th.
-      std::vector<RolloutQuestion> questions;
-      for (std::int64_t i = 0; i < wanted; ++i) {
-        RandomStream of_question(random.next());
-        const std::int64_t number = number_++;
-        if (i % group_.world_size() != group_.rank()) continue;
-        questions.push_back({question(of_question, number), of_question.next()});
-      }
-      double learnt_from = 0;
-      for (Group& group : roll_out(*engine_, start_.renderer, questions, options)) {
-        report.rollouts.add(group);
-        if (recipe_.resample > 0 && !teaches(group.rewards())) continue;
-        kept.push_back(std::move(group));
-        ++learnt_from;
-      }
-      std::vector<double> of_all{learnt_from};
-      group_.sum(of_all);
-      wanted -= static_cast<std::int64_t>(of_all[0]);
-    }
-    return kept;
+  // Those of this step: made beside the last update, or now.
+  StepRollouts rollouts() {
+    if (coming_.valid()) return coming_.get();
+    // A run that goes on takes the weights that its step would have had.
+    const bool before_last_update = recipe_.overlap && step_ > 0;
+    if (before_last_update) exchange(sampled_with_);
+    sampled_at_ = optimizer_.steps() - (before_last_update ? last_updates_ : 0);
+    LanguageModel& engine = engine_.with_weights_of(start_, options_.name);
+    if (before_last_update) exchange(sampled_with_);
+    return questions_.roll_out(engine, step_, number_, nullptr);
   }
 
-  static std::shared_ptr<const Task> data_set(const QuestionConfig& from) {
-    DataSetOptions options;
-    options.path = from.data;
-    if (!from.distractors.empty()) options.distractor_files = {from.distractors};
-    return open_data_set(options);
-  }
-
-  void share(RolloutMetrics& metrics) const {
-    const std::vector<std::string> all = group_.gather(to_json(metrics));
-    metrics = RolloutMetrics();
-    for (const std::string& one : all) metrics.add(parse_rollout_metrics(one));
-  }
-
-  std::shared_ptr<const Sample> question(RandomStream& random, std::int64_t number) const {
-    const QuestionConfig& from = recipe_.questions_from;
-    const Task& task = *tasks_[drawn_task(random, from.tasks)];
-    SampleSpec spec;
-    spec.tokens =
-        std::max(drawn_length(random, from.document_tokens), task.fewest_tokens(*start_.tokenizer));
-    // Apart from the rows that a warm start with the same seed has seen.
-    spec.seed = derive(recipe_.seed, 2);
-    spec.split = Split::kTrain;
-    spec.index = number;
-    if (task.size() >= 0) {
-      // A data set's rows come again, each time in another order of paragraphs.
-      spec.index = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(task.size())));
-      spec.seed = derive(spec.seed, static_cast<std::uint64_t>(number));
+  // The next step's, with the weights as they are, while they are updated.
+  void begin_next() {
+    const auto& parameters = start_.network->parameters();
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      sampled_with_[i].tensor.copy_(parameters[i].value.detach());
     }
-    return task.sample(spec, start_.tokenizer);
+    sampled_at_ = optimizer_.steps();
+    LanguageModel& engine = engine_.with_weights_of(start_, options_.name);
+    coming_ = std::async(std::launch::async, [this, &engine, step = step_ + 1, number = number_] {
+      return questions_.roll_out(engine, step, number, &abandoned_);
+    });
+  }
+
+  // The network's weights for these, and these for the network's.
+  void exchange(const std::vector<Optimizer::Named>& others) {
+    const torch::NoGradGuard no_gradients;
+    const auto& parameters = start_.network->parameters();
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      torch::Tensor mine = parameters[i].value.detach();
+      torch::Tensor other = others[i].tensor;
+      const torch::Tensor kept = mine.clone();
+      mine.copy_(other);
+      other.copy_(kept);
+    }
+  }
+
+  // By the weights that the model's file would have.
+  HeldOutScores held_out() {
+    if (coming_.valid()) coming_.wait();  // the engine is in use
+    optimizer_.swap_average();
+    HeldOutScores scores = held_out_.scores(engine_.with_weights_of(start_, options_.name), group_);
+    optimizer_.swap_average();
+    return scores;
+  }
+
+  // Of all processes.
+  RolloutMetrics shared(const RolloutMetrics& mine) const {
+    RolloutMetrics metrics;
+    for (const std::string& one : group_.gather(to_json(mine))) {
+      metrics.add(parse_rollout_metrics(one));
+    }
+    return metrics;
   }
 
   void update(const std::vector<Group>& groups, RlStep& report) {
@@ -209,6 +220,7 @@ class RlRun {
           optimizer_.step(rows[0], static_cast<double>(step_) / static_cast<double>(recipe_.steps));
       report.gradient_norm = done.gradient_norm;
       report.rate = done.rate;
+      if (done.skipped) ++report.skipped;
     }
     share(trained_tokens, report);
   }
@@ -324,9 +336,16 @@ class RlRun {
     json["largest_ratio"] = report.loss.largest_ratio;
     json["gradient_norm"] = report.gradient_norm;
     json["rate"] = report.rate;
+    if (report.skipped > 0) json["skipped"] = report.skipped;
     json["trained_tokens"] = report.trained_tokens;
+    if (recipe_.overlap) {
+      json["staleness"] = report.staleness;
+      json["waited_seconds"] = report.waited_seconds;
+    }
     json["rollout_seconds"] = report.rollout_seconds;
     json["update_seconds"] = report.update_seconds;
+    json["seconds"] = report.seconds;
+    if (!report.held_out.empty()) json["held_out"] = Json::parse(to_json(report.held_out));
     return json.dump();
   }
 
@@ -335,8 +354,9 @@ class RlRun {
     Json state;
     state["step"] = step_;
     state["number"] = number_;
+    if (recipe_.overlap) state["stale_updates"] = optimizer_.steps() - sampled_at_;
     state["log_bytes"] = folder_.log_bytes();
-    write_checkpoint(folder_.path(), *start_.network, optimizer_, state.dump());
+    write_checkpoint(folder_.path(), *start_.network, optimizer_, state.dump(), sampled_with_);
     optimizer_.swap_average();
     write_model(start_, options_.name, recipe_.questions_from.section_tokens.back(),
                 folder_.file("model.gguf"));
@@ -349,12 +369,14 @@ class RlRun {
   }
 
   void restore() {
-    const auto restored = read_checkpoint(folder_.path(), *start_.network, optimizer_);
-    if (!restored) return;
+    const auto restored =
+        read_checkpoint(folder_.path(), *start_.network, optimizer_, sampled_with_);
+    if (!restored) return folder_.cut_log(0);
     if (!restored->warning.empty() && options_.on_warning) options_.on_warning(restored->warning);
     const Json state = Json::parse(restored->state_json);
     step_ = state.at("step").get<std::int64_t>();
     number_ = state.at("number").get<std::int64_t>();
+    if (recipe_.overlap) last_updates_ = state.at("stale_updates").get<std::int64_t>();
     folder_.cut_log(state.at("log_bytes").get<std::int64_t>());
   }
 
@@ -366,20 +388,31 @@ class RlRun {
   const DataParallelGroup alone_{Rendezvous()};
   const DataParallelGroup& group_;
   RunFolder folder_;
-  std::unique_ptr<LocalModel> engine_;  // with the weights of the last rollouts
-  std::vector<std::shared_ptr<const Task>> tasks_;
+  StepQuestions questions_;
+  HeldOut held_out_;
+  PolicyEngine engine_;
   std::string samples_;  // of the last step's trajectories, for the page
+  // With overlap: the rollouts of the next step, under way.
+  std::future<StepRollouts> coming_;
+  std::atomic<bool> abandoned_{false};
+  std::int64_t sampled_at_ = 0;  // updates before the weights of the last rollouts
   // What a checkpoint keeps.
   std::int64_t step_ = 0;
-  std::int64_t number_ = 0;  // of the next question
+  std::int64_t number_ = 0;                     // of the next question
+  std::vector<Optimizer::Named> sampled_with_;  // with overlap: the weights of the next rollouts
+  std::int64_t last_updates_ = 0;               // and by how many updates they are behind
 };
 
 }  // namespace
 
 void train_rl(const RlRecipe& recipe, const RunOptions& options,
               const std::function<void(const RlStep&)>& on_step) {
-  use_threads(options.threads);
-  RlRun(recipe, options).run(on_step);
+  const int threads = num_threads(options.threads);
+  use_threads(recipe.overlap ? std::max(1, threads - threads / 2) : threads);
+  within_memory(fmt::format("batch_tokens (now {}), questions ({}), group ({}), the longest "
+                            "section_tokens, or the size of the network",
+                            recipe.batch_tokens, recipe.questions, recipe.group),
+                [&] { RlRun(recipe, options).run(on_step); });
 }
 
 }  // namespace memagent

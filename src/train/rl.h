@@ -12,6 +12,7 @@
 #include <functional>
 #include <string>
 
+#include "train/held_out.h"
 #include "train/policy_loss.h"
 #include "train/recipe.h"
 #include "train/rollout_metrics.h"
@@ -25,9 +26,14 @@ struct RlStep {
   PolicyLossSums loss;
   double gradient_norm = 0;
   double rate = 0;
+  std::int64_t skipped = 0;         // updates whose gradient was not finite
   std::int64_t trained_tokens = 0;  // packed, shared beginnings counted once
+  std::int64_t staleness = 0;       // updates since the weights that sampled
   double rollout_seconds = 0;
   double update_seconds = 0;
+  double waited_seconds = 0;  // for rollouts: with overlap, what the update does not cover
+  double seconds = 0;         // of the step, what is held out apart
+  HeldOutScores held_out;     // empty at most steps
 };
 
 // Until recipe.steps are done; then model.gguf holds the weights.

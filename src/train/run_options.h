@@ -20,9 +20,14 @@ struct RunOptions {
   std::function<void(const std::string&)> on_warning;
 };
 
+// As many as asked for; for 0 one per core.
+int num_threads(int threads);
 // Sets the threads that tensors are computed with.
 void use_threads(int threads);
 // Whether this process or another that trains with it has been asked to stop: the same for all.
 bool any_stopped(const RunOptions& options, const DataParallelGroup& group);
+
+// Does the work. Memory that is not there becomes Error(kBadInput), which says to lower `what`.
+void within_memory(const std::string& what, const std::function<void()>& work);
 
 }  // namespace memagent

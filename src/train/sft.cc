@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "model/local/local_model.h"
 #include "train/checkpoint.h"
 #include "train/optimizer.h"
+#include "train/policy_engine.h"
 #include "train/run_folder.h"
 #include "train/run_page.h"
 #include "train/selection.h"
@@ -76,12 +76,15 @@ class SftRun {
   SftRun(const SftRecipe& recipe, const RunOptions& options)
       : recipe_(recipe),
         options_(options),
-        start_(make_start(recipe.network, recipe.reading, {}, recipe.seed)),
+        start_(
+            make_start(recipe.network, recipe.reading, {.adapter = recipe.adapter}, recipe.seed)),
         lessons_(recipe, start_.renderer, start_.tokenizer,
                  start_.network->config().context_tokens),
         optimizer_(start_.network->parameters(), recipe.optimizer),
         group_(options.group != nullptr ? *options.group : alone_),
-        folder_(options.folder, to_json(recipe), options.resume, group_) {
+        folder_(options.folder, to_json(recipe), options.resume, group_),
+        held_out_(recipe.held_out, recipe.seed, recipe.stages.back().section_tokens.back(), start_),
+        engine_(options.threads) {
     if (recipe_.batches % group_.world_size() != 0) {
       fail(ErrorKind::kUsage,
            "{} batches a step cannot be shared out evenly among {} processes: set batches to a "
@@ -96,6 +99,9 @@ class SftRun {
 
   void run(const std::function<void(const SftStep&)>& on_step) {
     auto saved = Clock::now();
+    if (tokens_ == 0 && held_out_.due(0)) {
+      folder_.log(fmt::format(R"({{"step":0,"tokens":0,"held_out":{}}})", to_json(held_out())));
+    }
     while (stage_ < recipe_.stages.size()) {
       const SftStep done = step();
       if (on_step) on_step(done);
@@ -120,7 +126,9 @@ class SftRun {
     StepSums sums;
     sums.lessons.resize(drawn_.size());
     sums.by_task.resize(by_task_.size());
-    if (recipe_.stages[stage_].sure > 0) refresh_engine();
+    if (recipe_.stages[stage_].sure > 0) {
+      as_it_is_ = &engine_.with_weights_of(start_, options_.name);
+    }
     for (auto batch = static_cast<std::size_t>(group_.rank()); batch < drawn_.size();
          batch += static_cast<std::size_t>(group_.world_size())) {
       learn(batch, sums);
@@ -149,8 +157,17 @@ class SftRun {
     report.skipped = done.skipped;
     report.seconds = seconds_since(begin);
     report.recent = recent_;
+    if (held_out_.due(report.step)) report.held_out = held_out();
     folder_.log(log_line(report, sums));
     return report;
+  }
+
+  // By the weights that the model's file would have.
+  HeldOutScores held_out() {
+    optimizer_.swap_average();
+    HeldOutScores scores = held_out_.scores(engine_.with_weights_of(start_, options_.name), group_);
+    optimizer_.swap_average();
+    return scores;
   }
 
   // Adds the gradients of one of the step's batches, which draws every so many-th lesson.
@@ -177,24 +194,13 @@ class SftRun {
     count_replies(batch, logprobs.detach().contiguous(), stage.sure > 0, sums);
   }
 
-  // The engine says replies with the weights as they are now.
-  void refresh_engine() {
-    std::shared_ptr<const ModelFile> weights =
-        start_.network->model_file(start_.tokenizer, start_.chat_template, options_.name);
-    if (engine_ == nullptr) {
-      engine_ = make_local_model(std::move(weights), {.threads = options_.threads});
-    } else {
-      engine_->replace_weights(std::move(weights));
-    }
-  }
-
   // What is left to learn of a lesson, after every reply has been counted.
   std::vector<Lesson> selected(std::vector<Lesson> lessons, std::int64_t number, StepSums& sums) {
     const Stage& stage = recipe_.stages[stage_];
     RandomStream random(derive(derive(derive(recipe_.seed, kSelection), stage_),
                                static_cast<std::uint64_t>(number)));
     std::vector<SelectionCounts> counts(stage.tasks.size());
-    lessons = select_lessons(std::move(lessons), *engine_,
+    lessons = select_lessons(std::move(lessons), *as_it_is_,
                              {.sure = stage.sure, .keep_sure = stage.keep_sure}, random, counts);
     for (std::size_t task = 0; task < counts.size(); ++task) {
       for (std::size_t kind = 0; kind < sums.replies.size(); ++kind) {
@@ -261,6 +267,7 @@ class SftRun {
     for (std::size_t i = 0; i < by_task_.size(); ++i) {
       json["tasks"][recipe_.stages[stage_].tasks[i].task] = shares(by_task_[i]);
     }
+    if (!report.held_out.empty()) json["held_out"] = Json::parse(to_json(report.held_out));
     return json.dump();
   }
 
@@ -326,7 +333,7 @@ class SftRun {
 
   void restore() {
     const auto restored = read_checkpoint(folder_.path(), *start_.network, optimizer_);
-    if (!restored) return;
+    if (!restored) return folder_.cut_log(0);
     if (!restored->warning.empty() && options_.on_warning) options_.on_warning(restored->warning);
     const Json state = Json::parse(restored->state_json);
     stage_ = state.at("stage").get<std::size_t>();
@@ -350,11 +357,13 @@ class SftRun {
   const RunOptions& options_;
   Start start_;
   LessonSource lessons_;
-  std::unique_ptr<LocalModel> engine_;  // of stages that select
   Optimizer optimizer_;
   const DataParallelGroup alone_{Rendezvous()};
   const DataParallelGroup& group_;
   RunFolder folder_;
+  HeldOut held_out_;
+  PolicyEngine engine_;
+  LanguageModel* as_it_is_ = nullptr;  // the engine, in steps of stages that select
   std::int64_t total_tokens_ = 0;
   // What a checkpoint keeps.
   std::size_t stage_ = 0;
@@ -370,7 +379,10 @@ class SftRun {
 void train_sft(const SftRecipe& recipe, const RunOptions& options,
                const std::function<void(const SftStep&)>& on_step) {
   use_threads(options.threads);
-  SftRun(recipe, options).run(on_step);
+  within_memory(fmt::format("batch_tokens (now {}), a stage's replies_per_section or longest "
+                            "section_tokens, or the size of the network",
+                            recipe.batch_tokens),
+                [&] { SftRun(recipe, options).run(on_step); });
 }
 
 }  // namespace memagent

@@ -14,6 +14,7 @@
 #include <functional>
 #include <vector>
 
+#include "train/held_out.h"
 #include "train/lessons.h"
 #include "train/recipe.h"
 #include "train/run_options.h"
@@ -39,6 +40,7 @@ struct SftStep {
   bool skipped = false;
   double seconds = 0;                                // of this step
   std::array<RecentReplies, kNumReplyKinds> recent;  // by ReplyKind
+  HeldOutScores held_out;                            // empty at most steps
 };
 
 // Until the last stage is over. Then model.gguf holds the weights (their average where the recipe

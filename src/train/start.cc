@@ -55,6 +55,7 @@ Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
     start.network = std::make_unique<PolicyNetwork>(file->config(), options);
     start.network->load(*file);
   }
+  start.network->initialise_adapters(seed);
   start.reading = reading;
   if (!reading.prompts.empty()) start.prompts_toml = text_of(reading.prompts);
   start.renderer = std::make_shared<const PromptRenderer>(

@@ -80,6 +80,7 @@ class Logprobs : public torch::autograd::Function<Logprobs> {
     context->save_for_backward({hidden, weight, targets, denominators, entropy});
     context->saved_data["with_entropy"] = with_entropy;
     context->saved_data["temperature"] = temperature;
+    context->saved_data["weight_learns"] = weight.requires_grad();
     return {logprobs, entropy};
   }
 
@@ -99,7 +100,9 @@ class Logprobs : public torch::autograd::Function<Logprobs> {
     const torch::Tensor dlogprobs =
         gradients[0].defined() ? gradients[0] : torch::zeros_like(denominators);
     torch::Tensor dhidden = torch::empty_like(hidden);
-    torch::Tensor dweight = torch::zeros_like(weight);
+    // Frozen under adapters: a product of the vocabulary's size less.
+    const bool weight_learns = context->saved_data["weight_learns"].toBool();
+    torch::Tensor dweight = weight_learns ? torch::zeros_like(weight) : torch::Tensor();
     const std::int64_t chunk = chunk_rows(weight.size(0));
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
       const std::int64_t end = std::min(rows, begin + chunk);
@@ -120,7 +123,7 @@ class Logprobs : public torch::autograd::Function<Logprobs> {
       if (temperature != 1.0) dlogits.div_(temperature);
       const torch::Tensor low = dlogits.to(hidden.scalar_type());
       dhidden.slice(0, begin, end).copy_(torch::mm(low, weight));
-      dweight.addmm_(low.t(), part);
+      if (weight_learns) dweight.addmm_(low.t(), part);
     }
     return {dhidden, dweight, torch::Tensor(), torch::Tensor(), torch::Tensor()};
   }

@@ -100,6 +100,17 @@ TEST_F(RecipeFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(complaint(with("{ drill = 1 }", "{}")), HasSubstr("stage.tasks has none"));
   EXPECT_THAT(complaint(with("tokenizer =", "weights = \"w.gguf\"\ntokenizer =")),
               HasSubstr("network.tokenizer and network.weights: give one of the two"));
+  EXPECT_THAT(complaint(with("tokenizer = \"words/tokenizer.json\"",
+                             "weights = \"w.gguf\"\nnum_layers = 2")),
+              HasSubstr("line 5: network.num_layers and network.weights: weights bring their own"));
+  EXPECT_THAT(complaint(with("[optimizer]", "[adapter]\nmatrices = [\"attn_q\"]\n[optimizer]")),
+              HasSubstr("line 6: adapter.matrices has 'attn_q': choose of attn_qkv, attn_output"));
+  EXPECT_THAT(complaint(with("[optimizer]", "[held_out]\nsteps = 5\n[optimizer]")),
+              HasSubstr("held_out.tasks has none"));
+  EXPECT_THAT(complaint(with("[optimizer]",
+                             "[held_out]\nsteps = 5\ndocument_tokens = []\n"
+                             "tasks = { vt = 1 }\n[optimizer]")),
+              HasSubstr("line 7: held_out.document_tokens must be lengths"));
   EXPECT_THAT(complaint("seed = 1\n[network]\ntokenizer = \"t\"\n"),
               HasSubstr("there is no [[stage]]"));
   EXPECT_THAT(complaint("seed = \n"), HasSubstr("line 1: "));
@@ -169,6 +180,10 @@ TEST_F(RlRecipeFile, WhatCannotGoTogetherIsRefused) {
       HasSubstr("needs the policy 'gated'"));
   EXPECT_THAT(complaint("", "[loss]\nclip_low = 2\n"), HasSubstr("clip_low"));
   EXPECT_THAT(complaint("", "[loss]\nimportance_cap = 0.5\n"), HasSubstr("importance_cap"));
+  std::ofstream(path())
+      << "overlap = true\n[network]\nweights = \"w\"\n[questions_from.tasks]\nvt = 1\n"
+         "[loss]\nimportance_cap = 0\n";
+  EXPECT_THROW(load_rl_recipe(path()), Error);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // bytes.
 #include "train/rl.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 #include <unistd.h>
@@ -96,6 +97,105 @@ TEST_F(Rl, FindsAnOptimumThatIsKnown) {
   EXPECT_LT(lengths.back(), 4);
 }
 
+// The same optimum when the next step's rollouts are made beside the update: every step but the
+// first learns from what the weights before the last update said.
+TEST_F(Rl, FindsItOneStepStale) {
+  recipe_.overlap = true;
+  recipe_.overlong_tokens = 20;
+  recipe_.mini_batches = 2;
+  std::vector<double> lengths;
+  std::vector<std::int64_t> staleness;
+  std::vector<double> gaps;
+  train_rl(recipe_, options("stale"), [&](const RlStep& step) {
+    lengths.push_back(step.rollouts.reply_tokens.value());
+    staleness.push_back(step.staleness);
+    gaps.push_back(step.loss.gap / step.loss.count);
+  });
+  std::vector<std::int64_t> want(30, 2);  // two updates a step
+  want[0] = 0;
+  EXPECT_EQ(staleness, want);
+  EXPECT_LT(gaps[0], 1e-4);
+  EXPECT_GT(gaps[1], 1e-3);  // another policy than the one that is trained
+  EXPECT_GT(lengths.front(), 15);
+  EXPECT_LT(lengths.back(), 4);
+  EXPECT_THAT(read(folder_ / "stale/log.jsonl"), testing::HasSubstr("\"staleness\":2,"));
+}
+
+// Beside an update or not, a step draws the same: the first two steps are sampled with the same
+// weights, those of the beginning, when nothing is learnt.
+TEST_F(Rl, OverlapChangesWhenAndNotWhat) {
+  recipe_.steps = 3;
+  recipe_.optimizer.learning_rate = 0;
+  std::array<std::vector<double>, 2> entropies;
+  std::array<std::vector<double>, 2> lengths;
+  for (const bool overlap : {false, true}) {
+    recipe_.overlap = overlap;
+    train_rl(recipe_, options(overlap ? "beside" : "after"), [&](const RlStep& step) {
+      entropies[overlap].push_back(step.rollouts.entropy.value());
+      lengths[overlap].push_back(step.rollouts.reply_tokens.value());
+    });
+  }
+  EXPECT_EQ(entropies[0], entropies[1]);
+  EXPECT_EQ(lengths[0], lengths[1]);
+  EXPECT_NE(entropies[0][0], entropies[0][1]);
+}
+
+// Rows that nothing is learnt from are read, and nothing else changes.
+TEST_F(Rl, HeldOutRowsAreReadBesideTheRun) {
+  recipe_.steps = 4;
+  recipe_.overlong_tokens = 20;
+  for (const bool overlap : {false, true}) {
+    recipe_.overlap = overlap;
+    recipe_.held_out.steps = 0;
+    train_rl(recipe_, options(overlap ? "without2" : "without"), nullptr);
+    recipe_.held_out.steps = 2;
+    recipe_.held_out.rows = 2;
+    recipe_.held_out.document_tokens = {600, 900};
+    recipe_.held_out.tasks = {{"niah_single_1", 1}};
+    recipe_.reading.section_tokens = 400;
+    std::vector<std::size_t> lengths;
+    train_rl(recipe_, options(overlap ? "with2" : "with"),
+             [&](const RlStep& step) { lengths.push_back(step.held_out.size()); });
+    EXPECT_EQ(lengths, (std::vector<std::size_t>{0, 2, 0, 2}));
+    EXPECT_EQ(read(folder_ / (overlap ? "with2/model.gguf" : "with/model.gguf")),
+              read(folder_ / (overlap ? "without2/model.gguf" : "without/model.gguf")));
+  }
+  const std::string log = read(folder_ / "with/log.jsonl");
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 5);
+  EXPECT_THAT(log, testing::StartsWith(R"({"step":0,"held_out":{"600":0.0,"900":0.0}})"));
+}
+
+// A learning rate that blows the weights up: updates are left out and counted, and the run ends
+// with one line that says so.
+TEST_F(Rl, WeightsThatBlowUpEndTheRun) {
+  recipe_.overlong_tokens = 20;
+  recipe_.optimizer.learning_rate = 1e30;
+  recipe_.optimizer.most_skipped = 3;
+  std::vector<std::int64_t> skipped;
+  try {
+    train_rl(recipe_, options("wild"),
+             [&](const RlStep& step) { skipped.push_back(step.skipped); });
+    FAIL() << "went on";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("3 steps in a row had a gradient that is not"));
+  }
+  EXPECT_EQ(skipped.front(), 0);
+  EXPECT_EQ(skipped.back(), 1);
+}
+
+// The optimum of FindsAnOptimumThatIsKnown is to say one thing; a bonus for entropy stands against
+// it.
+TEST_F(Rl, EntropyBonusKeepsRepliesRandom) {
+  recipe_.overlong_tokens = 20;
+  double entropy[2] = {0, 0};  // of a sampled token, at the end
+  for (const bool bonus : {false, true}) {
+    recipe_.loss.entropy = bonus ? 1 : 0;
+    train_rl(recipe_, options(bonus ? "bonus" : "none"),
+             [&](const RlStep& step) { entropy[bonus] = step.rollouts.entropy.value(); });
+  }
+  EXPECT_GT(entropy[true], entropy[false] + 1);
+}
+
 TEST_F(Rl, LearnsNothingFromEqualRewards) {
   recipe_.steps = 1;
   recipe_.optimizer.weight_decay = 0;
@@ -105,7 +205,13 @@ TEST_F(Rl, LearnsNothingFromEqualRewards) {
   EXPECT_EQ(read(folder_ / "equal/model.gguf"), read(folder_ / "untouched.gguf"));
 }
 
-TEST_F(Rl, ResumesBitForBit) {
+class Resumed : public Rl, public testing::WithParamInterface<const char*> {};
+
+TEST_P(Resumed, EndsInTheSameBytes) {
+  const std::string how = GetParam();
+  recipe_.overlap = how == "Overlap";
+  if (how == "Adapters") recipe_.adapter = {.rank = 2, .matrices = {"attn_qkv", "ffn_down"}};
+  if (how == "Average") recipe_.optimizer.average = 0.7;
   recipe_.overlong_tokens = 20;
   recipe_.steps = 6;
   recipe_.mini_batches = 2;
@@ -119,6 +225,9 @@ TEST_F(Rl, ResumesBitForBit) {
   train_rl(recipe_, options("parts", true), nullptr);
   EXPECT_EQ(read(folder_ / "parts/model.gguf"), read(folder_ / "whole/model.gguf"));
 }
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Resumed, testing::Values("Plain", "Overlap", "Adapters", "Average"),
+                         [](const auto& of) { return std::string(of.param); });
 
 // Updates are rewarded, each by itself, for being malformed, which one that ends at once is. Of 300
 // tokens two end a reply; no answer is ever right. The optimum is to end always.

@@ -4,8 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -144,6 +147,112 @@ TEST_F(Sft, GoesOnFromTheCheckpointBeforeWhenTheLastIsBroken) {
   ASSERT_EQ(warnings_.size(), 1U);
   EXPECT_THAT(warnings_[0], testing::HasSubstr("going on from the checkpoint before"));
   EXPECT_EQ(read(folder_ / "cut/model.gguf"), model);
+}
+
+// A checkpoint that was cut anywhere, or not yet there when the run was killed, costs what was
+// learnt since the one before, and is spoken of.
+TEST_F(Sft, ACheckpointMayBeCutAnywhere) {
+  train(options("whole"));
+  const std::string model = read(folder_ / "whole/model.gguf");
+  stopped_run("kept", 3, false);
+  stopped_run("kept", 5, true);
+  const auto size = fs::file_size(folder_ / "kept/checkpoint.safetensors");
+  for (const std::uintmax_t left :
+       {std::uintmax_t{0}, std::uintmax_t{7}, std::uintmax_t{100}, size - 1}) {
+    fs::remove_all(folder_ / "cut");
+    fs::copy(folder_ / "kept", folder_ / "cut", fs::copy_options::recursive);
+    fs::resize_file(folder_ / "cut/checkpoint.safetensors", left);
+    warnings_.clear();
+    RunOptions resumed = options("cut");
+    resumed.resume = true;
+    train(resumed);
+    EXPECT_EQ(warnings_.size(), 1U) << left;
+    EXPECT_EQ(read(folder_ / "cut/model.gguf"), model) << left;
+  }
+  // Killed between renaming the last one and writing the next.
+  fs::remove_all(folder_ / "cut");
+  fs::copy(folder_ / "kept", folder_ / "cut", fs::copy_options::recursive);
+  fs::remove(folder_ / "cut/checkpoint.safetensors");
+  RunOptions resumed = options("cut");
+  resumed.resume = true;
+  train(resumed);
+  EXPECT_EQ(read(folder_ / "cut/model.gguf"), model);
+}
+
+// Killed before there was a checkpoint: the run begins again, and so does its log.
+TEST_F(Sft, WithoutACheckpointARunBeginsAgain) {
+  stopped_run("early", 2, false);
+  fs::remove(folder_ / "early/checkpoint.safetensors");
+  RunOptions resumed = options("early");
+  resumed.resume = true;
+  train(resumed);
+  const std::string log = read(folder_ / "early/log.jsonl");
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), steps_);
+}
+
+TEST_F(Sft, CheckpointsOfAnotherNetworkAreRefused) {
+  stopped_run("narrow", 3, false);
+  recipe_.network.ffn_dim = 64;
+  stopped_run("wide", 3, false);
+  fs::copy_file(folder_ / "narrow/checkpoint.safetensors", folder_ / "wide/checkpoint.safetensors",
+                fs::copy_options::overwrite_existing);
+  RunOptions resumed = options("wide");
+  resumed.resume = true;
+  try {
+    train(resumed);
+    FAIL() << "went on";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+    EXPECT_THAT(error.what(), testing::HasSubstr("belongs to another recipe"));
+  }
+}
+
+TEST_F(Sft, WeightsThatBlowUpEndTheRun) {
+  recipe_.optimizer.learning_rate = 1e30;
+  recipe_.optimizer.most_skipped = 3;
+  recipe_.stages[0].tokens = 100'000;
+  try {
+    train(options("wild"));
+    FAIL() << "went on";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("3 steps in a row had a gradient that is not"));
+  }
+  EXPECT_THAT(read(folder_ / "wild/log.jsonl"), testing::HasSubstr("\"skipped\":true"));
+}
+
+// In a process of its own that may not have the memory that this network's weights take.
+TEST_F(Sft, OutOfMemorySaysWhatToLower) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  recipe_.network.ffn_dim = 1 << 24;  // matrices of 2 and 4 GB
+  const auto with_little = [this] {
+    rlimit limit{};
+    limit.rlim_cur = limit.rlim_max = 3'000'000'000;
+    ::setrlimit(RLIMIT_AS, &limit);
+    try {
+      train(options("large"));
+    } catch (const Error& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      std::_Exit(exit_code(error.kind()));
+    }
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(with_little(), testing::ExitedWithCode(3),
+              "out of memory: lower batch_tokens .now 256.");
+}
+
+TEST_F(Sft, HeldOutRowsAreReadBesideTheRun) {
+  train(options("without"));
+  recipe_.held_out.steps = 4;
+  recipe_.held_out.rows = 2;
+  recipe_.held_out.document_tokens = {400};
+  recipe_.held_out.tasks = {{"niah_single_1", 1}};
+  train(options("with"));
+  EXPECT_EQ(read(folder_ / "with/model.gguf"), read(folder_ / "without/model.gguf"));
+  const std::string log = read(folder_ / "with/log.jsonl");
+  EXPECT_THAT(log, testing::StartsWith(R"({"step":0,"tokens":0,"held_out":{"400":0.0}})"));
+  std::size_t measured = 0;
+  for (std::size_t at = 0; (at = log.find("held_out", at)) != std::string::npos; ++at) ++measured;
+  EXPECT_EQ(measured, static_cast<std::size_t>(1 + steps_ / 4));
 }
 
 TEST_F(Sft, RefusesFoldersOfOtherRuns) {

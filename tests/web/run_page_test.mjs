@@ -31,7 +31,7 @@ const LOGS = {
         loss: 2 / (i + 1), rate: 1e-3, gradient_norm: 1,
         right: {keep: i / 900, update: i / 1000}, tasks: {vt: {update: 0.5}, niah: {keep: 1}}}),
     rl: (i) => ({step: i + 1, reward: i / 1000, best_of_group: 0.9, tasks: {vt: 0.5},
-        lengths: {1024: 0.6, 2048: 0.4}, kept_memories: 0.9, entropy: 0.1, kl: 0.01,
+        lengths: {1024: 0.6, 2048: 0.4}, ...(i % 100 ? {} : {held_out: {2048: i / 1000}}), kept_memories: 0.9, entropy: 0.1, kl: 0.01,
         gradient_norm: 1, rollout_seconds: 1, update_seconds: 2}),
 };
 const EVIL = "</script><img src=x onerror=alert(1)><!--";
@@ -103,6 +103,11 @@ test("trajectories are read as text, and what changed nothing is counted", async
         assert.equal(await page.locator("main img").count(), 0);
         assert.equal(await page.locator(".trajectory").count(), 2);
         assert.ok(await page.locator("#curves figure").count() >= 7);
+        // Measured at every hundredth step, and one line all the same.
+        const heldOut = page.locator("#curves figure", {hasText: "Held-out"});
+        assert.match(await heldOut.locator(".legend").textContent(), /2K tokens 80%/);
+        const line = await heldOut.locator('g[aria-label="line"] path').getAttribute("d");
+        assert.equal(line.split(/[ML]/).length - 1, 9);
     });
 });
 

@@ -19,13 +19,14 @@ function legend(series, show) {
     }));
 }
 
-// {title, series: [{name, values: [number or null, by step]}], show, domain, log, stages}: `at` is
-// where on the axis each step stands; `stages` are [place, name] where another part begins.
-export function chart({title, series, show = format.rough, domain = null, log = false}, at, xTitle,
-    stages = []) {
+// {title, series: [{name, values: [number or null, by step]}], show, domain, log, sparse, stages}:
+// `at` is where on the axis each step stands; `stages` are [place, name] where another part begins.
+// Lines are broken where a number is missing, unless it is one that most steps do not have: `sparse`.
+export function chart({title, series, show = format.rough, domain = null, log = false, sparse = false},
+    at, xTitle, stages = []) {
     const data = series.flatMap(({name, values}, i) => values.map((value, step) => ({
         name, i, at: at[step], value: log && !(value > 0) ? null : value,
-    })));
+    }))).filter(({value}) => !sparse || value !== null);
     const values = data.map(({value}) => value).filter((value) => value !== null);
     if (values.length === 0) return null;
     const drawing = canvas({class: "chart"}, (width) => {

@@ -21,11 +21,13 @@ function lines(steps, named) {
         .filter(({values}) => values.some((value) => value !== null));
 }
 
+const BY_LENGTH = ["lengths", "held_out"];
+
 // One line for every key under `path` that any step has.
 function under(steps, path, leaf = "") {
     const keys = [...new Set(steps.flatMap((step) => Object.keys(step[path] ?? {})))];
     return lines(steps, Object.fromEntries(keys.map((key) =>
-        [path === "lengths" ? `${format.length(Number(key))} tokens` : key,
+        [BY_LENGTH.includes(path) ? `${format.length(Number(key))} tokens` : key,
             `${path}.${key}${leaf}`])));
 }
 
@@ -39,8 +41,15 @@ function inFives(title, series, look) {
     return charts;
 }
 
+// Every so many steps: points in between are no gaps.
+function heldOut(steps) {
+    return inFives("Held-out documents answered right, by length", under(steps, "held_out"),
+        {...share, sparse: true});
+}
+
 function warmStart(steps) {
     return [
+        ...heldOut(steps),
         {title: "Replies right before they were learnt from", ...share,
             series: lines(steps, {keep: "right.keep", update: "right.update",
                 answer: "right.answer", text: "right.text"})},
@@ -57,6 +66,7 @@ function reinforcement(steps) {
     return [
         {title: "Reward", ...share,
             series: lines(steps, {"of trajectories": "reward", "best of a group": "best_of_group"})},
+        ...heldOut(steps),
         {title: "Reward by length of the document", ...share, series: under(steps, "lengths").slice(-5)},
         ...inFives("Reward by task", under(steps, "tasks"), share),
         {title: "What replies do", ...share, series: lines(steps, {"keep the memory": "kept_memories",

@@ -1,0 +1,72 @@
+#include "train/held_out.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/random.h"
+#include "task/registry.h"
+#include "train/drawing.h"
+#include "train/rollout.h"
+
+namespace memagent {
+
+HeldOut::HeldOut(const HeldOutConfig& config, std::uint64_t seed, std::int64_t section_tokens,
+                 const Start& start)
+    : config_(config),
+      // Apart from what lessons and questions are drawn with.
+      seed_(derive(seed, 3)),
+      episode_(episode_config(start.reading)),
+      renderer_(start.renderer),
+      tokenizer_(start.tokenizer) {
+  if (config_.steps <= 0) return;
+  episode_.section_tokens = static_cast<std::int32_t>(
+      start.reading.section_tokens > 0 ? start.reading.section_tokens : section_tokens);
+  episode_.window_tokens = start.network->config().context_tokens;
+  episode_.sampling.temperature = 0;
+  validate(episode_, *renderer_);
+  for (const TaskWeight& task : config_.tasks) {
+    tasks_.push_back(find_tasks({task.task}, {}).at(0));
+  }
+}
+
+HeldOutScores HeldOut::scores(LanguageModel& model, const DataParallelGroup& group) const {
+  std::vector<RolloutQuestion> questions;
+  std::vector<std::size_t> lengths;  // of each question, as a place in document_tokens
+  for (std::size_t length = 0; length < config_.document_tokens.size(); ++length) {
+    for (std::int64_t row = group.rank(); row < config_.rows; row += group.world_size()) {
+      RandomStream random(derive(seed_, static_cast<std::uint64_t>(row)));
+      const Task& task = *tasks_[drawn_task(random, config_.tasks)];
+      SampleSpec spec;
+      spec.tokens = std::max(config_.document_tokens[length], task.fewest_tokens(*tokenizer_));
+      spec.seed = seed_;
+      spec.split = Split::kTest;
+      spec.index = row;
+      questions.push_back({task.sample(spec, tokenizer_), random.next()});
+      lengths.push_back(length);
+    }
+  }
+  RolloutOptions options;
+  options.episode = episode_;
+  options.group = 1;
+  const std::vector<Group> groups = roll_out(model, renderer_, questions, options);
+  std::vector<double> sums(2 * config_.document_tokens.size());
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    sums[2 * lengths[i]] += groups[i].trajectories.at(0).reward;
+    sums[2 * lengths[i] + 1] += 1;
+  }
+  group.sum(sums);
+  HeldOutScores scores;
+  for (std::size_t length = 0; length < config_.document_tokens.size(); ++length) {
+    scores[config_.document_tokens[length]] = {sums[2 * length], sums[2 * length + 1]};
+  }
+  return scores;
+}
+
+std::string to_json(const HeldOutScores& scores) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const auto& [length, score] : scores) json[std::to_string(length)] = score.value();
+  return json.dump();
+}
+
+}  // namespace memagent

@@ -1,0 +1,98 @@
+#include "train/step_rollouts.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "task/data_set.h"
+#include "task/registry.h"
+#include "train/advantage.h"
+#include "train/drawing.h"
+
+namespace memagent {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::shared_ptr<const Task> data_set(const QuestionConfig& from) {
+  DataSetOptions options;
+  options.path = from.data;
+  if (!from.distractors.empty()) options.distractor_files = {from.distractors};
+  return open_data_set(options);
+}
+
+}  // namespace
+
+StepQuestions::StepQuestions(const RlRecipe& recipe, const Start& start,
+                             const DataParallelGroup& group)
+    : recipe_(recipe), group_(group), renderer_(start.renderer), tokenizer_(start.tokenizer) {
+  for (const TaskWeight& task : recipe.questions_from.tasks) {
+    tasks_.push_back(task.task == kDataTask ? data_set(recipe.questions_from)
+                                            : find_tasks({task.task}, {}).at(0));
+  }
+  EpisodeConfig longest = episode_config(recipe.reading);
+  longest.window_tokens = start.network->config().context_tokens;
+  longest.section_tokens = static_cast<std::int32_t>(recipe.questions_from.section_tokens.back());
+  validate(longest, *renderer_);
+}
+
+std::shared_ptr<const Sample> StepQuestions::question(RandomStream& random,
+                                                      std::int64_t number) const {
+  const QuestionConfig& from = recipe_.questions_from;
+  const Task& task = *tasks_[drawn_task(random, from.tasks)];
+  SampleSpec spec;
+  spec.tokens =
+      std::max(drawn_length(random, from.document_tokens), task.fewest_tokens(*tokenizer_));
+  // Apart from the rows that a warm start with the same seed has seen.
+  spec.seed = derive(recipe_.seed, 2);
+  spec.split = Split::kTrain;
+  spec.index = number;
+  if (task.size() >= 0) {
+    // A data set's rows come again, each time in another order of paragraphs.
+    spec.index = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(task.size())));
+    spec.seed = derive(spec.seed, static_cast<std::uint64_t>(number));
+  }
+  return task.sample(spec, tokenizer_);
+}
+
+StepRollouts StepQuestions::roll_out(LanguageModel& model, std::int64_t step,
+                                     std::int64_t first_number,
+                                     const std::atomic<bool>* stop) const {
+  const auto begin = Clock::now();
+  StepRollouts rolled;
+  rolled.next_number = first_number;
+  RandomStream random(derive(derive(recipe_.seed, 1), static_cast<std::uint64_t>(step)));
+  RolloutOptions options;
+  options.episode = episode_config(recipe_.reading);
+  options.episode.section_tokens =
+      static_cast<std::int32_t>(drawn_length(random, recipe_.questions_from.section_tokens));
+  options.episode.sampling.temperature = static_cast<float>(recipe_.temperature);
+  options.group = recipe_.group;
+  options.stop = stop;
+  std::int64_t wanted = recipe_.questions;
+  for (std::int64_t round = 0; round <= recipe_.resample && wanted > 0; ++round) {
+    // Every process draws all questions, and rolls out every so many-th.
+    std::vector<RolloutQuestion> questions;
+    for (std::int64_t i = 0; i < wanted; ++i) {
+      RandomStream of_question(random.next());
+      const std::int64_t number = rolled.next_number++;
+      if (i % group_.world_size() != group_.rank()) continue;
+      questions.push_back({question(of_question, number), of_question.next()});
+    }
+    double learnt_from = 0;
+    for (Group& group : memagent::roll_out(model, renderer_, questions, options)) {
+      rolled.metrics.add(group);
+      if (recipe_.resample > 0 && !teaches(group.rewards())) continue;
+      rolled.groups.push_back(std::move(group));
+      ++learnt_from;
+    }
+    if (recipe_.resample == 0) break;
+    std::vector<double> of_all{learnt_from};
+    group_.sum(of_all);
+    wanted -= static_cast<std::int64_t>(of_all[0]);
+  }
+  rolled.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  return rolled;
+}
+
+}  // namespace memagent
