@@ -311,6 +311,14 @@ bool Server::may_pass(const httplib::Request& request, httplib::Response&) {
     throw ApiError(401, "the API key is missing or wrong: send it as Authorization: Bearer KEY", "",
                    "invalid_api_key");
   }
+  // Without keys, whoever runs a program on this machine may ask; the pages that its browser has
+  // open may not. Browsers say where a request comes from, other clients send no such header.
+  if (!options_.keys.required() && request.get_header_value("Sec-Fetch-Site") == "cross-site") {
+    throw ApiError(403,
+                   "a page of another site asks for this: start the server with --api-key-file to "
+                   "let pages with a key in",
+                   "", "cross_site");
+  }
   if (!name->empty()) connection.record().client = connection.record().key = *name;
   return true;
 }

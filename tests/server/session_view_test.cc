@@ -241,6 +241,24 @@ TEST(SessionView, TheModelSaysWhatMayBeUploaded) {
   EXPECT_EQ(watching.get("/models").second["data"][0]["memagent"]["max_file_bytes"], 1000);
 }
 
+// A browser on this machine may have any site open.
+TEST(Page, OfAnotherSiteMayNotAskAServerWithoutKeys) {
+  Serving serving(reader);
+  const auto status = [&](const char* method, const char* from, const char* path) {
+    httplib::Request request;
+    request.method = method;
+    request.path = path;
+    request.headers = {{"Sec-Fetch-Site", from}, {"Content-Type", "text/plain"}};
+    request.body = method == std::string("POST") ? chat("Hello").dump() : "";
+    return serving.client().send(request)->status;
+  };
+  EXPECT_EQ(status("POST", "cross-site", kChat), 403);
+  EXPECT_EQ(status("GET", "cross-site", "/v1/models"), 403);
+  EXPECT_EQ(status("POST", "same-origin", kChat), 200);
+  EXPECT_EQ(status("POST", "none", kChat), 200);
+  EXPECT_NE(status("GET", "cross-site", "/"), 403);  // a link to it
+}
+
 TEST(Page, IsServedToWhoeverAsks) {
   Serving serving(reader, [](ServerOptions& options) {
     options.keys = ApiKeys::parse(
