@@ -14,6 +14,7 @@ enum class ErrorKind {
   kBadInput,     // a file or document that is not what it claims to be; exit code 3, HTTP 422
   kModel,        // a model or an endpoint failed; exit code 4, HTTP 502
   kStorage,      // a session could not be read or written; exit code 3, HTTP 503
+  kUnreachable,  // the store of sessions does not answer, for now; exit code 4, HTTP 503
   kInterrupted,  // stopped by the user, resumable; exit code 130
 };
 

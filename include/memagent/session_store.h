@@ -1,17 +1,22 @@
 // Where the progress of a reading is kept, so that it outlives the process.
 //
-// A store is one SQLite file. A session is one reading: its settings, questions and document, the
-// state of each question's Episode, and the conversations accepted so far. Every accepted step is
-// one transaction, on disk before commit() returns; a process killed at any instant leaves the
-// steps before it intact. States and conversations are JSON texts here: the store does not look
-// into them.
+// A store is one SQLite file, or a PostgreSQL database (postgres://...) that machines share. A
+// session is one reading: its settings, questions and document, the state of each question's
+// Episode, and the conversations accepted so far. Every accepted step is one transaction, on disk
+// before commit() returns; a process killed at any instant leaves the steps before it intact.
+// States and conversations are JSON texts here: the store does not look into them.
 //
-// A session that is being run is locked by the kernel for as long as its Session object lives, and
-// no longer: a killed process leaves no lock behind.
+// A session that is being run belongs to its Session object. In a file the kernel locks it for as
+// long as the process lives: a killed one leaves no lock behind. In a database it is a lease that
+// is renewed while the Session lives and runs out if its process does not come back; from then on
+// commit() fails for the old holder, whatever it believes.
 //
-// Throws Error(kStorage) naming the file for a disk that is full or read-only, a file that is no
-// store, is corrupted or was written by a newer version. A SessionStore and its Sessions are used
-// by one thread; any number of processes may use one store.
+// A shared store keeps documents, too, and sessions may wait in it for workers on other machines.
+//
+// Throws Error(kStorage) naming the store for a disk that is full or read-only, a file that is no
+// store, is corrupted or was written by a newer version, and for a session that another process
+// holds; Error(kUnreachable) for a database that does not answer. A SessionStore and its Sessions
+// are used by one thread at a time; any number of processes may use one store.
 #pragma once
 
 #include <chrono>
@@ -22,6 +27,9 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "memagent/document.h"
+#include "memagent/error.h"
 
 namespace memagent {
 
@@ -51,12 +59,19 @@ struct SessionInfo {
   std::string name;
   SessionStatus status = SessionStatus::kReading;
   bool running = false;  // some process holds it now
+  std::string holder;    // of a shared store: that process, for messages
+  // Of a shared store: workers may take it, now or when its holder vanishes.
+  bool queued = false;
+  std::string error;  // why its last run ended before the end; empty: it did not, or is not known
   SessionSpec spec;
   std::chrono::system_clock::time_point created;
   std::chrono::system_clock::time_point updated;
   std::int64_t conversations = 0;        // accepted so far, over all questions
   std::vector<std::string> states_json;  // one per question; empty: nothing accepted yet
 };
+
+// "finished", "running", "queued", "failed" (a worker gave it up) or "stopped".
+const char* state_of(const SessionInfo& info);
 
 class SessionBackend;
 class StoreBackend;
@@ -75,6 +90,12 @@ class Session {
   void commit(std::size_t question, std::string_view state_json, std::string_view conversation);
   // The last commit: every question is answered.
   void finish();
+  // In a shared store only: from when this Session is gone, workers that are `reader` may go on
+  // with it (see SessionStore::take).
+  void queue(std::string_view reader);
+  // This run ends before the end. Workers leave a session alone that cannot be read (kUsage,
+  // kBadInput), and wait a while before they try any other again. Kept by shared stores only.
+  void failed(const Error& error);
 
  private:
   friend class SessionStore;
@@ -82,15 +103,29 @@ class Session {
   std::unique_ptr<SessionBackend> backend_;
 };
 
+struct SessionStoreOptions {
+  // How long a session of a shared store stays its holder's without a sign of life.
+  std::chrono::milliseconds lease{30'000};
+};
+
 class SessionStore {
  public:
   enum class Mode { kCreate, kExisting };
   // kCreate makes the file (readable by its owner only) and its folder where missing; kExisting
-  // throws Error(kStorage) where missing. The path is kept for messages.
-  explicit SessionStore(const std::string& path, Mode mode = Mode::kCreate);
+  // throws Error(kStorage) where missing. The tables of a database are made where missing.
+  // Throws Error(kUsage) for a location that cannot be one.
+  explicit SessionStore(const std::string& location, Mode mode = Mode::kCreate,
+                        const SessionStoreOptions& options = {});
   ~SessionStore();
   SessionStore(const SessionStore&) = delete;
   SessionStore& operator=(const SessionStore&) = delete;
+
+  // False if there is no such file; true for every database, without asking it.
+  static bool exists(const std::string& location);
+  // The same store for another thread. Of a database they share connections.
+  std::unique_ptr<SessionStore> for_another_thread() const;
+  // Machines share it: it keeps documents, and workers take sessions from it.
+  bool shared() const;
 
   // Sessions by name, oldest change last.
   std::vector<SessionInfo> list() const;
@@ -101,16 +136,37 @@ class SessionStore {
 
   // Starts a session, or continues the one of that name. Throws Error(kUsage) naming what differs
   // in questions or settings, Error(kBadInput) for another document, Error(kStorage) if another
-  // process runs it. The Session must not outlive the store.
-  Session open(const std::string& name, const SessionSpec& spec);
+  // process runs it. A shared store keeps the `document` of a session that starts, if there is one,
+  // and rewinds it. The Session must not outlive the store.
+  Session open(const std::string& name, const SessionSpec& spec,
+               DocumentSource* document = nullptr);
   // False if there is none. Throws Error(kStorage) if a process runs it.
   bool remove(const std::string& name);
 
+  // Of shared stores. The document that is kept with the session; null if none is.
+  std::unique_ptr<DocumentSource> open_document(const std::string& name) const;
+  // The session that has waited longest for this kind of reader and that nobody holds, whether it
+  // was queued, failed a while ago, or its holder vanished. `reader` is any text; it stands for
+  // everything a worker must have to read it, such as the model.
+  std::optional<Session> take(std::string_view reader);
+  // Sessions that wait for this kind of reader or are being read, finished ones not counted.
+  std::int64_t count_queued(std::string_view reader) const;
+  // Takes it from the queue and from whoever holds it. False if there is no such session. Of a
+  // file: Error(kUsage).
+  bool withdraw(const std::string& name);
+
  private:
+  explicit SessionStore(std::unique_ptr<StoreBackend> backend);
   std::unique_ptr<StoreBackend> backend_;
 };
 
-// $MEMAGENT_STORE, else $XDG_STATE_HOME/memagent/sessions.sqlite, else under ~/.local/state.
+// True for postgres:// and postgresql:// addresses.
+bool is_shared_store(const std::string& location);
+// For messages: an address without its password, a path as it is.
+std::string shown_store(const std::string& location);
+// $XDG_STATE_HOME/memagent/sessions.sqlite, else under ~/.local/state.
+std::string default_store_file();
+// $MEMAGENT_STORE, else that file.
 std::string default_store_path();
 
 }  // namespace memagent

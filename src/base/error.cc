@@ -10,6 +10,7 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::kStorage:
       return 3;
     case ErrorKind::kModel:
+    case ErrorKind::kUnreachable:
       return 4;
     case ErrorKind::kInterrupted:
       return 130;

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <ctime>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -32,11 +31,6 @@ std::string utc(std::chrono::system_clock::time_point time) {
                      fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
 }
 
-std::string status_of(const SessionInfo& info) {
-  if (info.status == SessionStatus::kFinished) return "finished";
-  return info.running ? "running" : "stopped";
-}
-
 json to_json(const SessionInfo& info) {
   json episodes = json::array();
   for (std::size_t i = 0; i < info.spec.questions.size(); ++i) {
@@ -52,12 +46,14 @@ json to_json(const SessionInfo& info) {
     episodes.push_back(std::move(episode));
   }
   return {{"name", info.name},
-          {"status", status_of(info)},
+          {"status", state_of(info)},
           {"created", utc(info.created)},
           {"updated", utc(info.updated)},
           {"document", info.spec.document.name},
           {"document_bytes", info.spec.document.bytes},
           {"conversations", info.conversations},
+          {"holder", info.holder},
+          {"error", info.error},
           {"settings", json::parse(info.spec.settings_json)},
           {"sources", json::parse(info.spec.sources_json)},
           {"questions", std::move(episodes)}};
@@ -69,8 +65,7 @@ std::string dump(const json& value, int indent = -1) {
 
 int run_list(const SessionsOptions& options) {
   std::vector<SessionInfo> sessions;
-  std::error_code error;
-  if (std::filesystem::exists(options.path(), error)) {
+  if (SessionStore::exists(options.path())) {
     sessions = SessionStore(options.path(), SessionStore::Mode::kExisting).list();
   }
   if (options.json) {
@@ -80,7 +75,7 @@ int run_list(const SessionsOptions& options) {
     return 0;
   }
   if (sessions.empty()) {
-    fmt::print(stderr, "memagent: no sessions in {}\n", options.path());
+    fmt::print(stderr, "memagent: no sessions in {}\n", shown_store(options.path()));
     return 0;
   }
   std::size_t width = 4;
@@ -89,7 +84,7 @@ int run_list(const SessionsOptions& options) {
                                  "UPDATED", "STEPS", "DOCUMENT");
   for (const SessionInfo& info : sessions) {
     text +=
-        fmt::format("{:{}}  {:9}  {:20}  {:>8}  {}\n", harmless(info.name), width, status_of(info),
+        fmt::format("{:{}}  {:9}  {:20}  {:>8}  {}\n", harmless(info.name), width, state_of(info),
                     utc(info.updated), info.conversations, harmless(info.spec.document.name));
   }
   write_output(text);
@@ -113,9 +108,11 @@ int run_show(const SessionsOptions& options) {
   std::string text = fmt::format(
       "session    {}\nstatus     {}, {} steps\ncreated    {}\nupdated    {}\n"
       "document   {}, {} bytes\nsettings   {}",
-      harmless(info->name), status_of(*info), info->conversations, utc(info->created),
+      harmless(info->name), state_of(*info), info->conversations, utc(info->created),
       utc(info->updated), harmless(info->spec.document.name), info->spec.document.bytes,
       dump(object["settings"]));
+  if (!info->holder.empty()) text += fmt::format("read by    {}\n", harmless(info->holder));
+  if (!info->error.empty()) text += fmt::format("error      {}\n", harmless(info->error));
   for (const json& episode : object["questions"]) {
     text += fmt::format("\nquestion   {}\n", harmless(episode["question"].get<std::string>()));
     if (!episode.contains("sections")) continue;
@@ -131,6 +128,12 @@ int run_show(const SessionsOptions& options) {
   return 0;
 }
 
+int run_cancel(const SessionsOptions& options) {
+  SessionStore store(options.path(), SessionStore::Mode::kExisting);
+  if (!store.withdraw(options.name)) fail_unknown(options.name);
+  return 0;
+}
+
 int run_delete(const SessionsOptions& options) {
   SessionStore store(options.path(), SessionStore::Mode::kExisting);
   if (!store.remove(options.name)) fail_unknown(options.name);
@@ -140,7 +143,8 @@ int run_delete(const SessionsOptions& options) {
 }  // namespace
 
 std::vector<Command> add_sessions_commands(CLI::App& program) {
-  CLI::App* group = program.add_subcommand("sessions", "List, show and delete kept sessions");
+  CLI::App* group =
+      program.add_subcommand("sessions", "List, show, cancel and delete kept sessions");
   group->require_subcommand(1);
   std::vector<Command> commands;
   const auto add = [&](const char* name, const char* help, bool named,
@@ -151,13 +155,16 @@ std::vector<Command> add_sessions_commands(CLI::App& program) {
       app->add_option("name", options->name, "The session's name")->required()->type_name("NAME");
     }
     app->add_option("--store", options->store,
-                    "The store (default: MEMAGENT_STORE, else under ~/.local/state)")
-        ->type_name("FILE");
-    if (run != run_delete) app->add_flag("--json", options->json, "Write JSON");
+                    "The store, a file or postgres://... (default: MEMAGENT_STORE, else under "
+                    "~/.local/state)")
+        ->type_name("STORE");
+    if (run == run_list || run == run_show) app->add_flag("--json", options->json, "Write JSON");
     commands.push_back({app, [options, run] { return run(*options); }});
   };
   add("list", "The sessions of the store, latest first", false, run_list);
   add("show", "One session: settings, progress, memory, answers", true, run_show);
+  add("cancel", "Take a session from the queue of a shared store, and from its reader", true,
+      run_cancel);
   add("delete", "Forget a session", true, run_delete);
   return commands;
 }

@@ -45,8 +45,7 @@ class StoppableSource : public DocumentSource {
 };
 
 std::optional<SessionInfo> find_session(const std::string& store, const std::string& name) {
-  std::error_code error;
-  if (!std::filesystem::exists(store, error)) return std::nullopt;
+  if (!SessionStore::exists(store)) return std::nullopt;
   return SessionStore(store, SessionStore::Mode::kExisting).find(name);
 }
 

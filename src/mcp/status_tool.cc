@@ -3,7 +3,6 @@
 #include <fmt/chrono.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "agent/state_json.h"
@@ -23,11 +22,6 @@ std::string utc(std::chrono::system_clock::time_point time) {
                      fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
 }
 
-const char* status_of(const SessionInfo& info) {
-  if (info.status == SessionStatus::kFinished) return "finished";
-  return info.running ? "running" : "stopped";
-}
-
 ordered_json to_json(const SessionInfo& info, bool whole) {
   ordered_json questions = ordered_json::array();
   for (std::size_t i = 0; i < info.spec.questions.size(); ++i) {
@@ -44,7 +38,7 @@ ordered_json to_json(const SessionInfo& info, bool whole) {
     questions.push_back(std::move(question));
   }
   return {{"session", info.name},
-          {"status", status_of(info)},
+          {"status", state_of(info)},
           {"created", utc(info.created)},
           {"updated", utc(info.updated)},
           {"document", info.spec.document.name},
@@ -58,8 +52,7 @@ ordered_json to_json(const SessionInfo& info, bool whole) {
 std::string session_status(const StatusArguments& arguments, const std::string& store) {
   ordered_json sessions = ordered_json::array();
   std::size_t left_out = 0;
-  std::error_code error;
-  const bool exists = std::filesystem::exists(store, error);
+  const bool exists = SessionStore::exists(store);
   if (!arguments.session.empty()) {
     const auto info =
         exists ? SessionStore(store, SessionStore::Mode::kExisting).find(arguments.session)

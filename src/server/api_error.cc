@@ -14,6 +14,7 @@ int status_of(ErrorKind kind) {
     case ErrorKind::kModel:
       return 502;
     case ErrorKind::kStorage:
+    case ErrorKind::kUnreachable:
     case ErrorKind::kInterrupted:
       return 503;
   }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
@@ -35,9 +34,15 @@ std::string owner_of(const SessionInfo& info) { return sources_of(info).value("o
 }  // namespace
 
 std::unique_ptr<SessionStore> SessionKeeper::existing() const {
-  std::error_code error;
-  if (!std::filesystem::exists(options_.store, error)) return nullptr;
-  return std::make_unique<SessionStore>(options_.store, SessionStore::Mode::kExisting);
+  if (!SessionStore::exists(options_.store)) return nullptr;
+  return store(SessionStore::Mode::kExisting);
+}
+
+std::unique_ptr<SessionStore> SessionKeeper::store(SessionStore::Mode mode) const {
+  if (!is_shared_store(options_.store)) return std::make_unique<SessionStore>(options_.store, mode);
+  const std::lock_guard lock(mutex_);
+  if (shared_ == nullptr) shared_ = std::make_unique<SessionStore>(options_.store, mode);
+  return shared_->for_another_thread();
 }
 
 std::vector<SessionInfo> SessionKeeper::list(const std::string& owner) const {
@@ -98,6 +103,12 @@ void SessionKeeper::remove(const std::string& name, const std::string& owner) {
   }
 }
 
+void SessionKeeper::withdraw(const std::string& name, const std::string& owner) {
+  if (!is_shared_store(options_.store)) return;
+  find(name, owner);
+  existing()->withdraw(name);
+}
+
 SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::string& owner,
                                           const std::string& settings_json,
                                           const std::vector<std::string>& questions,
@@ -114,9 +125,18 @@ SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::st
   SessionSpec spec;
   spec.settings_json = settings_json;
   spec.questions = questions;
+  spec.document = fingerprint(*document);
   if (stored) {
     // The document that was kept goes on; what was sent is only compared with it.
     spec.sources_json = stored->spec.sources_json;
+    return hold(name, std::move(spec), std::move(document));
+  }
+  if (store != nullptr && store->shared()) {  // which keeps the document itself
+    std::vector<std::string> files;
+    if (!file_id.empty()) files.push_back(files_.path(files_.find(file_id, owner)));
+    json sources = json::parse(options_.sources(files));
+    sources["owner"] = owner;
+    spec.sources_json = sources.dump();
     return hold(name, std::move(spec), std::move(document));
   }
   StoredFile file;
@@ -141,6 +161,12 @@ SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::st
 SessionKeeper::Opened SessionKeeper::resume(const SessionInfo& info,
                                             const std::string& settings_json) {
   if (info.running) fail_running(info.name);
+  SessionSpec spec = info.spec;
+  spec.settings_json = settings_json;
+  if (std::unique_ptr<DocumentSource> kept = existing()->open_document(info.name);
+      kept != nullptr) {
+    return hold(info.name, std::move(spec), std::move(kept));
+  }
   const json sources = sources_of(info);
   const std::vector<std::string> files = sources.value("files", std::vector<std::string>());
   const bool readable = std::find(files.begin(), files.end(), "-") == files.end();
@@ -150,18 +176,22 @@ SessionKeeper::Opened SessionKeeper::resume(const SessionInfo& info,
          "session '{}': has a document that is no file: continue it with memagent ask --session",
          info.name);
   }
-  SessionSpec spec = info.spec;
-  spec.settings_json = settings_json;
-  return hold(info.name, std::move(spec), file_source(files));
+  std::unique_ptr<DocumentSource> document = file_source(files);
+  spec.document = fingerprint(*document);
+  return hold(info.name, std::move(spec), std::move(document));
 }
 
 SessionKeeper::Opened SessionKeeper::hold(const std::string& name, SessionSpec spec,
                                           std::unique_ptr<DocumentSource> document) {
-  spec.document = fingerprint(*document);
   auto held = std::make_unique<HeldSession>();
   held->name = name;
-  held->store = std::make_unique<SessionStore>(options_.store);
-  held->session.emplace(held->store->open(name, spec));
+  held->store = store(SessionStore::Mode::kCreate);
+  held->session.emplace(held->store->open(name, spec, document.get()));
+  if (held->store->shared()) {
+    const Session& session = *held->session;
+    if (session.info().status != SessionStatus::kFinished) held->session->queue(options_.reader);
+    if (auto kept = held->store->open_document(name)) document = std::move(kept);
+  }
   return {std::move(held), std::move(document)};
 }
 

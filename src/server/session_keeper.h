@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,9 +19,11 @@
 namespace memagent {
 
 struct SessionKeeperOptions {
-  std::string store;  // the file
+  std::string store;  // a file or a postgres:// address
   // SessionSpec::sources_json for a document in these files.
   std::function<std::string(const std::vector<std::string>& files)> sources;
+  // In a shared store: what a worker must be to go on with a session when this server is gone.
+  std::string reader = {};
 };
 
 // A session that is held by this server. May be handed from thread to thread.
@@ -51,6 +54,13 @@ class SessionKeeper {
   // command line's do.
   std::optional<StoredFile> document_of(const SessionInfo& info) const;
   void remove(const std::string& name, const std::string& owner);
+  // Of a shared store: nobody goes on with it, nor waits to. Of a file: nothing.
+  void withdraw(const std::string& name, const std::string& owner);
+
+  // The store is a database, which may have sessions of others, too.
+  bool shared() const { return is_shared_store(options_.store); }
+  // For another thread. Throws Error(kUnreachable).
+  std::unique_ptr<SessionStore> any_store() const { return store(SessionStore::Mode::kCreate); }
 
   // Begins a session or goes on with it, over a document that is kept as a file of the store's if
   // it is not one already (`file_id`). Throws Error(kUsage) for other questions or settings,
@@ -68,10 +78,13 @@ class SessionKeeper {
 
  private:
   std::unique_ptr<SessionStore> existing() const;  // null if there is none
+  std::unique_ptr<SessionStore> store(SessionStore::Mode mode) const;
   Opened hold(const std::string& name, SessionSpec spec, std::unique_ptr<DocumentSource> document);
 
   SessionKeeperOptions options_;
   FileStore& files_;
+  mutable std::mutex mutex_;                      // of what follows
+  mutable std::unique_ptr<SessionStore> shared_;  // has the connections to a database
 };
 
 }  // namespace memagent

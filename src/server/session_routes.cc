@@ -107,6 +107,7 @@ void set_session_routes(httplib::Server& routes, SessionKeeper& sessions, const 
                  [&sessions, &service](const SessionInfo& info, const Caller& caller,
                                        const httplib::Request&, httplib::Response& response) {
                    service.cancel_session(info.name);
+                   sessions.withdraw(info.name, caller.key);
                    set_json(response, session_json(sessions, sessions.find(info.name, caller.key)));
                  }));
   routes.Delete(

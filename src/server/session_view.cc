@@ -26,11 +26,6 @@ std::int64_t seconds(std::chrono::system_clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-const char* status_of(const SessionInfo& info) {
-  if (info.status == SessionStatus::kFinished) return "finished";
-  return info.running ? "running" : "stopped";
-}
-
 json to_json(const SessionKeeper& sessions, const SessionInfo& info) {
   json questions = json::array();
   for (std::size_t i = 0; i < info.spec.questions.size(); ++i) {
@@ -48,7 +43,7 @@ json to_json(const SessionKeeper& sessions, const SessionInfo& info) {
   }
   json result = {{"id", info.name},
                  {"object", "session"},
-                 {"status", status_of(info)},
+                 {"status", state_of(info)},
                  {"created_at", seconds(info.created)},
                  {"updated_at", seconds(info.updated)},
                  {"document_bytes", info.spec.document.bytes},

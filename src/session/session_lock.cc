@@ -55,7 +55,8 @@ void LockFile::unlock(std::int64_t session_id) {
   held_.erase(session_id);
 }
 
-bool LockFile::held_elsewhere(std::int64_t session_id) const {
+bool LockFile::is_held(std::int64_t session_id) const {
+  if (held_.contains(session_id)) return true;
   struct flock lock = one_byte(session_id, F_WRLCK);
   return fcntl(descriptor_, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }

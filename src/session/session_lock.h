@@ -21,8 +21,8 @@ class LockFile {
   // False if it is held, by this LockFile or another in any process.
   bool try_lock(std::int64_t session_id);
   void unlock(std::int64_t session_id);
-  // True if another LockFile holds it.
-  bool held_elsewhere(std::int64_t session_id) const;
+  // True if it is held, by whichever LockFile.
+  bool is_held(std::int64_t session_id) const;
 
  private:
   std::string path_;

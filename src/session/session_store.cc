@@ -2,9 +2,11 @@
 #include "memagent/session_store.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "base/check.h"
+#include "base/fail.h"
 #include "session/session_check.h"
 #include "session/store_backend.h"
 
@@ -18,6 +20,13 @@ const char* to_string(SessionStatus status) {
       return "finished";
   }
   return "unknown";
+}
+
+const char* state_of(const SessionInfo& info) {
+  if (info.status == SessionStatus::kFinished) return "finished";
+  if (info.running) return "running";
+  if (info.queued) return "queued";
+  return info.error.empty() ? "stopped" : "failed";
 }
 
 Session::Session(std::unique_ptr<SessionBackend> backend) : backend_(std::move(backend)) {}
@@ -38,10 +47,29 @@ void Session::commit(std::size_t question, std::string_view state_json,
 
 void Session::finish() { backend_->finish(); }
 
-SessionStore::SessionStore(const std::string& path, Mode mode)
-    : backend_(open_sqlite_store(path, mode)) {}
+void Session::queue(std::string_view reader) { backend_->queue(reader); }
+
+void Session::failed(const Error& error) { backend_->failed(error); }
+
+SessionStore::SessionStore(const std::string& location, Mode mode,
+                           const SessionStoreOptions& options)
+    : backend_(is_shared_store(location) ? open_postgres_store(location, options)
+                                         : open_sqlite_store(location, mode)) {}
+
+SessionStore::SessionStore(std::unique_ptr<StoreBackend> backend) : backend_(std::move(backend)) {}
 
 SessionStore::~SessionStore() = default;
+
+bool SessionStore::exists(const std::string& location) {
+  std::error_code error;
+  return is_shared_store(location) || std::filesystem::exists(location, error);
+}
+
+std::unique_ptr<SessionStore> SessionStore::for_another_thread() const {
+  return std::unique_ptr<SessionStore>(new SessionStore(backend_->for_another_thread()));
+}
+
+bool SessionStore::shared() const { return backend_->shared(); }
 
 std::vector<SessionInfo> SessionStore::list() const { return backend_->list(); }
 
@@ -55,20 +83,63 @@ void SessionStore::visit_conversations(
   backend_->visit_conversations(name, visit);
 }
 
-Session SessionStore::open(const std::string& name, const SessionSpec& spec) {
+Session SessionStore::open(const std::string& name, const SessionSpec& spec,
+                           DocumentSource* document) {
   check_name(name);
   MEMAGENT_CHECK(!spec.questions.empty(), "a session without questions: {}", name);
-  return Session(backend_->open(name, spec));
+  return Session(backend_->open(name, spec, document));
 }
 
 bool SessionStore::remove(const std::string& name) { return backend_->remove(name); }
 
+std::unique_ptr<DocumentSource> SessionStore::open_document(const std::string& name) const {
+  return shared() ? backend_->open_document(name) : nullptr;
+}
+
+std::optional<Session> SessionStore::take(std::string_view reader) {
+  std::unique_ptr<SessionBackend> taken = backend_->take(reader);
+  if (taken == nullptr) return std::nullopt;
+  return Session(std::move(taken));
+}
+
+std::int64_t SessionStore::count_queued(std::string_view reader) const {
+  return backend_->count_queued(reader);
+}
+
+bool SessionStore::withdraw(const std::string& name) { return backend_->withdraw(name); }
+
+bool is_shared_store(const std::string& location) {
+  return location.starts_with("postgres://") || location.starts_with("postgresql://");
+}
+
+std::string shown_store(const std::string& location) {
+  if (!is_shared_store(location)) return location;
+  // scheme://user:password@host/name?parameters, of which parameters may hold a password, too.
+  std::string shown = location.substr(0, location.find('?'));
+  const std::size_t begin = shown.find("://") + 3;
+  const std::size_t at = shown.rfind('@');
+  if (at != std::string::npos && at > begin) {
+    const std::size_t colon = shown.find(':', begin);
+    if (colon < at) shown.erase(colon, at - colon);
+  }
+  return shown;
+}
+
+namespace {
+
+std::string set(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
 std::string default_store_path() {
-  const auto set = [](const char* name) -> std::string {
-    const char* value = std::getenv(name);
-    return value == nullptr ? "" : value;
-  };
-  if (const std::string store = set("MEMAGENT_STORE"); !store.empty()) return store;
+  const std::string store = set("MEMAGENT_STORE");
+  return store.empty() ? default_store_file() : store;
+}
+
+std::string default_store_file() {
   if (const std::string state = set("XDG_STATE_HOME"); !state.empty()) {
     return state + "/memagent/sessions.sqlite";
   }

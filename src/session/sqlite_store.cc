@@ -120,6 +120,13 @@ constexpr std::string_view kSelectSession =
     "SELECT id, name, settings, document_name, document_bytes, document_hash, status, created_ms, "
     "updated_ms, sources FROM session";
 
+[[noreturn]] void fail_no_workers(const std::string& path) {
+  fail(ErrorKind::kUsage,
+       "session store: {}: is a file, from which workers take no sessions: name a database, "
+       "--store postgres://HOST/NAME",
+       path);
+}
+
 // The store's database and its locks, which its sessions use, too.
 struct OpenStore {
   OpenStore(const std::string& path, bool create)
@@ -166,6 +173,9 @@ class SqliteSession : public SessionBackend {
 
   void finish() override { touch_.bind(1, now_ms()).bind(2, std::int64_t{1}).bind(3, id_).run(); }
 
+  void queue(std::string_view) override { fail_no_workers(database_.path()); }
+  void failed(const Error&) override {}
+
  private:
   Database& database_;
   LockFile& locks_;
@@ -205,7 +215,8 @@ class SqliteStore : public StoreBackend {
     while (rows.step()) visit(static_cast<std::size_t>(rows.integer(0)), rows.text(1));
   }
 
-  std::unique_ptr<SessionBackend> open(const std::string& name, const SessionSpec& spec) override {
+  std::unique_ptr<SessionBackend> open(const std::string& name, const SessionSpec& spec,
+                                       DocumentSource*) override {
     Database& database = store_.database;
     Transaction transaction(database);
     std::int64_t id = id_of(name);
@@ -234,7 +245,18 @@ class SqliteStore : public StoreBackend {
     return true;
   }
 
+  std::unique_ptr<StoreBackend> for_another_thread() const override {
+    return open_sqlite_store(store_.database.path(), SessionStore::Mode::kExisting);
+  }
+  bool shared() const override { return false; }
+  std::unique_ptr<DocumentSource> open_document(const std::string&) override { return nullptr; }
+  std::unique_ptr<SessionBackend> take(std::string_view) override { no_workers(); }
+  std::int64_t count_queued(std::string_view) override { no_workers(); }
+  bool withdraw(const std::string&) override { no_workers(); }
+
  private:
+  [[noreturn]] void no_workers() const { fail_no_workers(store_.database.path()); }
+
   std::int64_t add(const std::string& name, const SessionSpec& spec) {
     Database& database = store_.database;
     const std::int64_t now = now_ms();
@@ -274,7 +296,7 @@ class SqliteStore : public StoreBackend {
     info.created = from_ms(row.integer(7));
     info.updated = from_ms(row.integer(8));
     info.spec.sources_json = row.text(9);
-    info.running = store_.locks.held_elsewhere(id);
+    info.running = store_.locks.is_held(id);
     Statement episodes(
         store_.database,
         "SELECT question, state FROM episode WHERE session_id = ? ORDER BY question_index");
@@ -283,9 +305,11 @@ class SqliteStore : public StoreBackend {
       info.spec.questions.emplace_back(episodes.text(0));
       info.states_json.emplace_back(episodes.text(1));
     }
-    Statement count(store_.database, "SELECT count(*) FROM conversation WHERE session_id = ?");
-    count.bind(1, id);
-    if (count.step()) info.conversations = count.integer(0);
+    // They are numbered without gaps: the last tells how many, however many there are.
+    Statement last(store_.database,
+                   "SELECT max(sequence) + 1 FROM conversation WHERE session_id = ?");
+    last.bind(1, id);
+    if (last.step()) info.conversations = last.integer(0);
     return info;
   }
 

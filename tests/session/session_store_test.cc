@@ -1,5 +1,5 @@
-// The store through its public header, in processes that are killed, files that are damaged and
-// disks that are full. Raw SQLite is used only to damage files.
+// What is a file's alone: files that are damaged and disks that are full. Raw SQLite is used only
+// to damage files. What all stores have in common: store_conformance_test.cc.
 #include "memagent/session_store.h"
 
 #include <gmock/gmock.h>
@@ -76,153 +76,11 @@ std::string error_of(const std::function<void()>& body) {
   return "";
 }
 
-TEST_F(SessionStoreTest, KeepsWhatWasCommitted) {
-  {
-    SessionStore store(path_);
-    EXPECT_TRUE(store.list().empty());
-    Session session = store.open("first", spec());
-    EXPECT_FALSE(session.continued());
-    session.commit(0, "state a", "line a");
-    session.commit(1, "state b", "line b");
-    session.commit(0, "state c", "line c");
-  }
-  SessionStore store(path_, SessionStore::Mode::kExisting);
-  {
-    Session session = store.open("first", spec());
-    EXPECT_TRUE(session.continued());
-    EXPECT_EQ(session.info().conversations, 3);
-    EXPECT_EQ(session.info().status, SessionStatus::kReading);
-    EXPECT_THAT(session.info().states_json, ElementsAre("state c", "state b"));
-    EXPECT_TRUE(store.find("first")->conversations == 3);
-    session.commit(1, "state d", "line d");
-    session.finish();
-  }
-  std::string lines;
-  store.visit_conversations("first", [&](std::size_t question, std::string_view line) {
-    lines += std::to_string(question) + " " + std::string(line) + "\n";
-  });
-  EXPECT_EQ(lines, "0 line a\n1 line b\n0 line c\n1 line d\n");
-  const SessionInfo info = *store.find("first");
-  EXPECT_EQ(info.status, SessionStatus::kFinished);
-  EXPECT_FALSE(info.running);
-  EXPECT_EQ(info.spec.questions, spec().questions);
-  EXPECT_EQ(info.spec.document.hash, spec().document.hash);
-  EXPECT_EQ(info.spec.settings_json, spec().settings_json);
-  EXPECT_EQ(info.spec.sources_json, spec().sources_json);
-  EXPECT_LE(info.created, info.updated);
-}
-
-TEST_F(SessionStoreTest, ListsAndRemoves) {
-  SessionStore store(path_);
-  { const Session one = store.open("one", spec()); }
-  { const Session two = store.open("two", spec()); }
-  EXPECT_EQ(store.list().size(), 2U);
-  EXPECT_TRUE(store.remove("one"));
-  EXPECT_FALSE(store.remove("one"));
-  EXPECT_FALSE(store.find("one").has_value());
-  ASSERT_EQ(store.list().size(), 1U);
-  EXPECT_EQ(store.list()[0].name, "two");
-  // A new session of the same name starts from nothing.
-  const Session again = store.open("one", spec());
-  EXPECT_FALSE(again.continued());
-  EXPECT_EQ(again.info().conversations, 0);
-}
-
 TEST_F(SessionStoreTest, FilesArePrivate) {
   const SessionStore store(path_);
   struct stat status {};
   ASSERT_EQ(stat(path_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
-}
-
-TEST_F(SessionStoreTest, RefusesToContinueSomethingElse) {
-  SessionStore store(path_);
-  { const Session session = store.open("s", spec()); }
-  const auto refused = [&](const std::function<void(SessionSpec&)>& change) {
-    SessionSpec changed = spec();
-    change(changed);
-    return error_of([&] { store.open("s", changed); });
-  };
-  EXPECT_THAT(
-      refused([](SessionSpec& s) { s.settings_json = R"({"section_tokens":4000})"; }),
-      AllOf(HasSubstr("2: session 's': section_tokens was 5000, now 4000"), Not(HasSubstr("\n"))));
-  EXPECT_THAT(refused([](SessionSpec& s) { s.questions[1] = "When?"; }),
-              HasSubstr("2: session 's': question 2 was \"Where?\", now \"When?\""));
-  EXPECT_THAT(refused([](SessionSpec& s) { s.questions.pop_back(); }),
-              HasSubstr("2: session 's': has 2 questions, now 1"));
-  EXPECT_THAT(refused([](SessionSpec& s) { s.document.bytes = 1001; }),
-              HasSubstr("3: session 's': the document book.txt has changed: 1001 bytes, was 1000"));
-  EXPECT_THAT(refused([](SessionSpec& s) { s.document.hash = 1; }), HasSubstr("other content"));
-  // What is not compared, or merely moved, is no difference; a refusal leaves no lock.
-  EXPECT_EQ(refused([](SessionSpec& s) {
-              s.settings_json = "{}";
-              s.sources_json = R"({"documents":["moved.txt"]})";
-              s.document.name = "moved.txt";
-            }),
-            "");
-}
-
-TEST_F(SessionStoreTest, BadNames) {
-  SessionStore store(path_);
-  EXPECT_THAT(error_of([&] { store.open("", spec()); }), HasSubstr("2: --session"));
-  EXPECT_THAT(error_of([&] { store.open("a\nb", spec()); }), HasSubstr("control characters"));
-  EXPECT_EQ(error_of([&] { store.open("Ünïcode, 'quotes' and spaces", spec()); }), "");
-}
-
-TEST_F(SessionStoreTest, OneRunnerAtATime) {
-  SessionStore store(path_);
-  SessionStore other(path_);
-  {
-    const Session held = store.open("s", spec());
-    const std::string expected = "being run by process " + std::to_string(getpid());
-    EXPECT_THAT(error_of([&] { store.open("s", spec()); }), HasSubstr(expected));
-    EXPECT_THAT(error_of([&] { other.open("s", spec()); }), HasSubstr(expected));
-    EXPECT_THAT(error_of([&] { other.remove("s"); }), HasSubstr(expected));
-    EXPECT_TRUE(other.find("s")->running);
-    EXPECT_EQ(error_of([&] { other.open("another", spec()); }), "");
-  }
-  EXPECT_FALSE(other.find("s")->running);
-  EXPECT_TRUE(other.remove("s"));
-}
-
-TEST_F(SessionStoreTest, KilledProcessesLeaveEveryCommitAndNoLock) {
-  // The child commits as fast as it can and says over a pipe what is committed; it is killed at
-  // some later instant. Everything it said must be there, in one piece.
-  std::int64_t before = 0;
-  for (int round = 0; round < 10; ++round) {
-    int pipe_ends[2];
-    ASSERT_EQ(pipe(pipe_ends), 0);
-    const pid_t child = fork();
-    if (child == 0) {
-      SessionStore store(path_);
-      Session session = store.open("s", spec());
-      for (std::int64_t i = session.info().conversations;; ++i) {
-        session.commit(0, std::to_string(i), std::to_string(i));
-        if (write(pipe_ends[1], &i, sizeof i) != sizeof i) _exit(1);
-      }
-    }
-    close(pipe_ends[1]);
-    std::int64_t said = -1;
-    for (int i = 0; i < 3 + round; ++i) {
-      ASSERT_EQ(read(pipe_ends[0], &said, sizeof said), static_cast<ssize_t>(sizeof said));
-    }
-    kill(child, SIGKILL);
-    waitpid(child, nullptr, 0);
-    close(pipe_ends[0]);
-
-    SessionStore store(path_);
-    const Session session = store.open("s", spec());
-    const std::int64_t after = session.info().conversations;
-    EXPECT_GT(after, said);
-    EXPECT_GT(after, before);
-    EXPECT_EQ(session.info().states_json[0], std::to_string(after - 1));
-    std::int64_t sequence = 0;
-    store.visit_conversations("s", [&](std::size_t, std::string_view line) {
-      EXPECT_EQ(line, std::to_string(sequence++));
-    });
-    EXPECT_EQ(sequence, after);
-    before = after;
-  }
 }
 
 TEST_F(SessionStoreTest, FullDiskIsOneErrorAndKeepsTheRest) {
