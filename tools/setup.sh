@@ -4,7 +4,7 @@
 #   tools/setup.sh          compiler, libraries, test tools
 #   tools/setup.sh program  of the above what the program alone needs, without training and tests
 #   tools/setup.sh test     all of the above, and what some tests are skipped without: Chromium for
-#                           web pages, systemd for its unit
+#                           web pages, PostgreSQL for shared stores, systemd for its unit
 #   tools/setup.sh lint     the first, clang-format and clang-tidy
 #   tools/setup.sh fuzz     the first, clang with libFuzzer
 #
@@ -21,7 +21,7 @@ packages='
   libcli11-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libtomlplusplus-dev
   libpcre2-dev libutf8proc-dev libsentencepiece-dev libhwy-dev zlib1g-dev
   libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev libcpp-httplib-dev libssl-dev
-  libsqlite3-dev
+  libsqlite3-dev libpq-dev
 '
 rest='
   libtorch-dev libgloo-dev libopenblas-openmp-dev
@@ -31,7 +31,7 @@ optional=
 [ "${1:-}" = program ] || packages="$packages $rest"
 case "${1:-}" in
   '' | program) ;;
-  test) optional='chromium systemd' ;;
+  test) optional='chromium postgresql systemd' ;;
   lint) packages="$packages clang-format clang-tidy" ;;
   fuzz) packages="$packages clang" ;;
   *) echo "setup: unknown part '$1': choose program, test, lint, fuzz or nothing" >&2; exit 2 ;;

@@ -1,0 +1,477 @@
+// Sessions in a PostgreSQL database, shared by any number of processes on any number of machines.
+// Schema "memagent", version 1: see kSchema. Texts of users and models are bytea: they may have any
+// bytes, and the database any encoding. All times are the server's, so that machines whose clocks
+// differ agree on leases.
+//
+// A session is held under a lease: `holder`, `lease_until`, and `fence`, a number that grows
+// whenever it changes hands. Every write of a holder is one statement that has the fence as a
+// condition: who has lost the lease writes nothing, however late it notices. A step is one such
+// statement, and has the number of the step as a condition, too: one whose outcome was lost with
+// the connection can be sent again.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <utility>
+
+#include "base/fail.h"
+#include "session/pg.h"
+#include "session/pg_document.h"
+#include "session/pg_hub.h"
+#include "session/session_check.h"
+#include "session/store_backend.h"
+
+namespace memagent {
+namespace {
+
+constexpr std::int64_t kSchemaVersion = 1;
+// So many holders may vanish in a row without a step before a session is left alone: whoever reads
+// it dies of it.
+constexpr std::int64_t kMostVanished = 20;
+
+constexpr const char* kSchema = R"sql(
+  CREATE SCHEMA IF NOT EXISTS memagent;
+  CREATE TABLE memagent.store(version int8 NOT NULL);
+  INSERT INTO memagent.store VALUES (1);
+  CREATE TABLE memagent.document(
+    id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sha256 bytea NOT NULL UNIQUE,
+    bytes int8 NOT NULL);
+  CREATE TABLE memagent.document_part(
+    document_id int8 NOT NULL REFERENCES memagent.document(id) ON DELETE CASCADE,
+    part int8 NOT NULL,
+    data bytea NOT NULL,
+    PRIMARY KEY(document_id, part));
+  -- Not compressed: parts are read once or twice, and the server has better things to do.
+  ALTER TABLE memagent.document_part ALTER data SET STORAGE EXTERNAL;
+  CREATE TABLE memagent.session(
+    id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name bytea NOT NULL UNIQUE,
+    settings bytea NOT NULL,
+    sources bytea NOT NULL,
+    document_name bytea NOT NULL,
+    document_bytes int8 NOT NULL,
+    document_hash int8 NOT NULL,
+    document_id int8 REFERENCES memagent.document(id),  -- NULL: the document is not kept
+    created timestamptz NOT NULL DEFAULT now(),
+    updated timestamptz NOT NULL DEFAULT now(),
+    finished boolean NOT NULL DEFAULT false,
+    steps int8 NOT NULL DEFAULT 0,                       -- conversations accepted so far
+    queued boolean NOT NULL DEFAULT false,               -- workers may take it
+    reader bytea NOT NULL DEFAULT '',                    -- which workers
+    queued_at timestamptz NOT NULL DEFAULT now(),
+    not_before timestamptz NOT NULL DEFAULT now(),       -- after a failure
+    failures int8 NOT NULL DEFAULT 0,                    -- since the last step
+    vanished int8 NOT NULL DEFAULT 0,                    -- holders since the last step
+    error bytea NOT NULL DEFAULT '',
+    fence int8 NOT NULL DEFAULT 0,
+    holder bytea NOT NULL DEFAULT '',
+    holder_token int8 NOT NULL DEFAULT 0,
+    lease_until timestamptz                              -- NULL: nobody holds it
+  ) WITH (fillfactor = 50);                              -- every step writes the row anew
+  CREATE INDEX session_queue ON memagent.session(reader, queued_at, id) WHERE queued;
+  CREATE INDEX session_document ON memagent.session(document_id);
+  CREATE TABLE memagent.episode(
+    session_id int8 NOT NULL REFERENCES memagent.session(id) ON DELETE CASCADE,
+    question_index int8 NOT NULL,
+    question bytea NOT NULL,
+    state bytea NOT NULL DEFAULT '',
+    PRIMARY KEY(session_id, question_index)) WITH (fillfactor = 50);
+  CREATE TABLE memagent.conversation(
+    session_id int8 NOT NULL REFERENCES memagent.session(id) ON DELETE CASCADE,
+    sequence int8 NOT NULL,
+    question_index int8 NOT NULL,
+    line bytea NOT NULL,
+    PRIMARY KEY(session_id, sequence));
+)sql";
+
+constexpr std::string_view kSelectSession =
+    "SELECT s.id, s.name, s.settings, s.sources, s.document_name, s.document_bytes, "
+    "s.document_hash, s.finished, s.steps, s.queued, s.error, s.holder, "
+    "coalesce(s.lease_until > now(), false), (extract(epoch FROM s.created) * 1000)::int8, "
+    "(extract(epoch FROM s.updated) * 1000)::int8, coalesce(s.document_id, 0), s.fence, "
+    "e.question, e.state FROM memagent.session AS s "
+    "JOIN memagent.episode AS e ON e.session_id = s.id ";
+
+std::chrono::system_clock::time_point from_ms(std::int64_t ms) {
+  return std::chrono::system_clock::time_point(std::chrono::milliseconds(ms));
+}
+
+// By what is committed now: to_regclass() may remember what there was before a lock was waited for.
+bool has_tables(PgConnection& connection) {
+  return connection
+      .run(
+          "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables "
+          "WHERE schemaname = 'memagent' AND tablename = 'store')")
+      .boolean(0, 0);
+}
+
+// Makes the tables where there are none.
+void prepare_schema(PgConnection& connection, const std::string& shown) {
+  PgTransaction transaction(connection);
+  if (!has_tables(connection)) {
+    connection.run("SELECT pg_advisory_xact_lock(1835363681)");  // "mema": one process makes them
+    if (!has_tables(connection)) connection.run_script(kSchema);
+  }
+  const PgResult version = connection.run("SELECT version FROM memagent.store");
+  if (version.rows() != 1 || version.integer(0, 0) != kSchemaVersion) {
+    fail(ErrorKind::kStorage,
+         "session store: {}: has schema version {}, this program knows {}: use the program that "
+         "wrote it or name another database",
+         shown, version.rows() == 1 ? version.integer(0, 0) : 0, kSchemaVersion);
+  }
+  transaction.commit();
+}
+
+// What a holder has of its session's row.
+struct Claim {
+  std::int64_t id = 0;
+  std::int64_t fence = 0;
+  std::int64_t document_id = 0;
+};
+
+// Rows of kSelectSession, several for a session that has several questions, ordered by them.
+std::vector<SessionInfo> read_infos(const PgResult& rows, Claim* claim = nullptr) {
+  std::vector<SessionInfo> infos;
+  std::int64_t last_id = -1;
+  for (int row = 0; row < rows.rows(); ++row) {
+    if (rows.integer(row, 0) != last_id) {
+      last_id = rows.integer(row, 0);
+      SessionInfo info;
+      info.name = rows.text(row, 1);
+      info.spec.settings_json = rows.text(row, 2);
+      info.spec.sources_json = rows.text(row, 3);
+      info.spec.document.name = rows.text(row, 4);
+      info.spec.document.bytes = rows.integer(row, 5);
+      info.spec.document.hash = static_cast<std::uint64_t>(rows.integer(row, 6));
+      info.status = rows.boolean(row, 7) ? SessionStatus::kFinished : SessionStatus::kReading;
+      info.conversations = rows.integer(row, 8);
+      info.queued = rows.boolean(row, 9);
+      info.error = rows.text(row, 10);
+      info.running = rows.boolean(row, 12);
+      if (info.running) info.holder = rows.text(row, 11);
+      info.created = from_ms(rows.integer(row, 13));
+      info.updated = from_ms(rows.integer(row, 14));
+      if (claim != nullptr) *claim = {last_id, rows.integer(row, 16), rows.integer(row, 15)};
+      infos.push_back(std::move(info));
+    }
+    infos.back().spec.questions.push_back(rows.text(row, 17));
+    infos.back().states_json.push_back(rows.text(row, 18));
+  }
+  return infos;
+}
+
+[[noreturn]] void fail_running(const std::string& name, const std::string& holder) {
+  fail(ErrorKind::kStorage, "session '{}': is being run by {}: wait for it or stop it first", name,
+       holder);
+}
+
+class PostgresSession : public SessionBackend {
+ public:
+  PostgresSession(std::shared_ptr<PgHub> hub, const Claim& claim, SessionInfo session_info,
+                  bool existed)
+      : hub_(std::move(hub)), claim_(claim) {
+    info = std::move(session_info);
+    info.running = true;
+    continued = existed;
+    steps_ = info.conversations;
+    hub_->hold(claim_.id, claim_.fence);
+  }
+
+  ~PostgresSession() override {
+    hub_->drop(claim_.id);
+    if (lost_) return;  // or the server did not answer just now: the lease runs out
+    try {
+      hub_->with([&](PgConnection& connection) {
+        connection.run(
+            "UPDATE memagent.session SET lease_until = NULL, holder = '', holder_token = 0 "
+            "WHERE id = $1 AND fence = $2",
+            {claim_.id, claim_.fence});
+      });
+    } catch (const Error&) {  // the lease runs out, or this process takes it up again
+    }
+  }
+
+  void commit(std::size_t question, std::string_view state_json,
+              std::string_view conversation) override {
+    const auto index = static_cast<std::int64_t>(question);
+    guarded([&](PgConnection& connection) {
+      const PgResult done = connection.run(
+          "WITH held AS (UPDATE memagent.session SET steps = steps + 1, updated = now(), "
+          "  failures = 0, vanished = 0, error = '', "
+          "  lease_until = now() + $7 * interval '1 millisecond' "
+          "  WHERE id = $1 AND fence = $2 AND steps = $3 RETURNING id), "
+          "saved AS (UPDATE memagent.episode AS e SET state = $5 FROM held "
+          "  WHERE e.session_id = held.id AND e.question_index = $4) "
+          "INSERT INTO memagent.conversation(session_id, sequence, question_index, line) "
+          "SELECT id, $3, $4, $6 FROM held",
+          {claim_.id, claim_.fence, steps_, index, state_json, conversation, hub_->lease_ms()});
+      if (done.affected() == 0) check_held(connection, steps_ + 1);
+    });
+    ++steps_;
+  }
+
+  void finish() override {
+    write("SET finished = true, queued = false, error = '', updated = now()");
+  }
+
+  void queue(std::string_view reader) override {
+    guarded([&](PgConnection& connection) {
+      const PgResult done = connection.run(
+          "UPDATE memagent.session SET queued = true, reader = $3, queued_at = now(), "
+          "not_before = now(), failures = 0, vanished = 0, error = '' "
+          "WHERE id = $1 AND fence = $2",
+          {claim_.id, claim_.fence, reader});
+      if (done.affected() == 0) check_held(connection, -1);
+    });
+  }
+
+  void failed(const Error& error) override {
+    if (lost_) return;
+    const bool for_good = error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kBadInput;
+    hub_->with([&](PgConnection& connection) {
+      // Waits of 1, 2, 4 ... 256 seconds.
+      connection.run(
+          "UPDATE memagent.session SET error = $3, queued = queued AND $4 = 0, "
+          "failures = failures + 1, "
+          "not_before = now() + (1 << least(failures, 8)::int) * interval '1 second' "
+          "WHERE id = $1 AND fence = $2",
+          {claim_.id, claim_.fence, std::string_view(error.what()), std::int64_t{for_good}});
+    });
+  }
+
+ private:
+  // Remembers that there is nothing to give back.
+  template <typename Body>
+  void guarded(const Body& body) {
+    try {
+      hub_->with(body);
+    } catch (const Error&) {
+      lost_ = true;
+      throw;
+    }
+  }
+
+  void write(const char* what) {
+    guarded([&](PgConnection& connection) {
+      const PgResult done = connection.run(
+          fmt::format("UPDATE memagent.session {} WHERE id = $1 AND fence = $2", what).c_str(),
+          {claim_.id, claim_.fence});
+      if (done.affected() == 0) check_held(connection, -1);
+    });
+  }
+
+  // Nothing was written. Fine if it was the first time, whose reply was lost: then the session is
+  // ours still and has so many steps. Throws Error(kStorage) otherwise.
+  void check_held(PgConnection& connection, std::int64_t steps) const {
+    const PgResult now = connection.run(
+        "SELECT fence, steps, holder FROM memagent.session WHERE id = $1", {claim_.id});
+    if (now.rows() == 1 && now.integer(0, 0) == claim_.fence && now.integer(0, 1) == steps) return;
+    const std::string holder = now.rows() == 1 ? now.text(0, 2) : "";
+    fail(ErrorKind::kStorage, "session '{}': {}: this process no longer holds it", info.name,
+         now.rows() == 0  ? std::string("was deleted")
+         : holder.empty() ? std::string("was taken from it")
+                          : fmt::format("was taken over by {}", holder));
+  }
+
+  std::shared_ptr<PgHub> hub_;
+  Claim claim_;
+  std::int64_t steps_ = 0;
+  bool lost_ = false;
+};
+
+class PostgresStore : public StoreBackend {
+ public:
+  explicit PostgresStore(std::shared_ptr<PgHub> hub) : hub_(std::move(hub)) {}
+
+  std::vector<SessionInfo> list() override {
+    return hub_->with([&](PgConnection& connection) {
+      return read_infos(connection.run(
+          (std::string(kSelectSession) + "ORDER BY s.updated DESC, s.id DESC, e.question_index")
+              .c_str()));
+    });
+  }
+
+  std::optional<SessionInfo> find(const std::string& name) override {
+    return hub_->with([&](PgConnection& connection) { return find(connection, name); });
+  }
+
+  void visit_conversations(
+      const std::string& name,
+      const std::function<void(std::size_t, std::string_view)>& visit) override {
+    constexpr std::int64_t kAtOnce = 64;
+    for (std::int64_t from = 0;;) {
+      const PgResult rows = hub_->with([&](PgConnection& connection) {
+        return connection.run(
+            "SELECT c.question_index, c.line FROM memagent.conversation AS c "
+            "JOIN memagent.session AS s ON s.id = c.session_id "
+            "WHERE s.name = $1 AND c.sequence >= $2 AND c.sequence < $3 ORDER BY c.sequence",
+            {name, from, from + kAtOnce});
+      });
+      for (int row = 0; row < rows.rows(); ++row) {
+        visit(static_cast<std::size_t>(rows.integer(row, 0)), rows.bytes(row, 1));
+      }
+      if (rows.rows() < kAtOnce) return;
+      from += kAtOnce;
+    }
+  }
+
+  std::unique_ptr<SessionBackend> open(const std::string& name, const SessionSpec& spec,
+                                       DocumentSource* document) override {
+    return hub_->with([&](PgConnection& connection) {
+      PgTransaction transaction(connection);
+      const bool added = add(connection, name, spec, document);
+      const Claim claim = claim_by_name(connection, name);
+      SessionInfo info = *find(connection, name);
+      if (!added) check_same(info, spec);
+      transaction.commit();
+      return std::make_unique<PostgresSession>(hub_, claim, std::move(info), !added);
+    });
+  }
+
+  bool remove(const std::string& name) override {
+    return hub_->with([&](PgConnection& connection) {
+      const PgResult gone = connection.run(
+          "DELETE FROM memagent.session WHERE name = $1 "
+          "AND (lease_until IS NULL OR lease_until <= now()) "
+          "RETURNING coalesce(document_id, 0)",
+          {name});
+      if (gone.rows() == 0) {
+        const std::optional<SessionInfo> info = find(connection, name);
+        if (info && info->running) fail_running(name, info->holder);
+        return false;
+      }
+      if (gone.integer(0, 0) != 0) forget_document(connection, gone.integer(0, 0));
+      return true;
+    });
+  }
+
+  std::unique_ptr<StoreBackend> for_another_thread() const override {
+    return std::make_unique<PostgresStore>(hub_);
+  }
+
+  bool shared() const override { return true; }
+
+  std::unique_ptr<DocumentSource> open_document(const std::string& name) override {
+    return hub_->with([&](PgConnection& connection) -> std::unique_ptr<DocumentSource> {
+      Claim claim;
+      const std::optional<SessionInfo> info = find(connection, name, &claim);
+      if (!info || claim.document_id == 0) return nullptr;
+      return stored_document(hub_, claim.document_id, info->spec.document);
+    });
+  }
+
+  std::unique_ptr<SessionBackend> take(std::string_view reader) override {
+    return hub_->with([&](PgConnection& connection) -> std::unique_ptr<SessionBackend> {
+      while (true) {
+        // Not those that this process holds now; but those that it held, and whose release never
+        // reached the server, are nobody else's.
+        const PgResult taken = connection.run(
+            "WITH next AS (SELECT id, (lease_until IS NOT NULL AND holder_token <> $2)::int AS "
+            "lost "
+            "  FROM memagent.session WHERE queued AND reader = $1 AND not_before <= now() "
+            "  AND (lease_until IS NULL OR lease_until <= now() OR (holder_token = $2 "
+            "       AND id <> ALL(convert_from($3, 'UTF8')::int8[]))) "
+            "  ORDER BY queued_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) "
+            "UPDATE memagent.session AS s SET fence = fence + 1, holder = $4, holder_token = $2, "
+            "lease_until = now() + $5 * interval '1 millisecond', vanished = vanished + next.lost "
+            "FROM next WHERE s.id = next.id "
+            "RETURNING s.id, s.fence, coalesce(s.document_id, 0), s.name, s.vanished",
+            {reader, hub_->token(), hub_->held_ids(), hub_->holder(), hub_->lease_ms()});
+        if (taken.rows() == 0) return nullptr;
+        const Claim claim{taken.integer(0, 0), taken.integer(0, 1), taken.integer(0, 2)};
+        std::optional<SessionInfo> info = find(connection, taken.text(0, 3));
+        if (!info) continue;
+        auto session = std::make_unique<PostgresSession>(hub_, claim, std::move(*info), true);
+        if (taken.integer(0, 4) < kMostVanished) return session;
+        session->failed(
+            {ErrorKind::kBadInput,
+             fmt::format("{} processes in a row ended while they read it", kMostVanished)});
+      }
+    });
+  }
+
+  std::int64_t count_queued(std::string_view reader) override {
+    return hub_->with([&](PgConnection& connection) {
+      return connection
+          .run("SELECT count(*) FROM memagent.session WHERE queued AND reader = $1", {reader})
+          .integer(0, 0);
+    });
+  }
+
+  bool withdraw(const std::string& name) override {
+    return hub_->with([&](PgConnection& connection) {
+      return connection
+                 .run(
+                     "UPDATE memagent.session SET queued = false, fence = fence + 1, "
+                     "lease_until = NULL, holder = '', holder_token = 0 WHERE name = $1",
+                     {name})
+                 .affected() == 1;
+    });
+  }
+
+ private:
+  static std::optional<SessionInfo> find(PgConnection& connection, const std::string& name,
+                                         Claim* claim = nullptr) {
+    std::vector<SessionInfo> found = read_infos(
+        connection.run(
+            (std::string(kSelectSession) + "WHERE s.name = $1 ORDER BY e.question_index").c_str(),
+            {name}),
+        claim);
+    if (found.empty()) return std::nullopt;
+    return std::move(found[0]);
+  }
+
+  // False if there is one of that name.
+  static bool add(PgConnection& connection, const std::string& name, const SessionSpec& spec,
+                  DocumentSource* document) {
+    const PgResult added = connection.run(
+        "INSERT INTO memagent.session(name, settings, sources, document_name, document_bytes, "
+        "document_hash) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING id",
+        {name, spec.settings_json, spec.sources_json, spec.document.name, spec.document.bytes,
+         static_cast<std::int64_t>(spec.document.hash)});
+    if (added.rows() == 0) return false;
+    const std::int64_t id = added.integer(0, 0);
+    std::int64_t index = 0;
+    for (const std::string& question : spec.questions) {
+      connection.run(
+          "INSERT INTO memagent.episode(session_id, question_index, question) VALUES ($1, $2, $3)",
+          {id, index++, question});
+    }
+    if (document != nullptr) {
+      const std::int64_t document_id = put_document(connection, *document, spec.document);
+      connection.run("UPDATE memagent.session SET document_id = $2 WHERE id = $1",
+                     {id, document_id});
+    }
+    return true;
+  }
+
+  // Within the caller's transaction.
+  Claim claim_by_name(PgConnection& connection, const std::string& name) const {
+    const PgResult claimed = connection.run(
+        "UPDATE memagent.session SET fence = fence + 1, holder = $2, holder_token = $3, "
+        "lease_until = now() + $4 * interval '1 millisecond' WHERE name = $1 "
+        "AND (lease_until IS NULL OR lease_until <= now() OR (holder_token = $3 "
+        "     AND id <> ALL(convert_from($5, 'UTF8')::int8[]))) "
+        "RETURNING id, fence, coalesce(document_id, 0)",
+        {name, hub_->holder(), hub_->token(), hub_->lease_ms(), hub_->held_ids()});
+    if (claimed.rows() == 1) {
+      return {claimed.integer(0, 0), claimed.integer(0, 1), claimed.integer(0, 2)};
+    }
+    const std::optional<SessionInfo> info = find(connection, name);
+    fail_running(name, info && !info->holder.empty() ? info->holder : "another process");
+  }
+
+  std::shared_ptr<PgHub> hub_;
+};
+
+}  // namespace
+
+std::unique_ptr<StoreBackend> open_postgres_store(const std::string& address,
+                                                  const SessionStoreOptions& options) {
+  check_postgres_address(address);
+  auto hub = std::make_shared<PgHub>(address, options.lease);
+  hub->with([&](PgConnection& connection) { prepare_schema(connection, shown_store(address)); });
+  return std::make_unique<PostgresStore>(std::move(hub));
+}
+
+}  // namespace memagent
