@@ -53,8 +53,12 @@ Command add_ask_command(CLI::App& program) {
       ->type_name("NAME")
       ->group(sessions);
   app->add_option("--store", options->store,
-                  "Where sessions are kept (default: MEMAGENT_STORE, else under ~/.local/state)")
-      ->type_name("FILE")
+                  "Where sessions are kept: a file, or a database that machines share, "
+                  "postgres://... (default: MEMAGENT_STORE, else under ~/.local/state)")
+      ->type_name("STORE")
+      ->group(sessions);
+  app->add_flag("--queue", options->queue,
+                "Put the session into the shared store and leave the reading to memagent worker")
       ->group(sessions);
 
   add_reading_options(*app, options->reading);

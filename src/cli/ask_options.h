@@ -18,7 +18,8 @@ struct AskOptions {
   ReadingOptions reading;
   std::string session;
   std::string store;
-  std::string trace;  // file for one JSON line per conversation
+  bool queue = false;  // leave the reading to workers
+  std::string trace;   // file for one JSON line per conversation
   bool trace_prompts = false;
   bool json = false;
   bool watch = false;

@@ -47,14 +47,14 @@ std::vector<std::string> read_questions(const std::string& path) {
   return questions;
 }
 
-// Takes from the session what the command line leaves out.
-void continue_from(AskOptions& options, const SessionInfo& info) {
+// Takes from the session what the command line leaves out. `has_document`: the store does.
+void continue_from(AskOptions& options, const SessionInfo& info, bool has_document) {
   const json sources = json::parse(info.spec.sources_json);
   const auto take = [&](const char* key, auto& value) {
     if (value.empty() && sources.contains(key)) sources[key].get_to(value);
   };
   if (options.questions.empty()) options.questions = info.spec.questions;
-  if (!options.document.chosen()) {
+  if (!options.document.chosen() && !has_document) {
     take("files", options.document.files);
     take("documents", options.document.lists);
   }
@@ -79,16 +79,21 @@ class AskRun {
 
   int run() {
     settle_questions();
-    if (!options_.session.empty()) look_up_session();
+    if (!options_.session.empty()) {
+      look_up_session();
+    } else if (options_.queue) {
+      fail(ErrorKind::kUsage, "--queue: the session needs a name: add --session NAME");
+    }
     if (options_.questions.empty()) {
       fail(ErrorKind::kUsage, "ask: no question: add -q \"...\" or --questions FILE");
     }
     settle(options_.model);
     use_model_notes(options_.reading, options_.model);
     prompts_ = read_prompts(options_.reading);
+    const bool read_twice =
+        !options_.session.empty() || options_.reading.settings.passes.value_or(1) > 1;
     source_ =
-        open_document(options_.document, !options_.session.empty() ||
-                                             options_.reading.settings.passes.value_or(1) > 1);
+        kept_document_ ? std::move(kept_document_) : open_document(options_.document, read_twice);
     report_.document = source_->name();
     if (!options_.trace.empty()) trace_.emplace(options_.trace);
 
@@ -99,6 +104,7 @@ class AskRun {
       }
     } else {
       read();
+      if (options_.queue) return report_queued();
     }
     return report();
   }
@@ -113,9 +119,16 @@ class AskRun {
 
   void look_up_session() {
     store_.emplace(options_.store.empty() ? default_store_path() : options_.store);
+    if (options_.queue && !store_->shared()) {
+      fail(ErrorKind::kUsage,
+           "--queue: the store is a file, from which workers take nothing: name a database, "
+           "--store postgres://HOST/NAME");
+    }
     stored_ = store_->find(options_.session);
     if (!stored_) return;
-    continue_from(options_, *stored_);
+    if (!options_.document.chosen()) kept_document_ = store_->open_document(options_.session);
+    document_is_kept_ = kept_document_ != nullptr;
+    continue_from(options_, *stored_, document_is_kept_);
     report_.model = json::parse(stored_->spec.sources_json).value("opened_as", "");
   }
 
@@ -128,11 +141,11 @@ class AskRun {
     spec.sources_json =
         session_sources(options_.document, options_.model, options_.reading, report_.model);
     spec.questions = options_.questions;
-    spec.document = fingerprint(*source_);
+    spec.document = document_is_kept_ ? stored_->spec.document : fingerprint(*source_);
     if (stored_) {
       check_served_name(json::parse(stored_->spec.settings_json).value("model", ""));
     }
-    session_.emplace(store_->open(options_.session, spec));
+    session_.emplace(store_->open(options_.session, spec, source_.get()));
     if (trace_) {
       trace_->start();
       store_->visit_conversations(options_.session,
@@ -157,6 +170,12 @@ class AskRun {
       } else {
         check_served_model();
       }
+    }
+
+    if (options_.queue) {
+      return session_->queue(
+          session_reader(options_.reading.settings,
+                         session_identity(options_.reading, options_.model, model_.get())));
     }
 
     std::vector<Episode> episodes;
@@ -261,6 +280,19 @@ class AskRun {
     return error;
   }
 
+  int report_queued() {
+    session_.reset();
+    if (options_.json) {
+      write_output(json{{"session", options_.session}, {"status", "queued"}}.dump(
+                       -1, ' ', false, json::error_handler_t::replace) +
+                   "\n");
+    } else {
+      write_output(
+          fmt::format("session '{}' is queued: see memagent sessions show\n", options_.session));
+    }
+    return 0;
+  }
+
   int report() {
     report_.questions = options_.questions;
     report_.session = options_.session;
@@ -283,6 +315,8 @@ class AskRun {
   std::optional<SessionStore> store_;
   std::optional<SessionInfo> stored_;
   std::optional<Session> session_;
+  std::unique_ptr<DocumentSource> kept_document_;  // in the store; until it is source_
+  bool document_is_kept_ = false;
   PromptSet prompts_;
   std::unique_ptr<DocumentSource> source_;
   std::optional<TraceFile> trace_;

@@ -25,6 +25,7 @@ std::vector<Command> add_data_commands(CLI::App& program);
 std::vector<Command> add_model_commands(CLI::App& program);
 std::vector<Command> add_sessions_commands(CLI::App& program);
 Command add_serve_command(CLI::App& program);
+Command add_worker_command(CLI::App& program);
 Command add_mcp_command(CLI::App& program);
 Command add_synth_command(CLI::App& program);
 std::vector<Command> add_tokenizer_commands(CLI::App& program);

@@ -51,6 +51,8 @@ void Interrupt::wait() const {
   }
 }
 
+void Interrupt::end_wait() const { sem_post(&g_signalled); }
+
 const std::atomic<bool>* Interrupt::flag() const { return &g_stopped; }
 
 }  // namespace memagent

@@ -22,8 +22,9 @@ class Interrupt {
   void set_model(LanguageModel* model);
   const std::atomic<bool>* flag() const;
   bool stopped() const { return flag()->load(); }
-  // Until the first signal.
+  // Until the first signal or end_wait(), which any thread may call.
   void wait() const;
+  void end_wait() const;
 };
 
 }  // namespace memagent

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
     };
     commands.push_back(add_ask_command(program));
     commands.push_back(add_serve_command(program));
+    commands.push_back(add_worker_command(program));
     commands.push_back(add_mcp_command(program));
     add(add_sessions_commands(program));
     add(add_model_commands(program));

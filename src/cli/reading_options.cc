@@ -14,20 +14,24 @@
 
 namespace memagent {
 
-void add_reading_options(CLI::App& app, ReadingOptions& options) {
-  const char* group = "Reading";
-  for (const AskSetting& setting : ask_settings_table()) {
-    app.add_option_function<std::string>(
-           setting.flag,
-           [&options, &setting](const std::string& text) { setting.parse(options.settings, text); },
-           setting.help)
-        ->type_name(setting.value_name)
-        ->group(group);
-  }
+namespace {
+
+constexpr const char* kGroup = "Reading";
+
+void add_setting(CLI::App& app, ReadingOptions& options, const AskSetting& setting) {
+  app.add_option_function<std::string>(
+         setting.flag,
+         [&options, &setting](const std::string& text) { setting.parse(options.settings, text); },
+         setting.help)
+      ->type_name(setting.value_name)
+      ->group(kGroup);
+}
+
+void add_prompts_and_lookahead(CLI::App& app, ReadingOptions& options) {
   app.add_option("--prompts", options.prompts,
                  "A prompt file, for models trained with other wording (docs/prompts.md)")
       ->type_name("FILE")
-      ->group(group);
+      ->group(kGroup);
   app.add_option_function<std::string>(
          "--lookahead",
          [&options](const std::string& text) {
@@ -40,7 +44,21 @@ void add_reading_options(CLI::App& app, ReadingOptions& options) {
          "Sections asked about at once as long as the memory stays the same; changes only the "
          "time it takes (1; over endpoints with --policy gated 8)")
       ->type_name("N")
-      ->group(group);
+      ->group(kGroup);
+}
+
+}  // namespace
+
+void add_reading_options(CLI::App& app, ReadingOptions& options) {
+  for (const AskSetting& setting : ask_settings_table()) add_setting(app, options, setting);
+  add_prompts_and_lookahead(app, options);
+}
+
+void add_reader_options(CLI::App& app, ReadingOptions& options) {
+  for (const AskSetting& setting : ask_settings_table()) {
+    if (std::string_view(setting.key) == "chat_format") add_setting(app, options, setting);
+  }
+  add_prompts_and_lookahead(app, options);
 }
 
 void use_model_notes(ReadingOptions& options, const ModelChoice& choice) {

@@ -27,6 +27,9 @@ struct ReadingOptions {
 
 void add_reading_options(CLI::App& app, ReadingOptions& options);
 
+// Those that are the reader's and not the session's: for commands that read what others began.
+void add_reader_options(CLI::App& app, ReadingOptions& options);
+
 // What the model's file says of its use, where no flag said otherwise. Before read_prompts() and
 // model_use(). Throws Error(kBadInput) for a file that says what cannot be.
 void use_model_notes(ReadingOptions& options, const ModelChoice& choice);

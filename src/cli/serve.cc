@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "agent/chat_format.h"
 #include "base/fail.h"
@@ -15,9 +16,11 @@
 #include "cli/lengths.h"
 #include "cli/model_choice.h"
 #include "cli/reading_options.h"
+#include "cli/session_plan.h"
 #include "cli/session_spec.h"
 #include "memagent/session_store.h"
 #include "server/server.h"
+#include "server/session_taker.h"
 
 namespace memagent {
 namespace {
@@ -37,6 +40,7 @@ struct ServeOptions {
   std::string max_body = "64M";
   std::string files;
   std::string store;
+  bool no_queue = false;
   std::string max_file = "4096M";
   std::size_t max_concurrent = 256;
   std::string read = "auto";
@@ -61,6 +65,12 @@ std::vector<std::string> request_setting_keys() {
     if (std::string_view(setting.key) != "chat_format") keys.emplace_back(setting.key);
   }
   return keys;
+}
+
+// Uploads lie beside the sessions, or where these would be if they were not in a database.
+std::string files_folder_beside(const std::string& store) {
+  const std::string file = is_shared_store(store) ? default_store_file() : store;
+  return std::filesystem::absolute(file).parent_path().string() + "/files";
 }
 
 ServerOptions server_options(const ServeOptions& options) {
@@ -100,16 +110,7 @@ int run_serve(ServeOptions options) {
   const Capabilities& can = model->capabilities();
   const auto renderer = make_renderer(std::move(prompts), options.reading, *model);
   const std::string identity = session_identity(options.reading, options.model, model.get());
-  const auto plan = [reading = options.reading, can, renderer,
-                     identity](const std::string& settings_json) {
-    ReadingOptions mine = reading;
-    set_from(mine.settings, settings_json, "memagent.");
-    ReadingPlan result;
-    result.config = resolve(mine, can, *renderer);
-    result.sections = {*mine.settings.section_tokens, *mine.settings.cut};
-    result.session_settings = session_settings(mine.settings, identity);
-    return result;
-  };
+  const auto plan = reading_plans(options.reading, can, renderer, identity);
   const ReadingPlan usual = plan("{}");  // wrong flags are told now, not to clients
   server_settings.completions.plan = plan;
   server_settings.completions.model_name = can.name;
@@ -120,25 +121,44 @@ int run_serve(ServeOptions options) {
       .suppress_thinking = template_knows_thinking(model->chat_template())};
 
   const std::string store = options.store.empty() ? default_store_path() : options.store;
-  const std::string folder =
-      options.files.empty() ? std::filesystem::absolute(store).parent_path().string() + "/files"
-                            : std::filesystem::absolute(options.files).string();
+  const std::string folder = options.files.empty()
+                                 ? files_folder_beside(store)
+                                 : std::filesystem::absolute(options.files).string();
   FileStore files({folder, parse_length("--max-file", options.max_file)});
   server_settings.files = &files;
   server_settings.completions.files = &files;
   const auto sources = [&](const std::vector<std::string>& paths) {
     return session_sources({.files = paths, .lists = {}}, options.model, options.reading, can.name);
   };
-  SessionKeeper sessions({store, sources}, files);
+  const std::string reader = session_reader(options.reading.settings, identity);
+  SessionKeeper sessions({store, sources, reader}, files);
   server_settings.sessions = &sessions;
   server_settings.completions.sessions = &sessions;
 
   Server server(*model, renderer, chat, std::move(server_settings));
   server.start();
+  // Sessions that this or another server could not end, and those of memagent ask --queue.
+  std::unique_ptr<SessionTaker> taker;
+  if (sessions.shared() && !options.no_queue) {
+    SessionTakerOptions taking;
+    taking.reader = reader;
+    taking.plan = plan;
+    taking.at_once = static_cast<std::size_t>(std::max(1, can.parallel));
+    if (!options.quiet) {
+      taking.say = [](const std::string& line) {
+        const nlohmann::json log = {{"event", "queue"}, {"message", line}};
+        fmt::print(stderr, "{}\n",
+                   log.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      };
+    }
+    taker = std::make_unique<SessionTaker>(
+        *model, renderer, server.service(), [&] { return sessions.any_store(); }, taking);
+  }
   const bool v6 = options.host.find(':') != std::string::npos;
   write_output(fmt::format("memagent: serving {} at http://{}:{}/v1\n", can.name,
                            v6 ? "[" + options.host + "]" : options.host, server.port()));
   interrupt.wait();
+  taker.reset();
   server.stop(std::chrono::seconds(options.grace_seconds));
   return 0;
 }
@@ -166,8 +186,11 @@ Command add_serve_command(CLI::App& program) {
                   "The folder of uploaded files (default: beside the session store)")
       ->type_name("FOLDER");
   app->add_option("--store", options->store,
-                  "Where sessions are kept (default: MEMAGENT_STORE, else under ~/.local/state)")
-      ->type_name("FILE");
+                  "Where sessions are kept: a file, or a database that machines share, "
+                  "postgres://... (default: MEMAGENT_STORE, else under ~/.local/state)")
+      ->type_name("STORE");
+  app->add_flag("--no-queue", options->no_queue,
+                "Of a shared store: leave queued sessions to memagent worker");
   app->add_option("--max-file", options->max_file, "Most bytes of an uploaded file (4096M)")
       ->type_name("BYTES");
   app->add_option("--max-concurrent", options->max_concurrent,

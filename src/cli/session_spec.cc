@@ -1,8 +1,11 @@
 #include "cli/session_spec.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/hash.h"
 #include "model/local/shipped_model.h"
 
 namespace memagent {
@@ -45,6 +48,15 @@ std::string session_identity(const ReadingOptions& reading, const ModelChoice& c
     identity["tokenizer"] = file_identity(choice.tokenizer, "the server's");
   }
   return text_of(identity);
+}
+
+std::string session_reader(const AskSettings& settings, const std::string& identity) {
+  json reader = json::parse(identity);
+  if (settings.chat_format) reader["chat_format"] = to_string(*settings.chat_format);
+  // Short, whatever fields requests have: the store finds sessions by it.
+  Hash64 hash;
+  hash.update(reader.dump());
+  return fmt::format("{} {:016x}", reader.value("model", "").substr(0, 200), hash.value());
 }
 
 std::string session_settings(const AskSettings& settings, const std::string& identity) {

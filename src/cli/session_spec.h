@@ -15,6 +15,9 @@ namespace memagent {
 // asked. `model` may be null for one that is not open yet.
 std::string session_identity(const ReadingOptions& reading, const ModelChoice& choice,
                              const LanguageModel* model);
+// What a worker must be to read such a session (SessionStore::take): the model, its prompts, and
+// the chat format that they are compiled for.
+std::string session_reader(const AskSettings& settings, const std::string& identity);
 // The settings joined with that.
 std::string session_settings(const AskSettings& settings, const std::string& identity);
 // SessionSpec::sources_json: where things were found, for a session that is continued by its name

@@ -316,6 +316,7 @@ void ReadingService::count(Job& job, const ReadingTotals& so_far) {
 
 void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome) {
   job->ended = true;
+  if (job->session != nullptr && outcome.error) note_failure(*job, *outcome.error);
   job->session.reset();
   if (job->request) {
     count(*job, {.prompt_tokens = outcome.prompt_tokens,
@@ -336,6 +337,14 @@ void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome
   }
   job->events.put_outcome(std::move(outcome));
   changed_.notify_all();
+}
+
+void ReadingService::note_failure(Job& job, const Error& error) {
+  if (error.kind() == ErrorKind::kInterrupted) return;
+  try {
+    job.session->session->failed(error);
+  } catch (const Error&) {  // the failure under way is the one to report
+  }
 }
 
 // After the Runner has failed as a whole: it has let go of everything.

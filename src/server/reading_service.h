@@ -104,6 +104,7 @@ class ReadingService : private RunObserver {
   void let_go(Job& job);
   void free_ended();
   void end(const std::shared_ptr<Job>& job, ReadingOutcome outcome);
+  static void note_failure(Job& job, const Error& error);
   void fail_all(const Error& error);
   ReadingOutcome outcome_of(const Job& job) const;
 

@@ -39,6 +39,7 @@ class Server {
 
   void start();
   int port() const { return http_->port(); }
+  ReadingService& service() { return service_; }
   // No new requests; those under way have `grace` to end.
   void stop(std::chrono::milliseconds grace);
 
