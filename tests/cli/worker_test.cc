@@ -1,5 +1,6 @@
 // `memagent worker` as operators meet it: several of them on one queue, killed at random; a store
 // that goes away; and what is said when something is wrong. The store is a real PostgreSQL.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -69,7 +70,7 @@ TEST_F(WorkerTest, KilledAtRandomUntilEachSessionIsDoneOnceAndTheSameToTheByte) 
   std::vector<std::string> traces;
   for (int i = 0; i < kSessions; ++i) {
     // The same questions over the same document, uninterrupted, with SQLite.
-    const std::string name = "s" + std::to_string(i);
+    const std::string name = fmt::format("s{}", i);
     const std::string trace = folder_ / "trace.jsonl";
     const RunResult plain =
         ask(name, 1000, {"--session", name, "--store", folder_ / "plain.sqlite", "--trace", trace});
@@ -122,7 +123,7 @@ TEST_F(WorkerTest, KilledAtRandomUntilEachSessionIsDoneOnceAndTheSameToTheByte) 
   EXPECT_GT(taken_up, 3);
 
   for (int i = 0; i < kSessions; ++i) {
-    const std::string name = "s" + std::to_string(i);
+    const std::string name = fmt::format("s{}", i);
     const std::optional<SessionInfo> info = store.find(name);
     ASSERT_TRUE(info);
     EXPECT_STREQ(state_of(*info), "finished");
@@ -130,7 +131,8 @@ TEST_F(WorkerTest, KilledAtRandomUntilEachSessionIsDoneOnceAndTheSameToTheByte) 
     // Every step once, in the order of a reading that was never interrupted, question by question.
     std::vector<std::string> kept(2);
     store.visit_conversations(name, [&](std::size_t question, std::string_view line) {
-      kept[question] += std::string(line) + "\n";
+      kept[question] += line;
+      kept[question] += '\n';
     });
     std::vector<std::string> expected(2);
     for (std::size_t at = 0; at < traces[i].size();) {
