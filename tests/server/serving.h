@@ -40,7 +40,8 @@ class Serving {
 
 class RawClient {
  public:
-  explicit RawClient(int port);
+  // `receive_bytes`: what its socket holds of what it does not read; 0: what the system gives.
+  explicit RawClient(int port, int receive_bytes = 0);
   ~RawClient();
   void send(const std::string& bytes) const;
   void shut_down_sending() const;
