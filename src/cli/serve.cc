@@ -132,6 +132,15 @@ int run_serve(ServeOptions options) {
   };
   const std::string reader = session_reader(options.reading.settings, identity);
   SessionKeeper sessions({store, sources, reader}, files);
+  if (sessions.shared()) {
+    try {
+      sessions.any_store();  // an address that cannot be one is told now
+    } catch (const Error& error) {
+      // The rest can be served; sessions come when the store does.
+      if (error.kind() != ErrorKind::kUnreachable) throw;
+      fmt::print(stderr, "memagent: {}\n", error.what());
+    }
+  }
   server_settings.sessions = &sessions;
   server_settings.completions.sessions = &sessions;
 

@@ -363,13 +363,14 @@ class PostgresStore : public StoreBackend {
   std::unique_ptr<SessionBackend> take(std::string_view reader) override {
     return hub_->with([&](PgConnection& connection) -> std::unique_ptr<SessionBackend> {
       while (true) {
-        // Not those that this process holds now; but those that it held, and whose release never
-        // reached the server, are nobody else's.
+        // Also what this process held until its release did not reach the server. Leases of the
+        // last two seconds it may be taking just now, in another thread.
         const PgResult taken = connection.run(
             "WITH next AS (SELECT id, (lease_until IS NOT NULL AND holder_token <> $2)::int AS "
             "lost "
             "  FROM memagent.session WHERE queued AND reader = $1 AND not_before <= now() "
             "  AND (lease_until IS NULL OR lease_until <= now() OR (holder_token = $2 "
+            "       AND lease_until <= now() + ($5 - 2000) * interval '1 millisecond' "
             "       AND id <> ALL(convert_from($3, 'UTF8')::int8[]))) "
             "  ORDER BY queued_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) "
             "UPDATE memagent.session AS s SET fence = fence + 1, holder = $4, holder_token = $2, "
@@ -451,6 +452,7 @@ class PostgresStore : public StoreBackend {
         "UPDATE memagent.session SET fence = fence + 1, holder = $2, holder_token = $3, "
         "lease_until = now() + $4 * interval '1 millisecond' WHERE name = $1 "
         "AND (lease_until IS NULL OR lease_until <= now() OR (holder_token = $3 "
+        "     AND lease_until <= now() + ($4 - 2000) * interval '1 millisecond' "
         "     AND id <> ALL(convert_from($5, 'UTF8')::int8[]))) "
         "RETURNING id, fence, coalesce(document_id, 0)",
         {name, hub_->holder(), hub_->token(), hub_->lease_ms(), hub_->held_ids()});
