@@ -1,0 +1,163 @@
+// Servers over a store that machines share (a real PostgreSQL): what one leaves, another finishes;
+// a store that is away is 503 until it is back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <atomic>
+
+#include "agent/reading.h"
+#include "format/temporary_folder.h"
+#include "server/serving.h"
+#include "server/session_taker.h"
+#include "support/postgres_server.h"
+
+namespace memagent::test {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr const char* kChat = "/v1/chat/completions";
+
+// The memory becomes "m" and the section's first character; the answer is the memory.
+std::string reader(const std::string& prompt) {
+  const std::size_t section = prompt.find(" S:");
+  if (section != std::string::npos) return "m" + prompt.substr(section + 3, 1);
+  return "answer " + prompt.substr(prompt.find(" M:") + 3, 2);
+}
+
+json asking(const std::string& name, const std::string& question = "Who is it?") {
+  json body = chat(question);
+  body["memagent"] = {
+      {"session", name},
+      {"document", std::string(20, 'a') + std::string(20, 'b') + std::string(20, 'c')}};
+  return body;
+}
+
+// A server on a machine of its own: only the store is shared. Takes queued sessions if told to.
+class Machine {
+ public:
+  Machine(const std::string& store, bool takes)
+      : files_(FileStoreOptions{.folder = folder_.path("files")}),
+        sessions_({store,
+                   [](const std::vector<std::string>& paths) {
+                     return json{{"files", paths}}.dump();
+                   },
+                   "blocking"},
+                  files_),
+        serving_(reader, [&](ServerOptions& options) {
+          options.completions.files = options.files = &files_;
+          options.completions.sessions = options.sessions = &sessions_;
+          plan_ = options.completions.plan;
+        }) {
+    if (!takes) return;
+    SessionTakerOptions taking;
+    taking.reader = "blocking";
+    taking.plan = plan_;
+    taking.poll = std::chrono::milliseconds(20);
+    taker_ = std::make_unique<SessionTaker>(
+        serving_.model, plain_renderer(), serving_.server->service(),
+        [this] { return sessions_.any_store(); }, std::move(taking));
+  }
+
+  Serving& serving() { return serving_; }
+  int status(const std::string& path) { return serving_.client().Get(path)->status; }
+  json get(const std::string& path) {
+    return json::parse(serving_.client().Get("/v1/sessions" + path)->body);
+  }
+  int post(const std::string& path) {
+    return serving_.client().Post("/v1/sessions" + path)->status;
+  }
+  json wait_until(const std::string& name, const std::string& status) {
+    while (true) {
+      json session = get("/" + name);
+      if (session.value("status", "") == status) return session;
+      poll(nullptr, 0, 10);
+    }
+  }
+
+ private:
+  TemporaryFolder folder_;
+  FileStore files_;
+  SessionKeeper sessions_;
+  std::function<ReadingPlan(const std::string&)> plan_;
+  Serving serving_;
+  std::unique_ptr<SessionTaker> taker_;  // goes first
+};
+
+class SharedSessionsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (PostgresServer::programs().empty()) {
+      GTEST_SKIP() << "PostgreSQL is not installed; run `make test`";
+    }
+    store_ = PostgresServer::shared().new_database();
+  }
+  std::string store_;
+};
+
+TEST_F(SharedSessionsTest, WhatOneMachineLeavesAnotherFinishes) {
+  {
+    Machine first(store_, false);
+    first.serving().model.hold();
+    const RawClient client(first.serving().port());
+    client.send(post_bytes(kChat, asking("book").dump()));
+    first.serving().model.wait_for_running(1);
+    first.serving().model.release_one();
+    first.serving().model.wait_for_submitted(2);
+    EXPECT_EQ(first.get("/book")["status"], "running");
+    first.serving().server->stop(std::chrono::milliseconds(0));
+  }
+  Machine second(store_, true);
+  const json session = second.wait_until("book", "finished");
+  EXPECT_EQ(session["questions"][0]["answer"], "answer mc");
+  EXPECT_EQ(session["conversations"], 4);
+  // The request again gives the answer, on whichever machine.
+  Machine third(store_, false);
+  EXPECT_EQ(third.serving().post(kChat, asking("book")).second["choices"][0]["message"]["content"],
+            "answer mc");
+}
+
+TEST_F(SharedSessionsTest, AreCancelledAndResumedOnAnyMachine) {
+  Machine reading(store_, true);
+  Machine other(store_, false);
+  reading.serving().model.hold();
+  const RawClient client(reading.serving().port());
+  client.send(post_bytes(kChat, asking("book").dump()));
+  reading.serving().model.wait_for_running(1);
+  EXPECT_EQ(other.post("/book/cancel"), 200);
+  // Whoever reads it cannot write any more, and drops it; it is in nobody's queue.
+  EXPECT_EQ(other.get("/book")["status"], "stopped");
+  reading.serving().model.release();
+  EXPECT_THAT(client.read_until("taken from it"), HasSubstr("503"));
+  EXPECT_EQ(other.get("/book")["conversations"], 0);
+  EXPECT_EQ(other.post("/book/resume"), 202);
+  EXPECT_EQ(other.wait_until("book", "finished")["questions"][0]["answer"], "answer mc");
+}
+
+TEST_F(SharedSessionsTest, AStoreThatIsAwayIs503AndItsSessionsGoOnWhenItIsBack) {
+  Machine machine(store_, true);
+  EXPECT_EQ(machine.serving().post(kChat, asking("before")).first, 200);
+  machine.serving().model.hold();
+  const RawClient client(machine.serving().port());
+  client.send(post_bytes(kChat, asking("book").dump()));
+  machine.serving().model.wait_for_running(1);
+  PostgresServer::shared().stop();
+  EXPECT_EQ(machine.status("/v1/sessions"), 503);
+  EXPECT_EQ(machine.status("/v1/sessions/before"), 503);
+  const auto [status, refused] = machine.serving().post(kChat, asking("new"));
+  EXPECT_EQ(status, 503);
+  EXPECT_THAT(refused["error"]["message"].get<std::string>(), HasSubstr("cannot be reached"));
+  EXPECT_EQ(machine.status("/health"), 200);
+  machine.serving().model.release();
+  EXPECT_THAT(client.read_until("cannot be reached"), HasSubstr("503"));
+  // What needs no store goes on.
+  EXPECT_EQ(machine.serving().post(kChat, chat("Hello")).first, 200);
+  PostgresServer::shared().start();
+  EXPECT_EQ(machine.wait_until("book", "finished")["questions"][0]["answer"], "answer mc");
+  EXPECT_EQ(machine.serving().post(kChat, asking("new")).first, 200);
+}
+
+}  // namespace
+}  // namespace memagent::test
