@@ -81,9 +81,8 @@ TEST_F(Hostile, AClientThatDoesNotReadIsLetGo) {
   std::string requests;
   for (int i = 0; i < 1000; ++i) requests += "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
   const RawClient client(serving.port(), 64 * 1024);
-  for (int i = 0; i < 20; ++i) client.send(requests);  // returns once the server has closed
-  const std::string read = client.read_to_end();
-  EXPECT_LT(read.size(), std::size_t{20'000} * 1000);
+  for (int i = 0; i < 20; ++i) client.send(requests);
+  EXPECT_TRUE(client.is_let_go(60'000));
 }
 
 TEST(HostileCrowd, MoreConnectionsThanItTakesAreToldSo) {

@@ -100,6 +100,11 @@ bool RawClient::has_news(int timeout_ms) const {
   return poll(&fd, 1, timeout_ms) > 0;
 }
 
+bool RawClient::is_let_go(int timeout_ms) const {
+  pollfd fd{socket_, POLLRDHUP, 0};
+  return poll(&fd, 1, timeout_ms) > 0;
+}
+
 std::string RawClient::read_until(const std::string& text) const {
   std::string all;
   char buffer[4096];

@@ -49,6 +49,8 @@ class RawClient {
   std::string read_to_end() const;
   // Whether the server has answered or closed, which is waited for as long as `timeout_ms`.
   bool has_news(int timeout_ms) const;
+  // Whether the server lets go of the connection, though nobody reads what it has sent.
+  bool is_let_go(int timeout_ms) const;
   // Bytes until `text` is among them, or the end.
   std::string read_until(const std::string& text) const;
 
