@@ -36,6 +36,7 @@ class RunningProgram {
   RunningProgram& operator=(const RunningProgram&) = delete;
 
   void send(int signal) const;
+  pid_t pid() const { return process_; }
   // Reads standard error until it holds `text`; false if the program ended before.
   bool wait_for_error_text(const std::string& text);
   // Reads output until `holds()` does; false if the program ended before.
