@@ -43,6 +43,7 @@ struct PromptSet {
   std::string empty_memory;  // the memory before the first section
   std::string gate_keep;     // words of a gated response's first line
   std::string gate_update;
+  std::string gate_add;  // empty: replies that only add to the memory are not offered
   std::string gate_stop;
   // Templates with {question}, {memory}, {section}; index by Policy, then Layout.
   std::array<std::array<std::string, 2>, 2> update;

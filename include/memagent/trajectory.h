@@ -18,6 +18,7 @@ enum class ConversationKind { kUpdate, kAnswer };
 // What an update response meant under the policy.
 enum class Decision {
   kOverwrite,  // the response, or what follows its gate line, is the new memory
+  kAdd,        // what follows the gate line is added to the memory as further lines
   kKeep,       // a gated response said so: the memory stays as it was, token for token
   kMalformed,  // not in the policy's form. A gated response without a readable gate line is taken
                // as overwrite; one that offers only white space as memory, under any policy, leaves

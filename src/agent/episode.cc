@@ -178,7 +178,8 @@ void Episode::Impl::take_result(std::uint64_t turn_id, GenerationResult&& result
     slot->reading.decision = Decision::kFailed;
     slot->reading.keeps = true;
   } else {
-    slot->reading = read_update(config.policy, *renderer, slot->result, config.memory_tokens);
+    slot->reading =
+        read_update(config.policy, *renderer, state.memory, slot->result, config.memory_tokens);
     // The same memory written again is the same memory.
     if (!slot->reading.keeps) slot->reading.keeps = slot->reading.memory == state.memory;
   }

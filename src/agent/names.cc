@@ -22,11 +22,10 @@ constexpr Names<ChatFormat, 3> kChatFormats = {{ChatFormat::kPlain, "plain"},
                                                {ChatFormat::kLlama3, "llama3"}};
 constexpr Names<ConversationKind, 2> kKinds = {{ConversationKind::kUpdate, "update"},
                                                {ConversationKind::kAnswer, "answer"}};
-constexpr Names<Decision, 5> kDecisions = {{Decision::kOverwrite, "overwrite"},
-                                           {Decision::kKeep, "keep"},
-                                           {Decision::kMalformed, "malformed"},
-                                           {Decision::kFailed, "failed"},
-                                           {Decision::kAnswer, "answer"}};
+constexpr Names<Decision, 6> kDecisions = {
+    {Decision::kOverwrite, "overwrite"}, {Decision::kAdd, "add"},
+    {Decision::kKeep, "keep"},           {Decision::kMalformed, "malformed"},
+    {Decision::kFailed, "failed"},       {Decision::kAnswer, "answer"}};
 
 template <typename Enum, std::size_t n>
 const char* name_of(const Names<Enum, n>& names, Enum value) {

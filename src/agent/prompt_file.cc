@@ -30,6 +30,8 @@ PromptSet read_prompts(TomlTable file) {
   read("gate.keep", prompts.gate_keep);
   read("gate.update", prompts.gate_update);
   read("gate.stop", prompts.gate_stop);
+  if (file.read_if_there("gate.add", prompts.gate_add))
+    prompts.gate_add = trimmed(prompts.gate_add);
   read("answer", prompts.answer);
   // Evaluation alone shows documents whole: files written for reading need not say how.
   if (file.read_if_there("document", prompts.document)) {

@@ -191,7 +191,8 @@ PromptRenderer::PromptRenderer(PromptSet prompts, ChatFormat format,
     }
   }
   s.answer = s.compile(s.prompts.answer, suppress_thinking);
-  for (const std::string& word : {s.prompts.gate_keep, s.prompts.gate_update}) {
+  const PromptSet& set = s.prompts;
+  for (const std::string& word : {set.gate_keep, set.gate_update, set.gate_add}) {
     s.gate_tokens = std::max(s.gate_tokens, s.count(word + " " + s.prompts.gate_stop + "\n"));
   }
   s.gate_tokens += kGateSlackTokens;

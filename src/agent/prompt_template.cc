@@ -104,9 +104,11 @@ std::string update_key(Policy policy, Layout layout) {
 
 std::optional<PromptFault> find_fault(const PromptSet& prompts) {
   if (prompts.empty_memory.empty()) return PromptFault{"empty_memory", "is empty"};
-  const std::pair<const char*, const std::string*> words[] = {{"gate.keep", &prompts.gate_keep},
-                                                              {"gate.update", &prompts.gate_update},
-                                                              {"gate.stop", &prompts.gate_stop}};
+  std::vector<std::pair<const char*, const std::string*>> words = {
+      {"gate.keep", &prompts.gate_keep},
+      {"gate.update", &prompts.gate_update},
+      {"gate.stop", &prompts.gate_stop}};
+  if (!prompts.gate_add.empty()) words.emplace_back("gate.add", &prompts.gate_add);
   for (const auto& [key, word] : words) {
     if (auto fault = gate_word_fault(*word)) return PromptFault{key, *fault};
     for (const auto& [other_key, other] : words) {

@@ -35,7 +35,7 @@ std::string_view next_word(std::string_view& line) {
 }
 
 struct GateLine {
-  bool keep = false;
+  Decision decision = Decision::kOverwrite;  // or kKeep, kAdd
   bool stop = false;
   std::size_t end = 0;  // offset just after the line's newline
 };
@@ -48,8 +48,13 @@ std::optional<GateLine> read_gate_line(std::string_view text, const PromptSet& p
   GateLine gate;
   gate.end = std::min(newline + 1, text.size());
   const std::string_view verb = next_word(line);
-  gate.keep = same_word(verb, prompts.gate_keep);
-  if (!gate.keep && !same_word(verb, prompts.gate_update)) return std::nullopt;
+  if (same_word(verb, prompts.gate_keep)) {
+    gate.decision = Decision::kKeep;
+  } else if (!verb.empty() && same_word(verb, prompts.gate_add)) {
+    gate.decision = Decision::kAdd;
+  } else if (!same_word(verb, prompts.gate_update)) {
+    return std::nullopt;
+  }
   const std::string_view second = next_word(line);
   const bool alone = second.empty();
   gate.stop = same_word(second, prompts.gate_stop) && next_word(line).empty();
@@ -98,6 +103,69 @@ TokenText kept_text(const Tokenizer& tokenizer, std::string_view text, std::int3
   return {{}, std::string(text)};
 }
 
+// `text` without what stands before its second line; empty if it has only one.
+std::string_view without_first_line(std::string_view text) {
+  const std::size_t newline = text.find('\n');
+  return newline == std::string_view::npos ? std::string_view() : text.substr(newline + 1);
+}
+
+// The same for tokens: up to the first one that ends a line.
+void drop_first_line(const Tokenizer& tokenizer, TokenText& memory) {
+  std::size_t tokens = 0;
+  std::size_t bytes = 0;
+  bool line_ended = false;
+  while (tokens < memory.tokens.size() && !line_ended) {
+    const std::string_view piece = tokenizer.token_bytes(memory.tokens[tokens++]);
+    bytes += piece.size();
+    line_ended = piece.ends_with('\n');
+  }
+  memory.tokens.erase(memory.tokens.begin(),
+                      memory.tokens.begin() + static_cast<std::ptrdiff_t>(tokens));
+  memory.text.erase(0, bytes);
+}
+
+bool has_line(std::string_view text, std::string_view line) {
+  for (std::string_view rest = text; !rest.empty(); rest = without_first_line(rest)) {
+    if (rest.substr(0, rest.find('\n')) == line) return true;
+  }
+  return false;
+}
+
+bool has_all_lines(std::string_view text, std::string_view lines) {
+  for (std::string_view rest = lines; !rest.empty(); rest = without_first_line(rest)) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    if (!is_blank(line) && !has_line(text, line)) return false;
+  }
+  return true;
+}
+
+// `added` below `before`, whose oldest lines go where there is no room for them.
+TokenText joined(const PromptRenderer& renderer, TokenText before, const TokenText& added,
+                 std::int32_t memory_tokens, bool& cut) {
+  const Tokenizer& tokenizer = renderer.tokenizer();
+  if (before.text == renderer.prompts().empty_memory) return added;
+  if (!before.text.ends_with('\n')) {
+    const TokenText newline = renderer.encode("\n");
+    before.text += newline.text;
+    before.tokens.insert(before.tokens.end(), newline.tokens.begin(), newline.tokens.end());
+  }
+  const auto most = static_cast<std::size_t>(memory_tokens);
+  if (renderer.as_tokens()) {
+    while (!before.tokens.empty() && before.tokens.size() + added.tokens.size() > most) {
+      drop_first_line(tokenizer, before);
+      cut = true;
+    }
+    before.tokens.insert(before.tokens.end(), added.tokens.begin(), added.tokens.end());
+    before.text += added.text;
+    return before;
+  }
+  while (!before.text.empty() && tokenizer.encode(before.text + added.text).size() > most) {
+    before.text = std::string(without_first_line(before.text));
+    cut = true;
+  }
+  return {{}, before.text + added.text};
+}
+
 UpdateReading blank_reading() {
   UpdateReading reading;
   reading.decision = Decision::kMalformed;
@@ -119,7 +187,7 @@ std::string_view without_thinking(std::string_view text) {
   return text;
 }
 
-UpdateReading read_update(Policy policy, const PromptRenderer& renderer,
+UpdateReading read_update(Policy policy, const PromptRenderer& renderer, const TokenText& before,
                           const GenerationResult& response, std::int32_t memory_tokens) {
   const bool tokens = renderer.as_tokens();
   const Tokenizer& tokenizer = renderer.tokenizer();
@@ -132,7 +200,7 @@ UpdateReading read_update(Policy policy, const PromptRenderer& renderer,
   std::size_t first_token = 0;  // and in tokens
   if (policy == Policy::kGated) {
     const std::optional<GateLine> gate = read_gate_line(text, renderer.prompts());
-    if (gate && gate->keep) {
+    if (gate && gate->decision == Decision::kKeep) {
       reading.decision = Decision::kKeep;
       reading.keeps = true;
       reading.stop_reading = gate->stop;
@@ -151,6 +219,7 @@ UpdateReading read_update(Policy policy, const PromptRenderer& renderer,
       }
     }
     if (readable) {
+      reading.decision = gate->decision;
       reading.stop_reading = gate->stop;
     } else {
       reading.decision = Decision::kMalformed;
@@ -162,6 +231,14 @@ UpdateReading read_update(Policy policy, const PromptRenderer& renderer,
                        ? kept_tokens(tokenizer, response, first_token, memory_tokens, reading.cut)
                        : kept_text(tokenizer, text.substr(begin), memory_tokens, reading.cut);
   if (is_blank(reading.memory.text)) return blank_reading();
+  if (reading.decision == Decision::kAdd) {
+    if (has_all_lines(before.text, reading.memory.text)) {
+      reading.keeps = true;
+      reading.memory = {};
+    } else {
+      reading.memory = joined(renderer, before, reading.memory, memory_tokens, reading.cut);
+    }
+  }
   return reading;
 }
 

@@ -7,12 +7,19 @@
 //   KEEP STOP       the memory stays, and reading ends
 //   UPDATE          what follows the line is the new memory
 //   UPDATE STOP     the same, and reading ends
+//   ADD             what follows the line is added to the memory, below what is there
+//   ADD STOP        the same, and reading ends
 //
 // on a line of its own, in the words of the PromptSet. Case does not matter, nor does punctuation
 // around a word (models like to write "**KEEP**." or "Update:"). Whatever follows a KEEP line is
 // ignored; so is what follows the word on its line where it is written exactly as in the PromptSet
 // ("KEEP: nothing new"), since taking that as the memory would lose the memory. Anything else is
-// malformed.
+// malformed. ADD is understood only where the PromptSet has a word for it.
+//
+// What is added is a memory of its own where nothing was noted yet, else it follows the old memory
+// after a newline; an update that adds need not copy what is there, so it cannot spoil it. If all
+// its lines are in the memory already, the memory stays. Where both together exceed the budget, the
+// oldest lines make room.
 #pragma once
 
 #include <string_view>
@@ -25,7 +32,7 @@ namespace memagent {
 struct UpdateReading {
   Decision decision = Decision::kOverwrite;
   bool stop_reading = false;
-  bool cut = false;    // the memory was longer than its budget
+  bool cut = false;    // the memory was longer than its budget; something of it is lost
   bool keeps = false;  // the memory stays; `memory` is then empty
   TokenText memory;    // else the new one
 };
@@ -37,7 +44,9 @@ struct UpdateReading {
 // have bytes: a control token in a memory would be structure in the next prompt, not text.
 //
 // Text models: the same on text, after a leading <think>...</think>; cut between characters.
-UpdateReading read_update(Policy policy, const PromptRenderer& renderer,
+//
+// `before`: the memory that the prompt showed.
+UpdateReading read_update(Policy policy, const PromptRenderer& renderer, const TokenText& before,
                           const GenerationResult& response, std::int32_t memory_tokens);
 
 // The answer in a response: for text models without a leading <think>...</think>; without white

@@ -14,11 +14,20 @@ const std::string& written(const PromptSet& prompts, const std::string& memory) 
   return memory.empty() ? prompts.empty_memory : memory;
 }
 
+std::string joined(const std::string& lines, const std::string& more) {
+  return lines.empty() || more.empty() ? lines + more : lines + '\n' + more;
+}
+
 // Under both policies: what an ideal reader replies to a section.
 std::string update_reply(Policy policy, const PromptSet& prompts, const std::string& before,
                          const std::string& now) {
   if (policy == Policy::kOverwrite) return written(prompts, now);
-  return before == now ? prompts.gate_keep : prompts.gate_update + "\n" + now;
+  if (before == now) return prompts.gate_keep;
+  const std::string kept = before.empty() ? "" : before + '\n';
+  if (!prompts.gate_add.empty() && now.starts_with(kept)) {
+    return prompts.gate_add + "\n" + now.substr(kept.size());
+  }
+  return prompts.gate_update + "\n" + now;
 }
 
 // A fact that has its end in the section, but began before it.
@@ -47,7 +56,8 @@ bool foreknows(const Row& row, const Section& section) {
 
 std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig config, Cut cut,
                                           const std::shared_ptr<const PromptRenderer>& renderer,
-                                          const std::shared_ptr<const Tokenizer>& tokenizer) {
+                                          const std::shared_ptr<const Tokenizer>& tokenizer,
+                                          const std::string& noted) {
   const Row& row = sample.row();
   const std::unique_ptr<Oracle> oracle = sample.oracle();
   if (oracle == nullptr) {
@@ -63,11 +73,13 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig co
   config.lookahead = 1;
   SectionReader reader(sample.document(), tokenizer,
                        {.section_tokens = config.section_tokens, .cut = cut});
-  Episode episode(config, renderer, row.question);
+  EpisodeState state;
+  state.memory = renderer->encode(written(prompts, noted));
+  Episode episode(config, renderer, row.question, state);
 
   std::vector<ImitatedConversation> said;
   ImitatedConversation next;
-  std::string before;
+  std::string before = noted;
   bool whole = true;  // no memory had to be cut so far
   while (true) {
     switch (episode.need()) {
@@ -90,7 +102,7 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig co
           result.text = oracle->answer();
           next.imitable = whole;
         } else {
-          const std::string now = oracle->memory();
+          const std::string now = joined(noted, oracle->memory());
           result.text = update_reply(config.policy, prompts, before, now);
           before = now;
         }
@@ -110,7 +122,7 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig co
       }
       case Need::kAccept:
         next.conversation = episode.accept();
-        if (next.conversation.decision == Decision::kOverwrite &&
+        if (next.conversation.kind == ConversationKind::kUpdate &&
             next.conversation.memory.text != written(prompts, before)) {
           whole = false;
           next.imitable = false;

@@ -43,6 +43,25 @@ struct Candidate {
   std::int32_t shared = 0;  // leading prompt tokens that are the section's alone
 };
 
+// One or two notes that a reader may have made in error: those of `others` questions, of one
+// document, which `row` does not ask for. Empty if there are none.
+std::string misleading_notes(const Row& row, const std::vector<std::unique_ptr<Sample>>& others,
+                             RandomStream& random) {
+  std::string notes;
+  if (others.empty()) return notes;
+  for (std::uint64_t i = 1 + random.below(2); i > 0; --i) {
+    const Row& other = others[random.below(others.size())]->row();
+    if (other.evidence.empty()) continue;
+    const std::string& note = other.evidence[random.below(other.evidence.size())].note;
+    const bool asked = std::any_of(row.evidence.begin(), row.evidence.end(),
+                                   [&](const Evidence& own) { return own.note == note; });
+    if (asked || notes == note) continue;
+    if (!notes.empty()) notes += '\n';
+    notes += note;
+  }
+  return notes;
+}
+
 // The candidates of one section share what their prompts begin with.
 Lesson joined(std::vector<Candidate> candidates, std::size_t task) {
   Lesson lesson;
@@ -141,14 +160,15 @@ struct LessonSource::State {
     return candidate;
   }
 
-  // Another document's question at the end of a reading that found nothing.
-  Candidate absent(const Row& row) const {
+  // A question at the end of a reading that found nothing but `noted`, which does not answer it.
+  Candidate absent(const Row& row, const std::string& noted) const {
     Candidate candidate;
     candidate.kind = ReplyKind::kAnswer;
-    candidate.prompt = renderer
-                           ->answer(renderer->encode(row.question),
-                                    renderer->encode(renderer->prompts().empty_memory))
-                           .tokens;
+    candidate.prompt =
+        renderer
+            ->answer(renderer->encode(row.question),
+                     renderer->encode(noted.empty() ? renderer->prompts().empty_memory : noted))
+            .tokens;
     candidate.response = tokenizer->encode(world::no_answer_spellings().front());
     candidate.response.push_back(tokenizer->end_tokens().front());
     return candidate;
@@ -178,15 +198,17 @@ struct LessonSource::State {
     std::vector<Candidate> updates;
     std::vector<Candidate> keeps;
     std::vector<Candidate> answers;
+    const std::int64_t num_sections = spec.tokens / reading.section_tokens + 1;
+    const auto siblings = sample->siblings(stage.replies_per_section * num_sections, random.next());
     const auto read = [&](const Sample& of) {
-      return imitate(of, reading, Cut::kNatural, renderer, tokenizer);
+      std::string noted;
+      if (random.uniform() < stage.misnoted) {
+        noted = misleading_notes(of.row(), siblings, random);
+      }
+      return imitate(of, reading, Cut::kNatural, renderer, tokenizer, noted);
     };
     add(read(*sample), updates, keeps, answers);
-    const std::int64_t num_sections = spec.tokens / reading.section_tokens + 1;
-    for (const auto& sibling :
-         sample->siblings(stage.replies_per_section * num_sections, random.next())) {
-      add(read(*sibling), updates, keeps, answers);
-    }
+    for (const auto& sibling : siblings) add(read(*sibling), updates, keeps, answers);
     shuffle(updates, random);
     shuffle(keeps, random);
     shuffle(answers, random);
@@ -217,13 +239,20 @@ struct LessonSource::State {
       const std::vector<Section> sections = sections_of(*sample, reading);
       spec.index = 2 * number + 1;
       const auto other = task.sample(spec, tokenizer);
-      const std::vector<ImitatedConversation> others = read(*other);
+      const std::vector<ImitatedConversation> others =
+          imitate(*other, reading, Cut::kNatural, renderer, tokenizer);
       for (std::size_t i = 0; i < num_strangers && !sections.empty(); ++i) {
         // At the end of its reading it knows what it looks for, earlier it does not.
         keeps.push_back(stranger(other->row(), others, sections[random.below(sections.size())],
                                  random.below(others.size())));
       }
-      if (ask_absent) unanswered.push_back(absent(other->row()));
+      if (ask_absent) {
+        // Either nothing was noted or what a question like it asks for.
+        const bool misled = random.uniform() < stage.misnoted;
+        const Row& asked = misled ? sample->row() : other->row();
+        const std::string noted = misled ? misleading_notes(asked, siblings, random) : "";
+        if (!misled || !noted.empty()) unanswered.push_back(absent(asked, noted));
+      }
     }
     ask(keeps, most);
     std::vector<Lesson> lessons;

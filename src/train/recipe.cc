@@ -84,6 +84,7 @@ void describe(Visitor&& v, Stage& c) {
   v("keeps_per_update", c.keeps_per_update, "replies that change nothing for each that does");
   v("strangers", c.strangers, "share of the former that ask what another document answers");
   v("absent", c.absent, "share of documents that are also asked what they do not answer");
+  v("misnoted", c.misnoted, "share of readings that begin with notes on another question");
   v("section_weight", c.section_weight, "weight of a section's own tokens; 0: not learnt");
   v("sure", c.sure, "replies given already, each token above this, are left out; 0: none are");
   v("keep_sure", c.keep_sure, "share of those that are learnt from all the same");
@@ -263,6 +264,7 @@ Stage read_stage(TomlTable table) {
   if (stage.strangers < 0 || stage.strangers > 1) {
     table.fail_at("strangers", "must be from 0 to 1");
   }
+  if (stage.misnoted < 0 || stage.misnoted > 1) table.fail_at("misnoted", "must be from 0 to 1");
   if (stage.sure < 0 || stage.sure >= 1) table.fail_at("sure", "must be from 0 to below 1");
   if (stage.keep_sure < 0 || stage.keep_sure > 1) {
     table.fail_at("keep_sure", "must be from 0 to 1");

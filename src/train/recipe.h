@@ -60,8 +60,11 @@ struct Stage {
   std::vector<std::int64_t> document_tokens = {256, 512};  // the same
   std::int64_t replies_per_section = 8;  // questions asked of one section, at most
   double keeps_per_update = 1;           // of replies that change nothing, for each that does
-  double strangers = 0.5;       // share of the former that ask what another document answers
-  double absent = 0;            // share of documents also asked what they do not answer
+  double strangers = 0.5;  // share of the former that ask what another document answers
+  double absent = 0;       // share of documents also asked what they do not answer
+  // Share of readings that begin with notes on what other questions ask: mistakes of a reader,
+  // which must not mislead it.
+  double misnoted = 0;
   double section_weight = 0.1;  // of a section's own tokens (language modelling); 0: not learnt
   // Replies that the policy gives already, with every token more probable than this, are left out
   // but for `keep_sure` of them (selection.h); 0: all are learnt from.

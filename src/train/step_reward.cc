@@ -49,7 +49,8 @@ std::vector<double> step_rewards(const Row& row, const Trajectory& trajectory, d
     const bool failed = said.decision == Decision::kFailed;
     const bool malformed = said.decision == Decision::kMalformed;
     const bool writes =
-        said.decision == Decision::kOverwrite && (before == nullptr || said.memory.text != *before);
+        (said.decision == Decision::kOverwrite || said.decision == Decision::kAdd) &&
+        (before == nullptr || said.memory.text != *before);
     if (known && !failed && !malformed) {
       const bool has_fact = std::any_of(row.evidence.begin(), row.evidence.end(),
                                         [&](const Evidence& fact) { return ends_in(fact, said); });

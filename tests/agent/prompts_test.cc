@@ -57,7 +57,7 @@ TEST(Rendering, Plain) {
             "Q:who? M:Ann S:text\n\nReply:\n");
   EXPECT_EQ(rendered(renderer, renderer.update(Policy::kGated, Layout::kSectionFirst, p.question,
                                                p.memory, p.section)),
-            "S:text Q:who? M:AnnKEEP UPDATE STOP \n\nReply:\n");
+            "S:text Q:who? M:AnnKEEP ADD UPDATE STOP \n\nReply:\n");
   EXPECT_EQ(rendered(renderer, renderer.answer(p.question, p.memory)),
             "Q:who? M:Ann A:\n\nReply:\n");
 }

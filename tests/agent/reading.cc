@@ -44,9 +44,10 @@ PromptSet short_prompts() {
   prompts.empty_memory = "none";
   prompts.gate_keep = "KEEP";
   prompts.gate_update = "UPDATE";
+  prompts.gate_add = "ADD";
   prompts.gate_stop = "STOP";
   for (const Policy policy : {Policy::kOverwrite, Policy::kGated}) {
-    const std::string gate = policy == Policy::kGated ? "KEEP UPDATE STOP " : "";
+    const std::string gate = policy == Policy::kGated ? "KEEP ADD UPDATE STOP " : "";
     auto& update = prompts.update[static_cast<std::size_t>(policy)];
     update[0] = gate + "Q:{question} M:{memory} S:{section}";
     update[1] = "S:{section} Q:{question} M:{memory}" + gate;
@@ -105,6 +106,8 @@ Script any_script(const ScriptedModelOptions& options, std::uint64_t change_one_
         return Reply{.text = stop ? "KEEP STOP" : "KEEP"};
       case 1:
         return Reply{.text = said};
+      case 2:
+        return Reply{.text = (stop ? "ADD STOP\n" : "ADD\n") + said};
       default:
         return Reply{.text = (stop ? "UPDATE STOP\n" : "UPDATE\n") + said};
     }
@@ -210,7 +213,7 @@ Reading reference_reading(const EpisodeConfig& config, const PromptRenderer& ren
                    config.memory_tokens + renderer.header_tokens(config.policy),
                    complete_responses(config.policy, renderer.prompts()), 0, pass, section->index);
       const UpdateReading update =
-          read_update(config.policy, renderer, c.response, config.memory_tokens);
+          read_update(config.policy, renderer, state.memory, c.response, config.memory_tokens);
       if (!update.keeps && update.memory != state.memory) {
         state.memory = update.memory;
         ++state.memory_changes;

@@ -16,6 +16,13 @@ GenerationResult response_of(const PromptRenderer& renderer, const std::string& 
   return response;
 }
 
+// With nothing noted yet.
+UpdateReading read_first(Policy policy, const PromptRenderer& renderer,
+                         const GenerationResult& response, std::int32_t memory_tokens) {
+  return read_update(policy, renderer, renderer.encode(renderer.prompts().empty_memory), response,
+                     memory_tokens);
+}
+
 struct Expected {
   std::string response;
   Decision decision;
@@ -29,6 +36,7 @@ TEST_P(GateTest, Grammar) {
   const auto renderer = plain_renderer(GetParam());
   const Decision kKeep = Decision::kKeep;
   const Decision kNew = Decision::kOverwrite;
+  const Decision kMore = Decision::kAdd;
   const Decision kBad = Decision::kMalformed;
   const std::vector<Expected> cases = {
       {"KEEP", kKeep, ""},
@@ -50,6 +58,11 @@ TEST_P(GateTest, Grammar) {
       {"\n\nUPDATE\nAnn", kNew, "Ann"},
       {"UPDATE\n\n Ann\n", kNew, "\n Ann\n"},
       {"UPDATE\nKEEP", kNew, "KEEP"},
+      {"ADD\nAnn", kMore, "Ann"},
+      {"*Add*:\nAnn\nBob", kMore, "Ann\nBob"},
+      {"ADD STOP\nAnn", kMore, "Ann", true},
+      {"ADD", kBad, ""},
+      {"ADD Ann", kBad, "ADD Ann"},
       {"UPDATE", kBad, ""},             // no memory follows
       {"UPDATE STOP\n  \n", kBad, ""},  // and nothing stops then
       {"", kBad, ""},
@@ -63,7 +76,7 @@ TEST_P(GateTest, Grammar) {
   };
   for (const Expected& expected : cases) {
     const UpdateReading reading =
-        read_update(Policy::kGated, *renderer, response_of(*renderer, expected.response), 100);
+        read_first(Policy::kGated, *renderer, response_of(*renderer, expected.response), 100);
     EXPECT_EQ(reading.decision, expected.decision) << expected.response;
     EXPECT_EQ(reading.keeps, expected.memory.empty()) << expected.response;
     EXPECT_EQ(reading.stop_reading, expected.stop) << expected.response;
@@ -80,7 +93,7 @@ TEST_P(GateTest, Grammar) {
 TEST_P(GateTest, TheMemoryIsCutAtItsBudgetWhateverTheGateLineTook) {
   const auto renderer = plain_renderer(GetParam());
   const auto cut = [&](Policy policy, const std::string& text) {
-    return read_update(policy, *renderer, response_of(*renderer, text), 5);
+    return read_first(policy, *renderer, response_of(*renderer, text), 5);
   };
   EXPECT_EQ(cut(Policy::kGated, "UPDATE\n1234567").memory.text, "12345");
   EXPECT_TRUE(cut(Policy::kGated, "UPDATE\n123456").cut);
@@ -90,6 +103,62 @@ TEST_P(GateTest, TheMemoryIsCutAtItsBudgetWhateverTheGateLineTook) {
   // White space that fills the budget is no memory.
   EXPECT_EQ(cut(Policy::kOverwrite, "      1").decision, Decision::kMalformed);
   EXPECT_TRUE(cut(Policy::kOverwrite, "      1").keeps);
+}
+
+// One byte is one token here, so budgets are counted in letters.
+TEST_P(GateTest, WhatIsAddedFollowsTheOldMemory) {
+  const auto renderer = plain_renderer(GetParam());
+  const auto add = [&](const std::string& before, const std::string& added, std::int32_t most) {
+    const UpdateReading reading = read_update(Policy::kGated, *renderer, renderer->encode(before),
+                                              response_of(*renderer, "ADD\n" + added), most);
+    EXPECT_EQ(reading.decision, Decision::kAdd);
+    if (!reading.keeps) {
+      EXPECT_EQ(reading.memory, renderer->encode(reading.memory.text));
+      EXPECT_LE(renderer->count_tokens(reading.memory.text), most);
+    }
+    return reading;
+  };
+  EXPECT_EQ(add("none", "Ann", 100).memory.text, "Ann");
+  EXPECT_EQ(add("Ann", "Bob", 100).memory.text, "Ann\nBob");
+  EXPECT_EQ(add("Ann\n", "Bob\n", 100).memory.text, "Ann\nBob\n");
+  EXPECT_EQ(add("Ann\nBob", "Bob\nCid", 100).memory.text, "Ann\nBob\nBob\nCid");
+  // What is there already changes nothing.
+  EXPECT_TRUE(add("Ann\nBob", "Bob", 100).keeps);
+  EXPECT_TRUE(add("Ann\nBob\n", "Ann\nBob\n", 100).keeps);
+  EXPECT_FALSE(add("Ann\nBobby", "Bob", 100).keeps);
+  // Just room enough; then the oldest lines go, then all of them, then the end of what is added.
+  EXPECT_EQ(add("A\nBc\nD", "Ef", 9).memory.text, "A\nBc\nD\nEf");
+  EXPECT_FALSE(add("A\nBc\nD", "Ef", 9).cut);
+  EXPECT_EQ(add("A\nBc\nD", "Ef", 8).memory.text, "Bc\nD\nEf");
+  EXPECT_TRUE(add("A\nBc\nD", "Ef", 8).cut);
+  EXPECT_EQ(add("A\nBc\nD", "Ef", 6).memory.text, "D\nEf");
+  EXPECT_EQ(add("A\nBc\nD", "Ef", 2).memory.text, "Ef");
+  EXPECT_EQ(add("A", "Efgh", 3).memory.text, "Efg");
+}
+
+TEST(GateWords, AddIsUnderstoodOnlyWhereItIsOffered) {
+  PromptSet prompts = short_prompts();
+  prompts.gate_add = "";
+  const PromptRenderer renderer(prompts, ChatFormat::kPlain, byte_tokenizer(), true, false);
+  for (const std::string text : {"ADD\nAnn", "\nAnn", "*\nAnn"}) {
+    const UpdateReading reading =
+        read_first(Policy::kGated, renderer, response_of(renderer, text), 100);
+    EXPECT_EQ(reading.decision, Decision::kMalformed);
+    EXPECT_EQ(reading.memory.text, text);
+  }
+}
+
+// A line ends with the token that ends with a newline, wherever the vocabulary puts that.
+TEST(TokenResponses, OldLinesGoWithTheTokenThatEndsThem) {
+  const auto tokenizer = byte_tokenizer({.merged = {"y.\n", "\nB"}});
+  const PromptRenderer renderer(short_prompts(), ChatFormat::kPlain, tokenizer, true, false);
+  const auto add_to = [&](const std::string& before) {
+    return read_update(Policy::kGated, renderer, renderer.encode(before),
+                       response_of(renderer, "ADD\nC"), 4)
+        .memory.text;
+  };
+  EXPECT_EQ(add_to("Any.\nB"), "B\nC");  // A, n, "y.\n", B, newline, C: six
+  EXPECT_EQ(add_to("An\nBb"), "C");  // the one token that holds the newline does not end with it
 }
 
 INSTANTIATE_TEST_SUITE_P(TokensAndText, GateTest, testing::Bool());
@@ -107,7 +176,7 @@ class BoundaryTest : public testing::Test {
       response.text += piece;
     }
     first_id = response.tokens.empty() ? 0 : response.tokens[0];
-    return read_update(Policy::kGated, renderer, response, 100);
+    return read_first(Policy::kGated, renderer, response, 100);
   }
   TokenId first_id = 0;
 };
@@ -138,14 +207,14 @@ TEST(TokenResponses, ControlTokensSampledOnTheWayAreNotMemory) {
   GenerationResult response;
   response.tokens = {control, 'A', control, 'n', 'n', control, '!'};
   response.text = "Ann!";
-  const UpdateReading reading = read_update(Policy::kOverwrite, *renderer, response, 3);
+  const UpdateReading reading = read_first(Policy::kOverwrite, *renderer, response, 3);
   EXPECT_THAT(reading.memory.tokens, testing::ElementsAre('A', 'n', 'n'));
   EXPECT_EQ(reading.memory.text, "Ann");
   EXPECT_TRUE(reading.cut);
-  EXPECT_FALSE(read_update(Policy::kOverwrite, *renderer, response, 4).cut);
+  EXPECT_FALSE(read_first(Policy::kOverwrite, *renderer, response, 4).cut);
   response.tokens = {control};
   response.text = "";
-  EXPECT_TRUE(read_update(Policy::kOverwrite, *renderer, response, 3).keeps);
+  EXPECT_TRUE(read_first(Policy::kOverwrite, *renderer, response, 3).keeps);
 }
 
 TEST(TextResponses, ThinkingIsNotPartOfTheResponse) {
@@ -157,15 +226,15 @@ TEST(TextResponses, ThinkingIsNotPartOfTheResponse) {
   const auto renderer = plain_renderer(false);
   GenerationResult response;
   response.text = "<think>UPDATE\nno</think>\n\nKEEP";
-  EXPECT_EQ(read_update(Policy::kGated, *renderer, response, 100).decision, Decision::kKeep);
+  EXPECT_EQ(read_first(Policy::kGated, *renderer, response, 100).decision, Decision::kKeep);
   response.text = "<think>hm</think>\nAnn\n";
-  EXPECT_EQ(read_update(Policy::kOverwrite, *renderer, response, 100).memory.text, "Ann\n");
+  EXPECT_EQ(read_first(Policy::kOverwrite, *renderer, response, 100).memory.text, "Ann\n");
   EXPECT_EQ(read_answer(*renderer, response), "Ann");
   // The tokens of a token model are kept as sampled.
   const auto tokens = plain_renderer(true);
-  EXPECT_EQ(read_update(Policy::kOverwrite, *tokens, response_of(*tokens, response.text), 100)
-                .memory.text,
-            "<think>hm</think>\nAnn\n");
+  EXPECT_EQ(
+      read_first(Policy::kOverwrite, *tokens, response_of(*tokens, response.text), 100).memory.text,
+      "<think>hm</think>\nAnn\n");
 }
 
 TEST(TextResponses, AreCutBetweenCharacters) {
@@ -173,7 +242,7 @@ TEST(TextResponses, AreCutBetweenCharacters) {
   GenerationResult response;
   response.text = "ab\xD0\xB6\xD0\xB6\xD0\xB6";  // two letters of one byte, three of two
   const auto kept = [&](std::int32_t memory_tokens) {
-    return read_update(Policy::kOverwrite, *renderer, response, memory_tokens);
+    return read_first(Policy::kOverwrite, *renderer, response, memory_tokens);
   };
   EXPECT_EQ(kept(8).memory.text, response.text);
   EXPECT_FALSE(kept(8).cut);
@@ -190,7 +259,7 @@ TEST(TextResponses, AreCutUntilTheyCountNoMoreThanTheirBudget) {
   for (std::int32_t budget = 1; budget < 8; ++budget) {
     GenerationResult response;
     response.text = "abcdxyabcdxyxxyyabcd";
-    const TokenText memory = read_update(Policy::kOverwrite, renderer, response, budget).memory;
+    const TokenText memory = read_first(Policy::kOverwrite, renderer, response, budget).memory;
     EXPECT_LE(renderer.count_tokens(memory.text), budget);
     EXPECT_FALSE(memory.text.empty());
     EXPECT_TRUE(response.text.starts_with(memory.text));

@@ -20,21 +20,40 @@ void read_state(std::string_view text) {
   if (to_json(episode_state_from_json(written)) != written) std::abort();
 }
 
-// The memory of any response fits its budget, and is part of the response.
+PromptSet prompts_with_add() {
+  PromptSet prompts = default_prompts();
+  prompts.gate_add = "ADD";
+  for (std::string& text : prompts.update[static_cast<std::size_t>(Policy::kGated)]) text += " ADD";
+  return prompts;
+}
+
+// The memory of any response fits its budget, and is part of the response or follows the old one.
 void read_response(std::string_view text, bool as_tokens) {
-  const test::ByteTokenizerOptions merged{.merged = {"UPDATE", "\n\n", "\nA", "STOP\n"}};
+  const test::ByteTokenizerOptions merged{.merged = {"UPDATE", "\n\n", "\nA", "STOP\n", "ADD\n"}};
   static const auto tokenizer = test::byte_tokenizer(merged);
-  static const PromptRenderer tokens(default_prompts(), ChatFormat::kPlain, tokenizer, true, false);
-  static const PromptRenderer texts(default_prompts(), ChatFormat::kPlain, tokenizer, false, false);
+  static const PromptRenderer tokens(prompts_with_add(), ChatFormat::kPlain, tokenizer, true,
+                                     false);
+  static const PromptRenderer texts(prompts_with_add(), ChatFormat::kPlain, tokenizer, false,
+                                    false);
   const PromptRenderer& renderer = as_tokens ? tokens : texts;
   GenerationResult response;
   response.text = text;
   if (as_tokens) response.tokens = renderer.tokenizer().encode(text);
+  const TokenText before = renderer.encode("a\nb");
   for (const Policy policy : {Policy::kOverwrite, Policy::kGated}) {
-    const UpdateReading reading = read_update(policy, renderer, response, 7);
+    const UpdateReading reading = read_update(policy, renderer, before, response, 7);
     if (renderer.count_tokens(reading.memory.text) > 7 && !as_tokens) std::abort();
     if (reading.memory.tokens.size() > 7) std::abort();
-    if (text.find(reading.memory.text) == std::string_view::npos) std::abort();
+    std::string_view written = reading.memory.text;
+    if (reading.decision == Decision::kAdd) {
+      for (const std::string_view kept : {"a\nb\n", "b\n"}) {
+        if (written.starts_with(kept)) {
+          written.remove_prefix(kept.size());
+          break;
+        }
+      }
+    }
+    if (text.find(written) == std::string_view::npos) std::abort();
     if (reading.keeps != reading.memory.text.empty()) std::abort();
   }
   (void)read_answer(renderer, response);

@@ -15,13 +15,24 @@ namespace {
 struct Setting {
   Policy policy = Policy::kGated;
   Layout layout = Layout::kSectionFirst;
+  bool add = false;  // replies that add to the memory are offered
 };
+
+PromptSet prompts_with(bool add) {
+  PromptSet prompts = default_prompts();
+  if (!add) return prompts;
+  prompts.gate_add = "ADD";
+  for (std::string& update : prompts.update[static_cast<std::size_t>(Policy::kGated)]) {
+    update += "\nOr ADD.";
+  }
+  return prompts;
+}
 
 class Imitation : public testing::TestWithParam<Setting> {
  protected:
   Imitation()
       : tokenizer_(test::byte_tokenizer()),
-        renderer_(std::make_shared<PromptRenderer>(default_prompts(), ChatFormat::kPlain,
+        renderer_(std::make_shared<PromptRenderer>(prompts_with(GetParam().add), ChatFormat::kPlain,
                                                    tokenizer_, true, false)) {
     config_.policy = GetParam().policy;
     config_.layout = GetParam().layout;
@@ -69,6 +80,7 @@ TEST_P(Imitation, EveryResponseEndsAndIsWhatTheEpisodeTook) {
     EXPECT_EQ(std::vector<TokenId>(each.response.begin(), each.response.end() - 1),
               c.response.tokens);
     EXPECT_NE(c.decision, Decision::kMalformed);
+    EXPECT_NE(c.decision, GetParam().add ? Decision::kOverwrite : Decision::kAdd);
     EXPECT_FALSE(c.prompt.tokens.empty());
     // The memory before stands in the prompt as it was said.
     EXPECT_NE(tokenizer_->decode_all(c.prompt.tokens).find(memory), std::string::npos);
@@ -148,13 +160,15 @@ TEST_P(Imitation, NothingIsImitatedOnceAMemoryWasCut) {
 
 INSTANTIATE_TEST_SUITE_P(Settings, Imitation,
                          testing::Values(Setting{Policy::kGated, Layout::kSectionFirst},
+                                         Setting{Policy::kGated, Layout::kSectionFirst, true},
                                          Setting{Policy::kGated, Layout::kQuestionFirst},
                                          Setting{Policy::kOverwrite, Layout::kSectionFirst}),
                          [](const auto& of) {
                            return std::string(of.param.policy == Policy::kGated ? "Gated"
                                                                                 : "Overwrite") +
                                   (of.param.layout == Layout::kSectionFirst ? "SectionFirst"
-                                                                            : "QuestionFirst");
+                                                                            : "QuestionFirst") +
+                                  (of.param.add ? "Adding" : "");
                          });
 
 }  // namespace

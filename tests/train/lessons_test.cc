@@ -28,14 +28,15 @@ class Lessons : public testing::Test {
     recipe_.stages = {stage};
   }
   LessonSource source() {
-    renderer_ = std::make_shared<PromptRenderer>(default_prompts(), ChatFormat::kPlain, tokenizer_,
-                                                 true, false);
+    renderer_ =
+        std::make_shared<PromptRenderer>(prompts_, ChatFormat::kPlain, tokenizer_, true, false);
     return LessonSource(recipe_, renderer_, tokenizer_, 100'000);
   }
   std::string text(const std::vector<TokenId>& ids) const { return tokenizer_->decode_all(ids); }
 
   std::shared_ptr<const test::ByteTokenizer> tokenizer_;
   std::shared_ptr<const PromptRenderer> renderer_;
+  PromptSet prompts_ = default_prompts();
   SftRecipe recipe_;
 };
 
@@ -113,6 +114,56 @@ TEST_F(Lessons, ThatNothingWasFoundIsAnAnswer) {
     }
     EXPECT_EQ(unanswered, 1);
   }
+}
+
+// What was noted in error stays in the memory, whatever comes after; it neither keeps the right
+// note away nor is it an answer.
+TEST_F(Lessons, WrongNotesDoNotMislead) {
+  prompts_.gate_add = "ADD";
+  for (std::string& update : prompts_.update[static_cast<std::size_t>(Policy::kGated)]) {
+    update += "\nOr ADD.";
+  }
+  prompts_.answer = "{question}\nMEMORY {memory}\nEND";
+  recipe_.stages[0].misnoted = 1;
+  recipe_.stages[0].absent = 1;
+  const LessonSource from = source();
+  int additions = 0;
+  int answers = 0;
+  int misled = 0;  // answers with another note beside theirs
+  int unanswered = 0;
+  for (std::int64_t number = 0; number < 20; ++number) {
+    for (const Lesson& lesson : from.draw(0, number)) {
+      for (const Reply& reply : lesson.replies) {
+        const std::string prompt = text(reply.prompt);
+        const std::string response =
+            tokenizer_->decode(std::span(reply.response).first(reply.response.size() - 1));
+        if (reply.kind == ReplyKind::kUpdate) {
+          ASSERT_TRUE(response.starts_with("ADD\n")) << response;
+          EXPECT_EQ(std::count(response.begin(), response.end(), '\n'), 1) << response;
+          ++additions;
+        }
+        if (reply.kind != ReplyKind::kAnswer) continue;
+        const std::size_t asked = prompt.find("entered for ") + 12;
+        const std::string key = prompt.substr(asked, prompt.find('?', asked) - asked);
+        const std::size_t begin = prompt.find("MEMORY ") + 7;
+        const std::string memory = prompt.substr(begin, prompt.find("\nEND") - begin);
+        EXPECT_NE(memory, prompts_.empty_memory);
+        const std::size_t noted = ('\n' + memory).find('\n' + key + ": ");
+        if (noted == std::string::npos) {
+          EXPECT_EQ(response, "not stated") << memory;
+          ++unanswered;
+        } else {
+          EXPECT_EQ(memory.substr(noted + key.size() + 2, response.size()), response);
+          misled += memory.find('\n') == std::string::npos ? 0 : 1;
+          ++answers;
+        }
+      }
+    }
+  }
+  EXPECT_GT(additions, 50);
+  EXPECT_GT(answers, 20);
+  EXPECT_GT(misled, answers / 2);
+  EXPECT_EQ(unanswered, 20);
 }
 
 TEST_F(Lessons, PackIntoOneBatchWithEveryReplyUnderItsSection) {
