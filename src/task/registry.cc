@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "task/alike_tasks.h"
 #include "task/prose.h"
+#include "task/relay.h"
 #include "task/ruler_tasks.h"
 #include "task/world_tasks.h"
 
@@ -18,13 +19,14 @@ using Tasks = std::vector<std::shared_ptr<const Task>>;
 struct Families {
   Tasks ruler;
   Tasks alike;
+  Tasks relay;
   Tasks world;
 };
 
 Families make_families(const TaskOptions& options) {
   const MakeProse prose =
       options.haystack_file.empty() ? generated_prose : prose_of_file(options.haystack_file);
-  Families families{ruler_tasks(prose), alike_tasks(prose), {}};
+  Families families{ruler_tasks(prose), alike_tasks(prose), {relay_task(prose)}, {}};
   // RULER's two question-answering tasks are asked about the world.
   for (auto& task : world_tasks()) {
     (task->name().starts_with("qa_") ? families.ruler : families.world).push_back(std::move(task));
@@ -35,6 +37,7 @@ Families make_families(const TaskOptions& options) {
 Tasks all_of(const Families& families) {
   Tasks tasks = families.ruler;
   tasks.insert(tasks.end(), families.alike.begin(), families.alike.end());
+  tasks.insert(tasks.end(), families.relay.begin(), families.relay.end());
   tasks.insert(tasks.end(), families.world.begin(), families.world.end());
   return tasks;
 }

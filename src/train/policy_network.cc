@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -272,6 +274,35 @@ const std::vector<std::string>& adaptable_matrices() {
   return kAll;
 }
 
+namespace {
+
+struct LayerSource {
+  std::int32_t layer = 0;  // of the model that is loaded
+  bool added = false;      // a copy that is to change nothing yet
+};
+
+// Where each of `num_layers` layers comes from, of a model that has `num_there`.
+std::vector<LayerSource> layer_sources(std::int32_t num_layers, std::int32_t num_there) {
+  const std::int32_t num_added = num_layers - num_there;
+  std::vector<LayerSource> sources;
+  for (std::int32_t layer = 0; layer < num_there; ++layer) {
+    sources.push_back({layer, false});
+    const bool ends_share = (layer + 1) * num_added / num_there > layer * num_added / num_there;
+    if (ends_share) sources.push_back({layer, true});
+  }
+  return sources;
+}
+
+// "blk.3.attn_q.weight" into the layer's number and what follows it.
+std::optional<std::pair<std::size_t, std::string>> split_layer(const std::string& name) {
+  constexpr std::string_view kLayer = "blk.";
+  if (!name.starts_with(kLayer)) return std::nullopt;
+  const std::size_t dot = name.find('.', kLayer.size());
+  return std::pair(std::stoul(name.substr(kLayer.size(), dot - kLayer.size())), name.substr(dot));
+}
+
+}  // namespace
+
 void PolicyNetwork::load(const ModelFile& model) {
   const ModelConfig& mine = state_->config;
   const ModelConfig& theirs = model.config();
@@ -281,7 +312,9 @@ void PolicyNetwork::load(const ModelFile& model) {
            model.name(), what, found, wanted);
     }
   };
-  need("num_layers", mine.num_layers, theirs.num_layers);
+  if (mine.num_layers < theirs.num_layers || mine.num_layers > 2 * theirs.num_layers) {
+    need("num_layers", mine.num_layers, theirs.num_layers);
+  }
   need("model_dim", mine.model_dim, theirs.model_dim);
   need("num_heads", mine.num_heads, theirs.num_heads);
   need("num_kv_heads", mine.num_kv_heads, theirs.num_kv_heads);
@@ -292,8 +325,20 @@ void PolicyNetwork::load(const ModelFile& model) {
   need("qkv_bias", mine.qkv_bias ? 1 : 0, theirs.qkv_bias ? 1 : 0);
   need("query_key_norm", mine.query_key_norm ? 1 : 0, theirs.query_key_norm ? 1 : 0);
   const torch::NoGradGuard no_gradients;
+  const std::vector<LayerSource> sources = layer_sources(mine.num_layers, theirs.num_layers);
   for (const Named& named : state_->named_weights()) {
-    RowReader reader(model.tensor(named.name), TensorType::kF32,
+    std::string name = named.name;
+    if (const auto layer = split_layer(named.name)) {
+      const auto& [index, rest] = *layer;
+      const LayerSource& source = sources[index];
+      const bool to_residual = rest == ".attn_output.weight" || rest == ".ffn_down.weight";
+      if (source.added && to_residual) {
+        torch::Tensor(named.view).zero_();
+        continue;
+      }
+      name = fmt::format("blk.{}{}", source.layer, rest);
+    }
+    RowReader reader(model.tensor(name), TensorType::kF32,
                      {theirs.rotary_pairs, mine.rotary_pairs, mine.head_dim}, model.name());
     torch::Tensor values = torch::empty(named.view.sizes(), torch::kFloat);
     auto* out = static_cast<std::byte*>(values.data_ptr());

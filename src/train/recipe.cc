@@ -30,6 +30,7 @@ void describe(Visitor&& v, NetworkConfig& c) {
   v("ffn_dim", c.ffn_dim, "width of the feed-forward layer");
   v("context_tokens", c.context_tokens, "the longest prompt and reply together");
   v("rope_theta", c.rope_theta, "base of the rotary frequencies");
+  v("more_layers", c.more_layers, "put between those of weights; they change nothing at first");
 }
 
 template <typename Visitor>
@@ -314,6 +315,11 @@ void read_common(TomlTable& root, Recipe& recipe, const std::string& path) {
   describe(ReadFields{optimizer}, recipe.optimizer);
   read_held_out(root.table("held_out"), recipe.held_out);
   for (const std::string& key : network.keys()) {
+    if (key == "more_layers") {
+      if (recipe.network.more_layers < 0) network.fail_at(key, "must be at least 0");
+      if (recipe.network.weights.empty()) network.fail_at(key, "needs network.weights");
+      continue;
+    }
     if (recipe.network.weights.empty() || key == "weights" || key == "tokenizer") continue;
     network.fail_at(key, "and network.weights: weights bring their own shape, leave it out");
   }

@@ -31,6 +31,8 @@ struct NetworkConfig {
   std::int32_t ffn_dim = 384;
   std::int32_t context_tokens = 2048;
   double rope_theta = 10000;
+  // Put between those of `weights`, at most as many; they change nothing at first.
+  std::int32_t more_layers = 0;
 };
 
 // How the policy reads, in training as later: what an Episode is made with.

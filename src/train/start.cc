@@ -52,7 +52,9 @@ Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
       fail(ErrorKind::kBadInput, "{}: has no vocabulary", network.weights);
     }
     start.chat_template = file->chat_template();
-    start.network = std::make_unique<PolicyNetwork>(file->config(), options);
+    ModelConfig config = file->config();
+    config.num_layers += network.more_layers;
+    start.network = std::make_unique<PolicyNetwork>(config, options);
     start.network->load(*file);
   }
   start.network->initialise_adapters(seed);

@@ -98,6 +98,31 @@ TEST(AlikeTasks, HideTheAskedNameAmongItsWords) {
   }
 }
 
+// The number of the asked name is said once, of another name, after that one was named.
+TEST(Relay, TellsTheNumberByWayOfAnotherName) {
+  const auto task = find_tasks({"relay"}, {}).front();
+  for (std::int64_t index = 0; index < 10; ++index) {
+    const auto sample =
+        task->sample({.tokens = 4096, .seed = 2, .index = index}, estimating_tokenizer());
+    const Row& row = sample->row();
+    const std::string text = test::read_all(*sample->document());
+    const std::size_t begin = row.question.find(" for ") + 5;
+    const std::string asked = row.question.substr(begin, row.question.find('?') - begin);
+    const std::string opening = "The number entered for ";
+    const std::size_t first = text.find(opening + asked + " is that of ");
+    ASSERT_NE(first, std::string::npos);
+    const std::size_t at = first + opening.size() + asked.size() + 12;
+    const std::string other = text.substr(at, text.find('.', at) - at);
+    const std::size_t second = text.find(opening + other + " is " + row.answers.at(0) + ".");
+    ASSERT_NE(second, std::string::npos) << other;
+    EXPECT_LT(first, second);
+    EXPECT_EQ(text.find(opening + asked + " is ", first + 1), std::string::npos);
+    EXPECT_EQ(text.find(row.answers[0], second + opening.size() + other.size() + 5),
+              std::string::npos);
+    EXPECT_EQ(sample->siblings(9, 1).size(), 3U);
+  }
+}
+
 TEST(AlikeTasks, MayLackTheAskedName) {
   const auto task = find_tasks({"alike_absent"}, {}).front();
   for (std::int64_t index = 0; index < 5; ++index) {

@@ -80,6 +80,37 @@ TEST_P(Families, WeightsGoInAndOutUnchanged) {
   }
 }
 
+// Layers put in between change nothing, but their output matrices have gradients.
+TEST_P(Families, MoreLayersStartAsTheModelIs) {
+  const auto file = model();
+  const auto tokens = random_tokens(40, file->config().vocab_size, 3);
+  PackedBatch batch;
+  batch.add(tokens);
+  batch.learn(0, 1, 40);
+  PolicyNetwork network(file->config(), {});
+  network.load(*file);
+  const torch::Tensor want = network.logprobs(batch).logprobs;
+  for (const std::int32_t more : {1, file->config().num_layers}) {
+    ModelConfig config = file->config();
+    config.num_layers += more;
+    PolicyNetwork deeper(config, {});
+    deeper.load(*file);
+    const torch::Tensor got = deeper.logprobs(batch).logprobs;
+    EXPECT_TRUE(torch::equal(got, want)) << more;
+    got.sum().backward();
+    int reached = 0;
+    for (const Parameter& parameter : deeper.parameters()) {
+      const torch::Tensor gradient = torch::Tensor(parameter.value).grad();
+      const bool is_zero = parameter.value.abs().max().item<float>() == 0;
+      if (is_zero && gradient.defined() && gradient.abs().max().item<float>() > 0) ++reached;
+    }
+    EXPECT_EQ(reached, 2 * more);
+  }
+  ModelConfig config = file->config();
+  config.num_layers = 2 * config.num_layers + 1;
+  EXPECT_THROW(PolicyNetwork(config, {}).load(*file), Error);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Families,
                          testing::Values(Architecture::kLlama, Architecture::kQwen2,
                                          Architecture::kQwen3),
