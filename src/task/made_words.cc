@@ -118,8 +118,8 @@ std::string_view noun(std::size_t index, Split split) {
   return words[static_cast<std::size_t>(split)][index];
 }
 
-// A coined word is an onset, a vowel, a middle and an ending. Runs of consonants and of vowels
-// alternate, so that no two choices make the same word.
+// A word of syllables is an onset, a vowel, a middle and an ending. Runs of consonants and of
+// vowels alternate, so that no two choices make the same word.
 constexpr std::array<std::string_view, 32> kOnsets = {
     "b", "bl", "br", "c", "ch", "cl", "cr", "d",  "dr", "f", "fl", "fr", "g", "gl", "gr", "h",
     "j", "k",  "l",  "m", "n",  "p",  "pl", "pr", "r",  "s", "sh", "st", "t", "tr", "v",  "w"};
@@ -129,12 +129,34 @@ constexpr std::array<std::string_view, 32> kMiddles = {
     "ng", "nk", "nn", "nt", "p",  "pp", "r", "rd", "rn", "rt", "s",  "sk", "st", "t",  "tt", "v"};
 constexpr std::array<std::string_view, 8> kEndings = {"", "a", "el", "er", "et", "in", "ow", "y"};
 
+static_assert(kNumSyllableWords ==
+              kOnsets.size() * kVowels.size() * kMiddles.size() * kEndings.size());
+
+// One to four letters that a word of the split begins with, and two to five that another ends with.
+void append_spliced_word(std::uint64_t index, std::string& out) {
+  constexpr std::uint64_t kWords = kAdjectivesOfSplit + kNounsOfSplit;
+  static_assert(kNumSplicedWords == kWords * 4 * kWords * 4);
+  const auto word = [](std::uint64_t i) {
+    return i < kAdjectivesOfSplit ? adjective(i, Split::kTrain)
+                                  : noun(i - kAdjectivesOfSplit, Split::kTrain);
+  };
+  const std::string_view head = word(index % kWords);
+  const std::string_view tail = word(index / kWords % kWords);
+  const std::uint64_t lengths = index / kWords / kWords;
+  out += head.substr(0, 1 + lengths % 4);
+  out += tail.substr(tail.size() - std::min<std::size_t>(tail.size(), 2 + lengths / 4));
+}
+
 void append_coined_word(std::uint64_t index, std::string& out) {
   const std::size_t begin = out.size();
-  out += kOnsets[index & 31];
-  out += kVowels[index >> 5 & 7];
-  out += kMiddles[index >> 8 & 31];
-  out += kEndings[index >> 13 & 7];
+  if (index < kNumSyllableWords) {
+    out += kOnsets[index & 31];
+    out += kVowels[index >> 5 & 7];
+    out += kMiddles[index >> 8 & 31];
+    out += kEndings[index >> 13 & 7];
+  } else {
+    append_spliced_word(index - kNumSyllableWords, out);
+  }
   // A listed word may be the test split's.
   static const std::vector<std::string_view> listed = [] {
     std::vector<std::string_view> words;
@@ -220,9 +242,9 @@ void append_short_name(std::uint64_t index, Split split, std::string& out) {
   if (is_coined(index)) {
     MEMAGENT_CHECK(split == Split::kTrain && index - kNumShortNames < kNumCoinedNames, "name {}",
                    index);
-    append_coined_word((index - kNumShortNames) >> 16, out);
+    append_coined_word((index - kNumShortNames) / kNumCoinedWords, out);
     out += '-';
-    append_coined_word((index - kNumShortNames) & 0xFFFF, out);
+    append_coined_word((index - kNumShortNames) % kNumCoinedWords, out);
     return;
   }
   out += adjective(index / kNounsOfSplit, split);
@@ -231,8 +253,13 @@ void append_short_name(std::uint64_t index, Split split, std::string& out) {
 }
 
 std::uint64_t drawn_short_name(RandomStream& draw, Split split) {
-  if (split == Split::kTrain && draw.below(2) == 0) {
-    return kNumShortNames + draw.below(kNumCoinedNames);
+  if (split == Split::kTrain && draw.below(4) != 0) {
+    const auto word = [&draw] {
+      return draw.below(2) == 0 ? draw.below(kNumSyllableWords)
+                                : kNumSyllableWords + draw.below(kNumSplicedWords);
+    };
+    const std::uint64_t first = word();
+    return kNumShortNames + first * kNumCoinedWords + word();
   }
   return draw.below(kNumShortNames);
 }
@@ -246,7 +273,7 @@ std::uint64_t crossed_short_name(std::uint64_t first, std::uint64_t second) {
   }
   const std::uint64_t one = first - kNumShortNames;
   const std::uint64_t other = second - kNumShortNames;
-  return kNumShortNames + ((one & ~std::uint64_t{0xFFFF}) | (other & 0xFFFF));
+  return kNumShortNames + one / kNumCoinedWords * kNumCoinedWords + other % kNumCoinedWords;
 }
 
 void append_long_name(std::uint64_t index, Split split, std::string& out) {

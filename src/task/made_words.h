@@ -39,12 +39,17 @@ std::string made_code(RandomStream& draw, Split split, int letters, char first);
 // Beyond them, "amber-lantern-willow".
 inline constexpr std::uint64_t kNumShortNames = 181 * 326;
 inline constexpr std::uint64_t kNumLongNames = kNumShortNames * 326;
-// Of the training split alone: names of two coined words ("braister-clunow"), so that whoever
-// learns from names learns to compare letters rather than a list of words.
-inline constexpr std::uint64_t kNumCoinedNames = std::uint64_t{1} << 32;
+// Of the training split alone: names of two coined words, so that whoever learns from names learns to
+// compare letters rather than a list of words. Some are made of syllables ("braister"), each of them
+// once; then come those that begin as one listed word and end as another ("lantisan"), which have the
+// letters of real words and are not all different.
+inline constexpr std::uint64_t kNumSyllableWords = 32 * 8 * 32 * 8;
+inline constexpr std::uint64_t kNumSplicedWords = std::uint64_t{507} * 4 * 507 * 4;
+inline constexpr std::uint64_t kNumCoinedWords = kNumSyllableWords + kNumSplicedWords;
+inline constexpr std::uint64_t kNumCoinedNames = kNumCoinedWords * kNumCoinedWords;
 // `index` below kNumShortNames; for the training split, coined names follow.
 void append_short_name(std::uint64_t index, Split split, std::string& out);
-// The index of a name: in the training split every other one is coined.
+// The index of a name: in the training split three of four are coined.
 std::uint64_t drawn_short_name(RandomStream& draw, Split split);
 // The name of the first's first word and the second's second: both listed, or both coined.
 std::uint64_t crossed_short_name(std::uint64_t first, std::uint64_t second);
