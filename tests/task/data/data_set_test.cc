@@ -7,11 +7,13 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "format/expect_bad_input.h"
 #include "format/temporary_folder.h"
 #include "support/byte_tokenizer.h"
 #include "task/read_all.h"
+#include "task/world/questions.h"
 
 namespace memagent {
 namespace {
@@ -248,6 +250,14 @@ TEST_F(DataSets, LongDocumentsStayAsTheyAre) {
   EXPECT_EQ(row->row().task, "t");
   EXPECT_EQ(row->row().match, Match::kAll);
   expect_evidence(*row);
+
+  // A generated row without an answer says so, and is nothing to be warned of.
+  nlohmann::json none = {
+      {"id", "a"}, {"task", "t"}, {"question", "Q?"}, {"match", "any"}, {"context", "A B"}};
+  none["answers"] = world::no_answer_spellings();
+  EXPECT_THAT(read(none.dump()).warnings, testing::IsEmpty());
+  none["answers"].push_back("C");
+  EXPECT_THAT(read(none.dump()).warnings, testing::SizeIs(1));
 }
 
 TEST_F(DataSets, FaultsNameFileRowAndField) {
