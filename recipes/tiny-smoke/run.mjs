@@ -4,15 +4,15 @@
 //   node recipes/tiny-smoke/run.mjs [--out build/tiny-smoke] [--seeds 1,2,3] [--threads 2]
 //       [--program build/release/memagent] [--json FILE]
 //
-// Seeds run one after another; what is done is not done again, and what was cut off goes on. Rewards are of
-// trajectories sampled at temperature 1 on questions of the training split, each asked once: of the
-// first steps, when next to nothing has been learnt, and of the last. Held-out scores are of whole
-// readings of rows of the test split, greedily. Needs GNU time (package `time`). The last line is one
-// JSON object; --json writes it with the curves, ten steps to a point.
-import {existsSync, writeFileSync} from "node:fs";
+// Seeds run one after another; what is done is not done again, and what was cut off goes on. Held out is
+// the mean reward of whole readings of rows of the test split, greedily, before the first step and after
+// the last. Sampled rewards are of trajectories at temperature 1 on questions of the training split, each
+// asked once: of the first steps, when next to nothing has been learnt, and of the last. Needs GNU time
+// (package `time`). The last line is one JSON object; --json writes it with the curves, ten steps to a point.
+import {writeFileSync} from "node:fs";
 import {join, resolve} from "node:path";
 import {parseArgs} from "node:util";
-import {log, machine, mean, root, train, variant} from "./runs.mjs";
+import {log, machine, mean, needsTime, root, rounded, train, variant} from "./runs.mjs";
 
 const {values: options} = parseArgs({options: {
     out: {type: "string", default: join(root, "build/tiny-smoke")},
@@ -21,16 +21,12 @@ const {values: options} = parseArgs({options: {
     program: {type: "string", default: join(root, "build/release/memagent")},
     json: {type: "string"},
 }});
-if (!existsSync("/usr/bin/time")) {
-    console.error("tiny-smoke: GNU time is needed: apt-get install time");
-    process.exit(2);
-}
+needsTime("tiny-smoke");
 const FIRST = 3;  // steps
 const LAST = 10;
 const threads = Number(options.threads);
 const out = resolve(options.out);
 
-const rounded = (value) => Math.round(1e4 * value) / 1e4;
 const runs = options.seeds.split(",").map(Number).map((seed) => {
     const sft = join(out, `sft-${seed}`);
     const rl = join(out, `rl-${seed}`);
@@ -41,26 +37,29 @@ const runs = options.seeds.split(",").map(Number).map((seed) => {
     const lines = log(rl);
     const steps = lines.filter(({step}) => step > 0);
     const heldOut = lines.filter(({held_out}) => held_out).map(({step, held_out}) => ({step, ...held_out}));
-    const points = [];
-    for (let i = 0; i < steps.length; i += 10) points.push(rounded(mean(steps.slice(i, i + 10).map(({reward}) => reward))));
+    const points = (key) => {
+        const means = [];
+        for (let i = 0; i < steps.length; i += 10) means.push(rounded(mean(steps.slice(i, i + 10).map((step) => step[key]))));
+        return means;
+    };
     return {seed, sft_tokens: log(sft).at(-1).tokens, sft_seconds: warm, rl_steps: steps.length, rl_seconds: learnt,
         before: rounded(mean(steps.slice(0, FIRST).map(({reward}) => reward))),
         after: rounded(mean(steps.slice(-LAST).map(({reward}) => reward))),
-        reward: points, held_out: heldOut};
+        reward: points("reward"), malformed: points("malformed"), held_out: heldOut};
 });
 
 const minutes = ({wall, cpu}) => `${(wall / 60).toFixed(1)} (${(cpu / 60).toFixed(1)})`;
-const percent = (share) => (100 * share).toFixed(0);
 const lengths = Object.keys(runs[0].held_out[0]).filter((key) => key !== "step");
-console.log("| seed | warm start, minutes (of processor) | RL, minutes (of processor) | reward before | after | gain | " +
-    lengths.map((length) => `held out, ${length} tokens`).join(" | ") + " |");
-console.log(`|---:|${"---:|".repeat(5 + lengths.length)}`);
+console.log("| seed | warm start, minutes (of processor) | RL, minutes (of processor) | " +
+    lengths.map((length) => `held out, ${length} tokens | gain`).join(" | ") + " | sampled in training |");
+console.log(`|---:|${"---:|".repeat(3 + 2 * lengths.length)}`);
 for (const run of runs) {
+    const [before, after] = [run.held_out[0], run.held_out.at(-1)];
     console.log(`| ${run.seed} | ${minutes(run.sft_seconds)} | ${minutes(run.rl_seconds)} | ` +
-        `${run.before.toFixed(3)} | ${run.after.toFixed(3)} | ${(run.after - run.before).toFixed(3)} | ` +
-        lengths.map((length) => `${percent(run.held_out[0][length])} → ${percent(run.held_out.at(-1)[length])}`)
-            .join(" | ") + " |");
+        lengths.map((length) => `${before[length].toFixed(3)} → ${after[length].toFixed(3)} | ` +
+            `${(after[length] - before[length]).toFixed(3)}`).join(" | ") +
+        ` | ${run.before.toFixed(3)} → ${run.after.toFixed(3)} |`);
 }
 const result = {...machine(resolve(options.program)), threads, runs};
 if (options.json) writeFileSync(options.json, `${JSON.stringify(result)}\n`);
-console.log(JSON.stringify({...result, runs: runs.map(({reward, held_out, ...rest}) => rest)}));
+console.log(JSON.stringify({...result, runs: runs.map(({reward, malformed, ...rest}) => rest)}));

@@ -19,7 +19,7 @@ export function variant(recipe, changes) {
         const key = /^(\w+) = /.exec(line)?.[1];
         if (!key) return line;
         const name = table ? `${table}.${key}` : key;
-        if (!left.has(name)) return line.replace(/"(\.\.\/[^"]*|tokenizer\.json)"/, (_, path) => `"${join(here, path)}"`);
+        if (!left.has(name)) return line.replace(/"(\.\.\/[^"]*|tokenizer\.json|prompts\.toml)"/, (_, path) => `"${join(here, path)}"`);
         const value = left.get(name);
         left.delete(name);
         return `${key} = ${value}`;
@@ -59,7 +59,14 @@ export function train({program, kind, folder, recipe, threads}) {
     return after;
 }
 
+export function needsTime(name) {
+    if (existsSync("/usr/bin/time")) return;
+    console.error(`${name}: GNU time is needed: apt-get install time`);
+    process.exit(2);
+}
+
 export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+export const rounded = (value) => Math.round(1e4 * value) / 1e4;
 
 export function machine(program) {
     const version = execFileSync(program, ["--version"], {encoding: "utf8"}).trim();
