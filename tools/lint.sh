@@ -22,7 +22,7 @@ if [ "${1:-}" = --one ]; then
   # silence the linter.
   flags=$(sed -n 's|^  "command": "\(.*\)",*$|\1|p' "$build/compile_commands.json" |
     grep -F -- " $PWD/$file" | head -n 1 | sed 's|\\"|"|g; s| -o [^ ]*||; s| -c | -E -C |')
-  stamp=$({ cat .clang-tidy; clang-tidy --version; echo "$flags"
+  stamp=$({ clang-tidy -p "$build" --dump-config "$file"; clang-tidy --version; echo "$flags"
             cd "$build" && eval "$flags"; } 2>/dev/null | sha256sum | cut -c 1-40)
   if [ -e "$known/$stamp" ]; then
     echo "lint:  clean before  $file"
