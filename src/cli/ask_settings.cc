@@ -38,12 +38,7 @@ void parse(const char* flag, const std::string& text, float& value) {
 }
 
 void parse(const char* flag, const std::string& text, std::uint64_t& value) {
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end) {
-    fail(ErrorKind::kUsage, "{}: '{}' is not a whole number: write one from 0 to 2^64-1", flag,
-         text);
-  }
+  value = parse_seed(flag, text);
 }
 
 void parse(const char*, const std::string& text, Policy& value) { value = parse_policy(text); }

@@ -35,7 +35,7 @@ struct BenchOptions {
   std::string decode_tokens = "64";
   std::int32_t batch = 1;
   std::int32_t repetitions = 5;
-  std::uint64_t seed = 0;
+  std::string seed = "0";
   bool json = false;
 };
 
@@ -108,6 +108,7 @@ int run_bench(const BenchOptions& options) {
   std::int32_t prompt_tokens =
       options.prompt_tokens.empty() ? 5000 : count_of("--prompt-tokens", options.prompt_tokens);
   const std::int32_t decode_tokens = count_of("--decode-tokens", options.decode_tokens);
+  const std::uint64_t seed = parse_seed("--seed", options.seed);
   LocalModelOptions open;
   open.threads = options.threads;
   open.max_running = options.batch;
@@ -126,9 +127,8 @@ int run_bench(const BenchOptions& options) {
   std::vector<double> prefill;
   std::vector<double> decode;
   for (std::int32_t repetition = 0; repetition <= options.repetitions; ++repetition) {
-    const Prompts prompts =
-        random_prompts(*model->tokenizer(), options.batch, prompt_tokens,
-                       derive(options.seed, static_cast<std::uint64_t>(repetition)));
+    const Prompts prompts = random_prompts(*model->tokenizer(), options.batch, prompt_tokens,
+                                           derive(seed, static_cast<std::uint64_t>(repetition)));
     const Measured cold = run_all(*model, prompts, 1);
     const Measured one = run_all(*model, prompts, 1);
     const Measured many = run_all(*model, prompts, 1 + decode_tokens);

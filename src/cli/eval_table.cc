@@ -134,7 +134,7 @@ class Tables {
       generated += cell.generated_tokens;
       seconds += cell.seconds;
     }
-    std::string line = fmt::format("{} rows:", grouped(rows));
+    std::string line = fmt::format("{} {}:", grouped(rows), rows == 1 ? "row" : "rows");
     for (const auto& [outcome, count] : outcomes) {
       std::string name = to_string(outcome);
       std::replace(name.begin(), name.end(), '_', ' ');

@@ -1,5 +1,6 @@
 #include "cli/lengths.h"
 
+#include <charconv>
 #include <cmath>
 #include <string>
 
@@ -41,6 +42,17 @@ std::int64_t parse_length(const std::string& flag, std::string_view text) {
   if (digits.empty() || digits == "." || digits.back() == '.') bad();
   if (mantissa > (std::int64_t{1} << 62) / unit) bad();
   return mantissa * unit / scale;
+}
+
+std::uint64_t parse_seed(const std::string& flag, std::string_view text) {
+  std::uint64_t seed = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, seed);
+  if (error != std::errc() || stop != end) {
+    fail(ErrorKind::kUsage, "{}: '{}' is not a whole number: write one from 0 to 2^64-1", flag,
+         text.substr(0, 40));
+  }
+  return seed;
 }
 
 std::string grouped(std::int64_t number) {

@@ -10,6 +10,8 @@ namespace memagent {
 
 // Throws Error(kUsage) naming `flag` unless `text` is a whole number of tokens, 0 or more.
 std::int64_t parse_length(const std::string& flag, std::string_view text);
+// Throws Error(kUsage) naming `flag` unless `text` is a whole number below 2^64.
+std::uint64_t parse_seed(const std::string& flag, std::string_view text);
 // With thousands separators: 1,048,576.
 std::string grouped(std::int64_t number);
 // 59 s, 4:07, 2:03:59.

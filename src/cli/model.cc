@@ -22,7 +22,7 @@ struct ModelOptions {
   std::string to;
   std::string type;
   std::string name;
-  std::uint64_t seed = 0;
+  std::string seed = "0";
   std::string context;
   bool json = false;
 };
@@ -47,7 +47,7 @@ int run_init(const ModelOptions& options) {
     config.context_tokens = static_cast<std::int32_t>(tokens);
   }
   InitOptions init;
-  init.seed = options.seed;
+  init.seed = parse_seed("--seed", options.seed);
   if (const auto type = chosen_type(options)) init.type = *type;
   init.name = options.name.empty() ? "random-" + options.from : options.name;
   init_model(config, init, options.to);

@@ -116,9 +116,35 @@ int usage_error(const CLI::App& program, const CLI::ParseError& error) {
   return report(fmt::format("{}{}: {}", prefix, what, help), 2);
 }
 
+// A script whose variable is unset gives an empty value. To take it for an option that is left out
+// would keep no session, or serve without keys, and not say so.
+void refuse_empty_value(const std::string& option) {
+  fail(ErrorKind::kUsage, "{}: its value is empty: give one, or leave the option out", option);
+}
+
+// `--trace= FILE`, which the parser would take for `--trace FILE`, and write over the document.
+void refuse_empty_values(const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    if (argument == "--") return;
+    if (argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+      refuse_empty_value(argument.substr(0, argument.size() - 1));
+    }
+  }
+}
+
+void refuse_empty_values(const CLI::App* app) {
+  for (const CLI::Option* option : app->get_options()) {
+    if (option->get_positional()) continue;
+    for (const std::string& value : option->results()) {
+      if (value.empty()) refuse_empty_value(option->get_name());
+    }
+  }
+}
+
 // Parses and runs; throws what goes wrong.
 int dispatch(CLI::App& program, const std::vector<std::string>& arguments,
              const std::vector<Command>& commands) {
+  refuse_empty_values(arguments);
   try {
     // The parser takes its arguments from the back.
     program.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -131,6 +157,7 @@ int dispatch(CLI::App& program, const std::vector<std::string>& arguments,
   } catch (const CLI::ParseError& error) {
     return usage_error(program, error);
   }
+  refuse_empty_values(chosen_app(program));
   const auto chosen = std::find_if(commands.begin(), commands.end(),
                                    [](const Command& command) { return command.app->parsed(); });
   MEMAGENT_CHECK(chosen != commands.end(), "{} arguments", arguments.size());

@@ -26,7 +26,7 @@ struct SynthOptions {
   std::int64_t paragraphs = 0;
   std::int64_t count = 1;
   std::int64_t first = 0;
-  std::uint64_t seed = 0;
+  std::string seed = "0";
   std::string split = "test";
   std::string tokenizer;
   std::string model;
@@ -125,12 +125,13 @@ int run_synth(const SynthOptions& options) {
   SampleSpec spec;
   spec.tokens = options.tokens.empty() ? 0 : parse_length("--tokens", options.tokens);
   spec.paragraphs = options.paragraphs;
-  spec.seed = options.seed;
+  spec.seed = parse_seed("--seed", options.seed);
   spec.split = options.split == "train" ? Split::kTrain : Split::kTest;
   const auto tasks = find_tasks(options.tasks, {.haystack_file = options.haystack});
   if (options.text && (tasks.size() > 1 || options.count > 1)) {
     fail(ErrorKind::kUsage,
-         "--text: one document at a time: {} tasks, {} rows: name one task, and --first for a row",
+         "--text: one document at a time: {} tasks, --count {}: name one task, and --first for a "
+         "row",
          tasks.size(), options.count);
   }
   const std::shared_ptr<const Tokenizer> tokenizer = open_tokenizer(options);

@@ -66,7 +66,8 @@ void quantize_q8_0(Values x, std::byte* block) {
 // Q4_0 (levels 16) and Q5_0 (levels 32): the extreme element gets the one level that has no
 // opposite.
 void quantize_symmetric(Values x, int levels, std::byte* block) {
-  const float middle = static_cast<float>(levels / 2);
+  const int half = levels / 2;
+  const auto middle = static_cast<float>(half);
   const float d = extreme(x) / -middle;
   const float per_step = inverse(d);
   put_u16(block, float_to_half(d));

@@ -227,6 +227,7 @@ std::vector<std::string> TomlTable::keys() const {
   std::stable_sort(by_line.begin(), by_line.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> names;
+  names.reserve(by_line.size());
   for (auto& [line, name] : by_line) names.push_back(std::move(name));
   return names;
 }

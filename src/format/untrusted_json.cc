@@ -68,7 +68,7 @@ std::int64_t count_or(const Json& value, std::int64_t otherwise) {
 }
 
 std::string string_or(const Json& value, std::string otherwise) {
-  return value.is_string() ? value.get<std::string>() : otherwise;
+  return value.is_string() ? value.get<std::string>() : std::move(otherwise);
 }
 
 }  // namespace memagent

@@ -58,6 +58,18 @@ TEST_F(ErrorsTest, Usage) {
       "--api: unknown 'smoke'");
 }
 
+// An empty value was taken for an option left out: no session was kept, a server asked no keys, and
+// `--trace= FILE` wrote over the document.
+TEST_F(ErrorsTest, EmptyValues) {
+  expect_error(tiny_ask({"-q", "Who?", "--session", "", document_}), 2,
+               "memagent: --session: its value is empty");
+  expect_error(tiny_ask({"-q", "Who?", "--trace=", document_}), 2, "--trace: its value is empty");
+  expect_error({"serve", "--model", tiny_model(), "--api-key-file", ""}, 2,
+               "--api-key-file: its value is empty");
+  expect_error({"eval", "--model", tiny_model(), "--tasks", "vt", "--out", ""}, 2,
+               "--out: its value is empty");
+}
+
 TEST_F(ErrorsTest, Settings) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"--section-tokens", "8X"}, "--section-tokens: '8X' is not a length"},

@@ -55,6 +55,14 @@ TEST(EvalTable, OfOneMethod) {
             "\n");
 }
 
+TEST(EvalTable, OneRowIsNotRows) {
+  Cell one = cell(Method::kMemory, "needle", 8192, 1.0);
+  one.n = 1;
+  one.outcomes = {{Outcome::kRight, 1}};
+  EXPECT_THAT(eval_table({{Method::kMemory}, {"needle"}, {8192}}, {{one}}, {}, 80),
+              HasSubstr("\n1 row: 1 right\n"));
+}
+
 TEST(EvalTable, SideBySide) {
   const Plan plan{{Method::kMemory, Method::kFull}, {"needle"}, {8192, 65536}};
   const std::vector<Cell> cells = {

@@ -111,6 +111,9 @@ TEST(Synth, FaultsAreOneLineAndAnExitCode) {
            {{"--task", "vt"}, 2, "no length"},
            {{"--task", "vt", "--tokens", "many"}, 2, "--tokens: 'many' is not a length"},
            {{"--task", "vt", "--tokens", "8K", "--count", "0"}, 2, "--count"},
+           // Was taken for 2^64-1.
+           {{"--task", "vt", "--tokens", "8K", "--seed", "18446744073709551616"}, 2, "--seed"},
+           {{"--task", "vt", "--tokens", "8K", "--seed", "abc"}, 2, "--seed: 'abc' is not"},
            {{"--task", "vt", "--tokens", "8K", "--first", "-1"}, 2, "--first"},
            {{"--task", "vt", "--tokens", "8K", "--split", "dev"}, 2, "choose train or test"},
            {{"--task", "vt", "--tokens", "8K", "--text", "--count", "2"}, 2, "one document"},

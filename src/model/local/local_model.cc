@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "base/check.h"
 #include "base/fail.h"
@@ -133,7 +134,7 @@ class Engine final : public LocalModel {
 
 std::unique_ptr<LocalModel> make_local_model(std::shared_ptr<const ModelFile> file,
                                              const LocalModelOptions& options) {
-  return std::make_unique<Engine>(file, options);
+  return std::make_unique<Engine>(std::move(file), options);
 }
 
 std::unique_ptr<LanguageModel> open_local_model(const std::string& path,

@@ -234,7 +234,7 @@ std::vector<std::string> weight_files(const std::string& folder) {
       fail(ErrorKind::kBadInput, "'{}': '{}' is not the name of a file in the folder", index,
            printable(name));
     }
-    out.push_back(folder + "/" + name);
+    out.push_back(fmt::format("{}/{}", folder, name));
   }
   return out;
 }

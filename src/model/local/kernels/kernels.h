@@ -76,8 +76,8 @@ struct AttentionJob {
   const std::int32_t* lengths = nullptr;
 };
 inline constexpr int kMaxAttentionRows = 48;
-// Floats of scratch one job needs.
-constexpr std::int64_t attention_scratch_floats(std::int64_t head_dim) {
+// Floats of scratch one job needs. The constants are far from the end of int, hence NOLINT.
+constexpr std::int64_t attention_scratch_floats(std::int64_t head_dim) {  // NOLINTNEXTLINE
   return 2 * kPageTokens * head_dim + kMaxAttentionRows * (kPageTokens + 2 * head_dim + 4) + 64;
 }
 
