@@ -127,6 +127,7 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig co
           whole = false;
           next.imitable = false;
         }
+        next.answer_now = oracle->answer();
         said.push_back(next);
         break;
       case Need::kWait:

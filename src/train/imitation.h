@@ -25,6 +25,8 @@ struct ImitatedConversation {
   // Leading prompt tokens that are the section's alone (GenerationRequest::shared_prefix_tokens).
   std::int32_t shared_prefix_tokens = 0;
   bool imitable = true;
+  // What the memory after it answers, were it asked now; empty: nothing yet.
+  std::string answer_now;
 };
 
 // The whole reading of one sample. `config` is as the reader's; keep_prompts is implied. `noted`:

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -174,6 +175,30 @@ struct LessonSource::State {
     return candidate;
   }
 
+  // The question asked of a memory that lacks something: what is there is the answer, or that there
+  // is none. A reader that missed a fact is asked so in earnest. None where every memory is whole.
+  std::optional<Candidate> unfinished(const Row& row,
+                                      const std::vector<ImitatedConversation>& reading,
+                                      RandomStream& random) const {
+    std::vector<const ImitatedConversation*> partial;
+    const std::string& whole = reading.back().answer_now;
+    for (const ImitatedConversation& said : reading) {
+      const bool noted = said.conversation.memory.text != renderer->prompts().empty_memory;
+      if (said.imitable && noted && said.answer_now != whole) partial.push_back(&said);
+    }
+    if (partial.empty()) return std::nullopt;
+    const ImitatedConversation& said = *partial[random.below(partial.size())];
+    const std::string& answer =
+        said.answer_now.empty() ? world::no_answer_spellings().front() : said.answer_now;
+    Candidate candidate;
+    candidate.kind = ReplyKind::kAnswer;
+    candidate.prompt =
+        renderer->answer(renderer->encode(row.question), said.conversation.memory).tokens;
+    candidate.response = tokenizer->encode(answer);
+    candidate.response.push_back(tokenizer->end_tokens().front());
+    return candidate;
+  }
+
   std::vector<Section> sections_of(const Sample& sample, const EpisodeConfig& reading) const {
     std::vector<Section> sections;
     SectionReader reader(sample.document(), tokenizer, {.section_tokens = reading.section_tokens});
@@ -207,8 +232,17 @@ struct LessonSource::State {
       }
       return imitate(of, reading, Cut::kNatural, renderer, tokenizer, noted);
     };
-    add(read(*sample), updates, keeps, answers);
-    for (const auto& sibling : siblings) add(read(*sibling), updates, keeps, answers);
+    std::vector<Candidate> unanswered;
+    const auto learn = [&](const Sample& of) {
+      const std::vector<ImitatedConversation> reading_of_it = read(of);
+      add(reading_of_it, updates, keeps, answers);
+      if (stage.unfinished == 0 || random.uniform() >= stage.unfinished) return;
+      if (auto partial = unfinished(of.row(), reading_of_it, random)) {
+        unanswered.push_back(std::move(*partial));
+      }
+    };
+    learn(*sample);
+    for (const auto& sibling : siblings) learn(*sibling);
     shuffle(updates, random);
     shuffle(keeps, random);
     shuffle(answers, random);
@@ -234,7 +268,6 @@ struct LessonSource::State {
         static_cast<std::size_t>(stage.strangers * wanted + random.uniform());
     keeps.resize(std::min(keeps.size(), num_keeps - std::min(num_keeps, num_strangers)));
     const bool ask_absent = random.uniform() < stage.absent;
-    std::vector<Candidate> unanswered;
     if (num_strangers > 0 || ask_absent) {
       const std::vector<Section> sections = sections_of(*sample, reading);
       spec.index = 2 * number + 1;

@@ -85,6 +85,7 @@ void describe(Visitor&& v, Stage& c) {
   v("keeps_per_update", c.keeps_per_update, "replies that change nothing for each that does");
   v("strangers", c.strangers, "share of the former that ask what another document answers");
   v("absent", c.absent, "share of documents that are also asked what they do not answer");
+  v("unfinished", c.unfinished, "share of readings that are also asked before they are done");
   v("misnoted", c.misnoted, "share of readings that begin with notes on another question");
   v("section_weight", c.section_weight, "weight of a section's own tokens; 0: not learnt");
   v("sure", c.sure, "replies given already, each token above this, are left out; 0: none are");
@@ -264,6 +265,9 @@ Stage read_stage(TomlTable table) {
   if (stage.absent < 0 || stage.absent > 1) table.fail_at("absent", "must be from 0 to 1");
   if (stage.strangers < 0 || stage.strangers > 1) {
     table.fail_at("strangers", "must be from 0 to 1");
+  }
+  if (stage.unfinished < 0 || stage.unfinished > 1) {
+    table.fail_at("unfinished", "must be from 0 to 1");
   }
   if (stage.misnoted < 0 || stage.misnoted > 1) table.fail_at("misnoted", "must be from 0 to 1");
   if (stage.sure < 0 || stage.sure >= 1) table.fail_at("sure", "must be from 0 to below 1");

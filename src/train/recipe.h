@@ -64,6 +64,8 @@ struct Stage {
   double keeps_per_update = 1;           // of replies that change nothing, for each that does
   double strangers = 0.5;  // share of the former that ask what another document answers
   double absent = 0;       // share of documents also asked what they do not answer
+  // Share of readings that are also asked before they are done, from a memory that lacks something.
+  double unfinished = 0;
   // Share of readings that begin with notes on what other questions ask: mistakes of a reader,
   // which must not mislead it.
   double misnoted = 0;

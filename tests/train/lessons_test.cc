@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "support/byte_tokenizer.h"
@@ -114,6 +115,37 @@ TEST_F(Lessons, ThatNothingWasFoundIsAnAnswer) {
     }
     EXPECT_EQ(unanswered, 1);
   }
+}
+
+// Asked of a memory that lacks something, a reader says what is there.
+TEST_F(Lessons, MemoriesThatLackSomethingAreAnsweredFrom) {
+  prompts_.answer = "{question}\nMEMORY {memory}\nEND";
+  recipe_.stages[0].unfinished = 1;
+  recipe_.stages[0].tasks = {{"niah_multivalue", 1}};
+  const LessonSource from = source();
+  std::array<int, 5> answers{};  // by the number of values
+  for (std::int64_t number = 0; number < 20; ++number) {
+    for (const Lesson& lesson : from.draw(0, number)) {
+      for (const Reply& reply : lesson.replies) {
+        if (reply.kind != ReplyKind::kAnswer) continue;
+        const std::string prompt = text(reply.prompt);
+        const std::size_t begin = prompt.find("MEMORY ") + 7;
+        std::string values;  // what follows the colon of each line
+        for (std::size_t at = prompt.find(": ", begin); at != std::string::npos;
+             at = prompt.find(": ", at + 2)) {
+          if (!values.empty()) values += ", ";
+          values += prompt.substr(at + 2, prompt.find('\n', at) - at - 2);
+        }
+        const std::string response =
+            tokenizer_->decode(std::span(reply.response).first(reply.response.size() - 1));
+        EXPECT_EQ(response, values) << prompt;
+        answers.at(static_cast<std::size_t>(std::count(values.begin(), values.end(), ',')) + 1) +=
+            1;
+      }
+    }
+  }
+  EXPECT_EQ(answers[4], 20);
+  EXPECT_GT(answers[1] + answers[2] + answers[3], 15);
 }
 
 // What was noted in error stays in the memory, whatever comes after; it neither keeps the right
