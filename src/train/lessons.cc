@@ -188,7 +188,7 @@ struct LessonSource::State {
     }
     if (partial.empty()) return std::nullopt;
     const ImitatedConversation& said = *partial[random.below(partial.size())];
-    const std::string& answer =
+    const std::string answer =
         said.answer_now.empty() ? world::no_answer_spellings().front() : said.answer_now;
     Candidate candidate;
     candidate.kind = ReplyKind::kAnswer;

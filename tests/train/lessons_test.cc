@@ -158,6 +158,7 @@ TEST_F(Lessons, WrongNotesDoNotMislead) {
   prompts_.answer = "{question}\nMEMORY {memory}\nEND";
   recipe_.stages[0].misnoted = 1;
   recipe_.stages[0].absent = 1;
+  recipe_.stages[0].unfinished = 1;
   const LessonSource from = source();
   int additions = 0;
   int answers = 0;
@@ -195,7 +196,7 @@ TEST_F(Lessons, WrongNotesDoNotMislead) {
   EXPECT_GT(additions, 50);
   EXPECT_GT(answers, 20);
   EXPECT_GT(misled, answers / 2);
-  EXPECT_EQ(unanswered, 20);
+  EXPECT_GT(unanswered, 40);
 }
 
 TEST_F(Lessons, PackIntoOneBatchWithEveryReplyUnderItsSection) {
