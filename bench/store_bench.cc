@@ -3,10 +3,10 @@
 //
 //   store_bench STORE [FEW MANY]        a new file, or postgres://... of an empty database
 //
-// Per operation: the median of 200 calls in microseconds (of list: of 5). Sessions are those of a
-// question over a document of a few hundred sections that is half read: a state of 4 KB, and
-// conversations of 6 KB. A tenth of them wait for workers, where the store has any. The last line
-// is one JSON object.
+// Per operation: the median of 200 calls in microseconds (of list: of 5, of a part of it: of 20).
+// Sessions are those of a question over a document of a few hundred sections that is half read: a
+// state of 4 KB, and conversations of 6 KB. A tenth of them wait for workers, where the store has
+// any. The last line is one JSON object.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -77,6 +77,9 @@ nlohmann::ordered_json measure(SessionStore& store, const std::string& prefix) {
     us["take"] = median_us(kCalls, [&](int) { taken.push_back(*store.take(prefix)); });
   }
   us["list"] = median_us(5, [&](int) { store.list(); });
+  us["list 100"] = median_us(20, [&](int) { store.list({.most = 100}); });
+  us["older 100"] =
+      median_us(20, [&](int) { store.list({.begun_before = prefix + "-0", .most = 100}); });
   us["remove"] = median_us(kCalls, [&](int i) { store.remove(fmt::format("{}-{}", prefix, i)); });
   return us;
 }

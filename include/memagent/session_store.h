@@ -62,6 +62,7 @@ struct SessionInfo {
   std::string holder;    // of a shared store: that process, for messages
   // Of a shared store: workers may take it, now or when its holder vanishes.
   bool queued = false;
+  bool has_document = false;  // the store keeps it: see SessionStore::open_document
   std::string error;  // why its last run ended before the end; empty: it did not, or is not known
   SessionSpec spec;
   std::chrono::system_clock::time_point created;
@@ -103,6 +104,19 @@ class Session {
   std::unique_ptr<SessionBackend> backend_;
 };
 
+// Which sessions of a store.
+struct SessionQuery {
+  std::string begun_before = {};     // only those begun before the session of this name; "": all
+  std::int64_t most = INT64_MAX;     // so many of them at most
+  std::string sources_contain = {};  // only those whose sources_json has these bytes in it
+};
+
+// Which conversations of a session, by their number in order of acceptance.
+struct ConversationRange {
+  std::int64_t from = 0;
+  std::int64_t most = INT64_MAX;
+};
+
 struct SessionStoreOptions {
   // How long a session of a shared store stays its holder's without a sign of life.
   std::chrono::milliseconds lease{30'000};
@@ -127,12 +141,21 @@ class SessionStore {
   // Machines share it: it keeps documents, and workers take sessions from it.
   bool shared() const;
 
-  // Sessions by name, oldest change last.
+  // All sessions, oldest change last.
   std::vector<SessionInfo> list() const;
+  // Those that are asked for, the last begun first: an order in which sessions that are being read
+  // keep their places, so that who asks for one part after another meets each session once. Takes
+  // as long as the part is, however many there are.
+  std::vector<SessionInfo> list(const SessionQuery& query) const;
   std::optional<SessionInfo> find(const std::string& name) const;
-  // Calls `visit(question, conversation)` for every accepted conversation in order of acceptance.
+  // Calls `visit(question, conversation)` for accepted conversations in order of acceptance. Does
+  // not read those outside the range.
   void visit_conversations(const std::string& name,
-                           const std::function<void(std::size_t, std::string_view)>& visit) const;
+                           const std::function<void(std::size_t, std::string_view)>& visit,
+                           const ConversationRange& range = {}) const;
+  // The last conversation of a question before the one with this number, if there is any.
+  std::optional<std::string> conversation_before(const std::string& name, std::size_t question,
+                                                 std::int64_t number) const;
 
   // Starts a session, or continues the one of that name. Throws Error(kUsage) naming what differs
   // in questions or settings, Error(kBadInput) for another document, Error(kStorage) if another

@@ -288,7 +288,7 @@ void Server::set_routes() {
   post_completions("/v1/completions", CompletionApi::kText);
   if (options_.files != nullptr) set_file_routes(routes, *options_.files);
   if (options_.sessions != nullptr) {
-    set_session_routes(routes, *options_.sessions, options_.files, completions_, service_);
+    set_session_routes(routes, *options_.sessions, completions_, service_);
   }
   set_page_routes(routes);
 }

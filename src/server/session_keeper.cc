@@ -17,9 +17,18 @@ using nlohmann::json;
 // Files that were made for a session, not uploaded.
 constexpr const char* kPurpose = "session";
 
+// Of one that came in a request.
+std::string document_name(const std::string& session) { return "session " + session; }
+
 json sources_of(const SessionInfo& info) { return json::parse(info.spec.sources_json); }
 
 std::string owner_of(const SessionInfo& info) { return sources_of(info).value("owner", ""); }
+
+// How it stands in a session's sources.
+std::string owner_member(const std::string& owner) {
+  const std::string object = json{{"owner", owner}}.dump();
+  return object.substr(1, object.size() - 2);
+}
 
 [[noreturn]] void fail_unknown(const std::string& name) {
   throw ApiError(404, fmt::format("there is no session '{}'", name), "session",
@@ -45,14 +54,30 @@ std::unique_ptr<SessionStore> SessionKeeper::store(SessionStore::Mode mode) cons
   return shared_->for_another_thread();
 }
 
-std::vector<SessionInfo> SessionKeeper::list(const std::string& owner) const {
+SessionKeeper::Part SessionKeeper::list(const std::string& owner, const std::string& after,
+                                        std::int64_t most) const {
   const std::unique_ptr<SessionStore> store = existing();
-  if (store == nullptr) return {};
-  std::vector<SessionInfo> sessions = store->list();
-  std::erase_if(sessions, [&](const SessionInfo& info) { return owner_of(info) != owner; });
-  std::stable_sort(sessions.begin(), sessions.end(),
-                   [](const auto& a, const auto& b) { return a.updated > b.updated; });
-  return sessions;
+  if (!after.empty()) find(after, owner);
+  Part part;
+  if (store == nullptr) return part;
+  SessionQuery query;
+  query.begun_before = after;
+  query.most = most + 1;
+  if (!owner.empty()) query.sources_contain = owner_member(owner);
+  // Once, but for those of the command line on a server without keys, where others' may be between.
+  while (!part.has_more) {
+    std::vector<SessionInfo> found = store->list(query);
+    const bool all = static_cast<std::int64_t>(found.size()) < query.most;
+    if (!found.empty()) query.begun_before = found.back().name;
+    for (SessionInfo& info : found) {
+      if (owner_of(info) != owner) continue;
+      part.has_more = static_cast<std::int64_t>(part.sessions.size()) == most;
+      if (part.has_more) break;
+      part.sessions.push_back(std::move(info));
+    }
+    if (all) break;
+  }
+  return part;
 }
 
 SessionInfo SessionKeeper::find(const std::string& name, const std::string& owner) const {
@@ -63,22 +88,17 @@ SessionInfo SessionKeeper::find(const std::string& name, const std::string& owne
   return std::move(*info);
 }
 
-void SessionKeeper::visit(const std::string& name, const std::string& owner,
-                          const std::function<void(std::size_t, std::string_view)>& visit) const {
-  find(name, owner);
-  existing()->visit_conversations(name, visit);
-}
-
 std::string SessionKeeper::trace(const std::string& name, const std::string& owner) const {
+  find(name, owner);
   std::string lines;
-  visit(name, owner, [&](std::size_t, std::string_view line) {
+  existing()->visit_conversations(name, [&](std::size_t, std::string_view line) {
     lines += line;
     lines += '\n';
   });
   return lines;
 }
 
-std::optional<StoredFile> SessionKeeper::document_of(const SessionInfo& info) const {
+std::optional<StoredFile> SessionKeeper::file_of(const SessionInfo& info) const {
   const std::vector<std::string> files =
       sources_of(info).value("files", std::vector<std::string>());
   if (files.size() != 1) return std::nullopt;
@@ -89,6 +109,27 @@ std::optional<StoredFile> SessionKeeper::document_of(const SessionInfo& info) co
   } catch (const ApiError&) {  // it is none of ours, or was deleted
   }
   return std::nullopt;
+}
+
+std::optional<SessionKeeper::Document> SessionKeeper::document_of(const SessionInfo& info) const {
+  if (const std::optional<StoredFile> file = file_of(info))
+    return Document{file->id, file->filename};
+  if (!info.has_document) return std::nullopt;
+  const json sources = sources_of(info);
+  std::string name = sources.value("filename", "");  // of another server's upload
+  if (name.empty()) name = info.spec.document.name;
+  // Where it lay on another machine says nothing here.
+  if (sources.value("files", std::vector<std::string>()).size() == 1) {
+    name = std::filesystem::path(name).filename().string();
+  }
+  return Document{"", name};
+}
+
+std::unique_ptr<DocumentSource> SessionKeeper::open_document(const SessionInfo& info) const {
+  if (const std::optional<StoredFile> file = file_of(info)) {
+    return files_.open(file->id, owner_of(info));
+  }
+  return info.has_document ? existing()->open_document(info.name) : nullptr;
 }
 
 void SessionKeeper::remove(const std::string& name, const std::string& owner) {
@@ -133,9 +174,15 @@ SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::st
   }
   if (store != nullptr && store->shared()) {  // which keeps the document itself
     std::vector<std::string> files;
-    if (!file_id.empty()) files.push_back(files_.path(files_.find(file_id, owner)));
+    std::string filename = document_name(name);
+    if (!file_id.empty()) {
+      const StoredFile file = files_.find(file_id, owner);
+      files.push_back(files_.path(file));
+      filename = file.filename;
+    }
     json sources = json::parse(options_.sources(files));
     sources["owner"] = owner;
+    sources["filename"] = filename;  // for servers that do not have the file
     spec.sources_json = sources.dump();
     return hold(name, std::move(spec), std::move(document));
   }
@@ -146,7 +193,7 @@ SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::st
     for (std::size_t count; (count = document->read(buffer)) > 0;) {
       copy.write({buffer.data(), count});
     }
-    file = copy.commit("session " + name, kPurpose, owner);
+    file = copy.commit(document_name(name), kPurpose, owner);
     document = files_.open(file.id, owner);
   } else {
     file = files_.find(file_id, owner);

@@ -40,19 +40,30 @@ class SessionKeeper {
   SessionKeeper(SessionKeeperOptions options, FileStore& files)
       : options_(std::move(options)), files_(files) {}
 
-  // Empty where there is no store yet. Of `owner` alone, latest change first.
-  std::vector<SessionInfo> list(const std::string& owner) const;
+  // The store as it is now; null where there is none yet.
+  std::unique_ptr<SessionStore> existing() const;
+
+  // Of `owner` alone, the last begun first: `most` of them that were begun before the session
+  // `after` ("": all). Throws ApiError(404) if the owner has no such session.
+  struct Part {
+    std::vector<SessionInfo> sessions = {};
+    bool has_more = false;
+  };
+  Part list(const std::string& owner, const std::string& after, std::int64_t most) const;
   // The rest throw ApiError: 404 for a session that the owner does not have, 409 for one that is
   // running.
   SessionInfo find(const std::string& name, const std::string& owner) const;
-  // Calls `visit(question, line)` for every conversation so far, a JSON line each.
-  void visit(const std::string& name, const std::string& owner,
-             const std::function<void(std::size_t, std::string_view)>& visit) const;
-  // All of them.
+  // Every conversation so far, a JSON line each.
   std::string trace(const std::string& name, const std::string& owner) const;
-  // The file among the server's that is its document; nullopt where it lies elsewhere, as the
-  // command line's do.
-  std::optional<StoredFile> document_of(const SessionInfo& info) const;
+
+  // Its document, as far as it can be told and opened here: a file of the server's (`file_id`), or
+  // what a shared store keeps. nullopt and null where it lies elsewhere, as the command line's do.
+  struct Document {
+    std::string file_id = {};
+    std::string filename = {};
+  };
+  std::optional<Document> document_of(const SessionInfo& info) const;
+  std::unique_ptr<DocumentSource> open_document(const SessionInfo& info) const;
   void remove(const std::string& name, const std::string& owner);
   // Of a shared store: nobody goes on with it, nor waits to. Of a file: nothing.
   void withdraw(const std::string& name, const std::string& owner);
@@ -77,7 +88,7 @@ class SessionKeeper {
   Opened resume(const SessionInfo& info, const std::string& settings_json);
 
  private:
-  std::unique_ptr<SessionStore> existing() const;  // null if there is none
+  std::optional<StoredFile> file_of(const SessionInfo& info) const;
   std::unique_ptr<SessionStore> store(SessionStore::Mode mode) const;
   Opened hold(const std::string& name, SessionSpec spec, std::unique_ptr<DocumentSource> document);
 

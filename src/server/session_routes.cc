@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::int64_t kMost = std::int64_t{1} << 53;
 constexpr std::int64_t kMostSteps = 1000;  // of one reply
+constexpr std::int64_t kUsualSessions = 100;
+constexpr std::int64_t kMostSessions = 1000;
 
 // A query parameter that counts something.
 std::int64_t count_of(const httplib::Request& request, const char* name, std::int64_t otherwise) {
@@ -30,7 +32,7 @@ std::int64_t count_of(const httplib::Request& request, const char* name, std::in
 
 }  // namespace
 
-void set_session_routes(httplib::Server& routes, SessionKeeper& sessions, const FileStore* files,
+void set_session_routes(httplib::Server& routes, SessionKeeper& sessions,
                         const Completions& completions, ReadingService& service) {
   // A handler of a session that exists.
   const auto on = [&sessions](const char* route, auto handler) {
@@ -49,16 +51,20 @@ void set_session_routes(httplib::Server& routes, SessionKeeper& sessions, const 
           });
         };
   };
-  routes.Get("/v1/sessions",
-             [&sessions](const httplib::Request& request, httplib::Response& response) {
-               RequestRecord& record = HttpConnection::of(request).record();
-               record.route = "/v1/sessions";
-               guarded(request, response, [&] {
-                 const std::int64_t limit = count_of(request, "limit", kMost);
-                 set_json(response, sessions_json(sessions, sessions.list(record.key),
-                                                  static_cast<std::size_t>(limit)));
-               });
-             });
+  routes.Get(
+      "/v1/sessions", [&sessions](const httplib::Request& request, httplib::Response& response) {
+        RequestRecord& record = HttpConnection::of(request).record();
+        record.route = "/v1/sessions";
+        guarded(request, response, [&] {
+          const std::int64_t limit = count_of(request, "limit", kUsualSessions);
+          if (limit < 1 || limit > kMostSessions) {
+            throw ApiError(400, fmt::format("limit: must be 1 to {}", kMostSessions), "limit");
+          }
+          set_json(response,
+                   sessions_json(sessions, sessions.list(record.key,
+                                                         request.get_param_value("after"), limit)));
+        });
+      });
   routes.Get(
       "/v1/sessions/([^/]+)",
       on("/v1/sessions/{id}", [&sessions](const SessionInfo& info, const Caller&,
@@ -74,26 +80,22 @@ void set_session_routes(httplib::Server& routes, SessionKeeper& sessions, const 
   routes.Get(
       "/v1/sessions/([^/]+)/steps",
       on("/v1/sessions/{id}/steps",
-         [&sessions, &completions](const SessionInfo& info, const Caller& caller,
+         [&sessions, &completions](const SessionInfo& info, const Caller&,
                                    const httplib::Request& request, httplib::Response& response) {
            StepRange range;
-           range.after = static_cast<std::size_t>(count_of(request, "after", 0));
-           range.limit = static_cast<std::size_t>(
-               std::min(count_of(request, "limit", kMostSteps), kMostSteps));
-           set_json(response,
-                    steps_json(sessions, info, caller.key, range, completions.empty_memory()));
+           range.after = count_of(request, "after", 0);
+           range.limit = std::min(count_of(request, "limit", kMostSteps), kMostSteps);
+           set_json(response, steps_json(sessions, info, range, completions.empty_memory()));
          }));
-  if (files != nullptr) {
-    routes.Get("/v1/sessions/([^/]+)/text",
-               on("/v1/sessions/{id}/text",
-                  [&sessions, files](const SessionInfo& info, const Caller& caller,
-                                     const httplib::Request& request, httplib::Response& response) {
-                    const std::int64_t begin = count_of(request, "begin", 0);
-                    const std::int64_t end = count_of(request, "end", kMost);
-                    if (end < begin) throw ApiError(400, "end: is before begin", "end");
-                    set_json(response, text_json(sessions, *files, info, caller.key, begin, end));
-                  }));
-  }
+  routes.Get("/v1/sessions/([^/]+)/text",
+             on("/v1/sessions/{id}/text",
+                [&sessions](const SessionInfo& info, const Caller&, const httplib::Request& request,
+                            httplib::Response& response) {
+                  const std::int64_t begin = count_of(request, "begin", 0);
+                  const std::int64_t end = count_of(request, "end", kMost);
+                  if (end < begin) throw ApiError(400, "end: is before begin", "end");
+                  set_json(response, text_json(sessions, info, begin, end));
+                }));
   routes.Post("/v1/sessions/([^/]+)/resume",
               on("/v1/sessions/{id}/resume",
                  [&sessions, &completions](const SessionInfo& info, const Caller& caller,

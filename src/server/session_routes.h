@@ -9,7 +9,7 @@
 namespace memagent {
 
 // Borrows all three.
-void set_session_routes(httplib::Server& routes, SessionKeeper& sessions, const FileStore* files,
+void set_session_routes(httplib::Server& routes, SessionKeeper& sessions,
                         const Completions& completions, ReadingService& service);
 
 }  // namespace memagent

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "agent/state_json.h"
@@ -50,8 +51,11 @@ json to_json(const SessionKeeper& sessions, const SessionInfo& info) {
                  {"conversations", info.conversations},
                  {"settings", json::parse(info.spec.settings_json)},
                  {"questions", std::move(questions)}};
-  if (const std::optional<StoredFile> file = sessions.document_of(info)) {
-    result["document"] = {{"file_id", file->id}, {"filename", file->filename}};
+  if (!info.error.empty()) result["error"] = info.error;
+  if (const std::optional<SessionKeeper::Document> document = sessions.document_of(info)) {
+    json& told = result["document"];
+    if (!document->file_id.empty()) told["file_id"] = document->file_id;
+    told["filename"] = document->filename;
   }
   return result;
 }
@@ -59,55 +63,29 @@ json to_json(const SessionKeeper& sessions, const SessionInfo& info) {
 // Makes steps of trace lines, as they come.
 class StepList {
  public:
-  StepList(const StepRange& range, const std::string& empty_memory)
-      : range_(range), empty_memory_(empty_memory) {}
+  // `memory_before(question)`: what it was before the first line that comes.
+  StepList(std::size_t questions, std::function<std::string(std::size_t)> memory_before)
+      : memories_(questions), memory_before_(std::move(memory_before)) {}
 
-  void take(std::size_t question, std::string_view line) {
-    if (question >= before_.size()) before_.resize(question + 1, {empty_memory_, true});
-    if (count_ < range_.after) {
-      // Parsed only if something is compared with it.
-      before_[question] = {std::string(line), false};
-      ++count_;
-    } else if (steps_.size() < range_.limit) {
-      steps_.push_back(step(question, json::parse(line)));
-      ++count_;
-    } else {
-      has_more_ = true;
+  void take(std::size_t question, const json& line) {
+    json step = {{"question", question}, {"kind", line.at("kind")}};
+    for (const char* key : {"pass", "section", "bytes", "decision"}) {
+      if (line.contains(key)) step[key] = line[key];
     }
+    std::optional<std::string>& before = memories_.at(question);
+    if (!before) before = memory_before_(question);
+    const std::string& memory = line.at("memory").get_ref<const std::string&>();
+    if (memory != *before) step["memory"] = memory;
+    before = memory;
+    steps_.push_back(std::move(step));
   }
 
-  json result() && {
-    return {
-        {"object", "list"}, {"data", std::move(steps_)}, {"next", count_}, {"has_more", has_more_}};
-  }
+  json steps() && { return std::move(steps_); }
 
  private:
-  struct Before {
-    std::string text;  // a memory, or the line that has it
-    bool parsed;
-  };
-
-  json step(std::size_t question, const json& line) {
-    json result = {{"question", question}, {"kind", line.at("kind")}};
-    for (const char* key : {"pass", "section", "bytes", "decision"}) {
-      if (line.contains(key)) result[key] = line[key];
-    }
-    Before& before = before_[question];
-    if (!before.parsed) {
-      before = {json::parse(before.text).at("memory").get<std::string>(), true};
-    }
-    const std::string& memory = line.at("memory").get_ref<const std::string&>();
-    if (memory != before.text) result["memory"] = memory;
-    before.text = memory;
-    return result;
-  }
-
-  StepRange range_;
-  const std::string& empty_memory_;
-  std::size_t count_ = 0;
-  bool has_more_ = false;
+  std::vector<std::optional<std::string>> memories_;  // by question; nullopt: not asked for yet
+  std::function<std::string(std::size_t)> memory_before_;
   json steps_ = json::array();
-  std::vector<Before> before_;  // by question
 };
 
 // Bytes [begin, end) of the source's text as a SectionReader repairs it.
@@ -149,37 +127,53 @@ std::string session_json(const SessionKeeper& sessions, const SessionInfo& info)
   return dump(to_json(sessions, info));
 }
 
-std::string sessions_json(const SessionKeeper& sessions, const std::vector<SessionInfo>& infos,
-                          std::size_t limit) {
-  json list = {{"object", "list"}, {"data", json::array()}, {"has_more", infos.size() > limit}};
-  for (std::size_t i = 0; i < std::min(limit, infos.size()); ++i) {
-    list["data"].push_back(to_json(sessions, infos[i]));
+std::string sessions_json(const SessionKeeper& sessions, const SessionKeeper::Part& part) {
+  json list = {{"object", "list"}, {"data", json::array()}};
+  for (const SessionInfo& info : part.sessions) list["data"].push_back(to_json(sessions, info));
+  if (!part.sessions.empty()) {
+    list["first_id"] = part.sessions.front().name;
+    list["last_id"] = part.sessions.back().name;
   }
+  list["has_more"] = part.has_more;
   return dump(list);
 }
 
 std::string steps_json(const SessionKeeper& sessions, const SessionInfo& info,
-                       const std::string& owner, const StepRange& range,
-                       const std::string& empty_memory) {
-  StepList steps(range, empty_memory);
-  sessions.visit(info.name, owner,
-                 [&](std::size_t question, std::string_view line) { steps.take(question, line); });
-  json result = std::move(steps).result();
-  // As it was before the steps were looked at: a session said to have ended has no further ones.
-  result["session"] = to_json(sessions, info);
-  return dump(result);
+                       const StepRange& range, const std::string& empty_memory) {
+  const std::unique_ptr<SessionStore> store = sessions.existing();
+  const std::int64_t after = std::min(range.after, info.conversations);
+  StepList list(info.spec.questions.size(), [&](std::size_t question) {
+    const auto line = store ? store->conversation_before(info.name, question, after) : std::nullopt;
+    return line ? json::parse(*line).at("memory").get<std::string>() : empty_memory;
+  });
+  if (store != nullptr) {
+    store->visit_conversations(info.name,
+                               [&](std::size_t question, std::string_view line) {
+                                 list.take(question, json::parse(line));
+                               },
+                               {.from = after, .most = range.limit});
+  }
+  json steps = std::move(list).steps();
+  const auto next = after + static_cast<std::int64_t>(steps.size());
+  return dump({{"object", "list"},
+               {"data", std::move(steps)},
+               {"next", next},
+               {"has_more", next < info.conversations},
+               // As it was before the steps were looked at: a session said to have ended has no
+               // further ones.
+               {"session", to_json(sessions, info)}});
 }
 
-std::string text_json(const SessionKeeper& sessions, const FileStore& files,
-                      const SessionInfo& info, const std::string& owner, std::int64_t begin,
+std::string text_json(const SessionKeeper& sessions, const SessionInfo& info, std::int64_t begin,
                       std::int64_t end) {
-  const std::optional<StoredFile> file = sessions.document_of(info);
-  if (!file) {
-    throw ApiError(
-        404, fmt::format("the document of session '{}' is none of the server's files", info.name),
-        "session", "document_not_found");
+  const std::unique_ptr<DocumentSource> source = sessions.open_document(info);
+  if (source == nullptr) {
+    throw ApiError(404,
+                   fmt::format("the document of session '{}' is neither a file of the server's nor "
+                               "kept by the session store",
+                               info.name),
+                   "session", "document_not_found");
   }
-  const std::unique_ptr<DocumentSource> source = files.open(file->id, owner);
   const std::string text = repaired_range(*source, begin, std::min(end, begin + kMostTextBytes));
   return dump({{"object", "session.text"},
                {"bytes", {begin, begin + static_cast<std::int64_t>(text.size())}},

@@ -15,26 +15,24 @@ namespace memagent {
 
 // {"id", "object": "session", "status", ..., "questions": [...]}
 std::string session_json(const SessionKeeper& sessions, const SessionInfo& info);
-// {"object": "list", "data": [...], "has_more"}: the first `limit` of them.
-std::string sessions_json(const SessionKeeper& sessions, const std::vector<SessionInfo>& infos,
-                          std::size_t limit);
+// {"object": "list", "data": [...], "first_id", "last_id", "has_more"}.
+std::string sessions_json(const SessionKeeper& sessions, const SessionKeeper::Part& part);
 
 // Steps of a session from the one after the first `after` on.
 struct StepRange {
-  std::size_t after = 0;
-  std::size_t limit = 0;
+  std::int64_t after = 0;
+  std::int64_t limit = 0;
 };
 // {"object": "list", "data": [...], "next", "has_more", "session"}. A step has `memory` if it
 // changed it; `empty_memory` is what there was before the first.
 std::string steps_json(const SessionKeeper& sessions, const SessionInfo& info,
-                       const std::string& owner, const StepRange& range,
-                       const std::string& empty_memory);
+                       const StepRange& range, const std::string& empty_memory);
 
 // {"object": "session.text", "bytes": [begin, end], "text"}: those bytes of the document as steps
 // count them, which is after its UTF-8 was repaired; fewer where it ends before, or where they are
-// more than a mebibyte. Throws ApiError (404) for a document that is none of the server's files.
-std::string text_json(const SessionKeeper& sessions, const FileStore& files,
-                      const SessionInfo& info, const std::string& owner, std::int64_t begin,
+// more than a mebibyte. Throws ApiError (404) for a document that is neither a file of the server's
+// nor kept by the store.
+std::string text_json(const SessionKeeper& sessions, const SessionInfo& info, std::int64_t begin,
                       std::int64_t end);
 
 }  // namespace memagent

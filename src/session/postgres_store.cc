@@ -10,6 +10,7 @@
 // the connection can be sent again.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -148,6 +149,7 @@ std::vector<SessionInfo> read_infos(const PgResult& rows, Claim* claim = nullptr
       info.queued = rows.boolean(row, 9);
       info.error = rows.text(row, 10);
       info.running = rows.boolean(row, 12);
+      info.has_document = rows.integer(row, 15) != 0;
       if (info.running) info.holder = rows.text(row, 11);
       info.created = from_ms(rows.integer(row, 13));
       info.updated = from_ms(rows.integer(row, 14));
@@ -291,28 +293,59 @@ class PostgresStore : public StoreBackend {
     });
   }
 
+  std::vector<SessionInfo> list(const SessionQuery& query) override {
+    return hub_->with([&](PgConnection& connection) {
+      // Ids are given in the order of beginning. None is smaller than that of a name nobody has.
+      return read_infos(connection.run(
+          (std::string(kSelectSession) +
+           "WHERE s.id IN (SELECT id FROM memagent.session WHERE id < "
+           "  CASE WHEN length($1) = 0 THEN 9223372036854775807 "
+           "  ELSE (SELECT id FROM memagent.session WHERE name = $1) END "
+           "  AND (length($2) = 0 OR position($2 in sources) > 0) ORDER BY id DESC LIMIT $3) "
+           "ORDER BY s.id DESC, e.question_index")
+              .c_str(),
+          {query.begun_before, query.sources_contain, query.most}));
+    });
+  }
+
   std::optional<SessionInfo> find(const std::string& name) override {
     return hub_->with([&](PgConnection& connection) { return find(connection, name); });
   }
 
-  void visit_conversations(
-      const std::string& name,
-      const std::function<void(std::size_t, std::string_view)>& visit) override {
+  void visit_conversations(const std::string& name,
+                           const std::function<void(std::size_t, std::string_view)>& visit,
+                           const ConversationRange& range) override {
     constexpr std::int64_t kAtOnce = 64;
-    for (std::int64_t from = 0;;) {
+    std::int64_t left = range.most;
+    for (std::int64_t from = range.from; left > 0;) {
+      const std::int64_t count = std::min(left, kAtOnce);
       const PgResult rows = hub_->with([&](PgConnection& connection) {
         return connection.run(
             "SELECT c.question_index, c.line FROM memagent.conversation AS c "
             "JOIN memagent.session AS s ON s.id = c.session_id "
             "WHERE s.name = $1 AND c.sequence >= $2 AND c.sequence < $3 ORDER BY c.sequence",
-            {name, from, from + kAtOnce});
+            {name, from, from + count});
       });
       for (int row = 0; row < rows.rows(); ++row) {
         visit(static_cast<std::size_t>(rows.integer(row, 0)), rows.bytes(row, 1));
       }
-      if (rows.rows() < kAtOnce) return;
-      from += kAtOnce;
+      if (rows.rows() < count) return;
+      from += count;
+      left -= count;
     }
+  }
+
+  std::optional<std::string> conversation_before(const std::string& name, std::size_t question,
+                                                 std::int64_t number) override {
+    return hub_->with([&](PgConnection& connection) -> std::optional<std::string> {
+      const PgResult row = connection.run(
+          "SELECT c.line FROM memagent.conversation AS c WHERE c.session_id = "
+          "(SELECT id FROM memagent.session WHERE name = $1) AND c.sequence < $2 "
+          "AND c.question_index = $3 ORDER BY c.sequence DESC LIMIT 1",
+          {name, number, static_cast<std::int64_t>(question)});
+      if (row.rows() == 0) return std::nullopt;
+      return row.text(0, 0);
+    });
   }
 
   std::unique_ptr<SessionBackend> open(const std::string& name, const SessionSpec& spec,

@@ -73,14 +73,24 @@ bool SessionStore::shared() const { return backend_->shared(); }
 
 std::vector<SessionInfo> SessionStore::list() const { return backend_->list(); }
 
+std::vector<SessionInfo> SessionStore::list(const SessionQuery& query) const {
+  return backend_->list(query);
+}
+
 std::optional<SessionInfo> SessionStore::find(const std::string& name) const {
   return backend_->find(name);
 }
 
 void SessionStore::visit_conversations(
-    const std::string& name,
-    const std::function<void(std::size_t, std::string_view)>& visit) const {
-  backend_->visit_conversations(name, visit);
+    const std::string& name, const std::function<void(std::size_t, std::string_view)>& visit,
+    const ConversationRange& range) const {
+  backend_->visit_conversations(name, visit, range);
+}
+
+std::optional<std::string> SessionStore::conversation_before(const std::string& name,
+                                                             std::size_t question,
+                                                             std::int64_t number) const {
+  return backend_->conversation_before(name, question, number);
 }
 
 Session SessionStore::open(const std::string& name, const SessionSpec& spec,

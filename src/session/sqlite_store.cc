@@ -198,6 +198,19 @@ class SqliteStore : public StoreBackend {
     return sessions;
   }
 
+  std::vector<SessionInfo> list(const SessionQuery& query) override {
+    std::vector<SessionInfo> sessions;
+    // Ids are given in the order of beginning. None is smaller than that of a name nobody has.
+    Statement rows(store_.database,
+                   std::string(kSelectSession) +
+                       " WHERE id < CASE WHEN ?1 = '' THEN 9223372036854775807 "
+                       "ELSE (SELECT id FROM session WHERE name = ?1) END "
+                       "AND (?2 = '' OR instr(sources, ?2) > 0) ORDER BY id DESC LIMIT ?3");
+    rows.bind(1, query.begun_before).bind(2, query.sources_contain).bind(3, query.most);
+    while (rows.step()) sessions.push_back(read_info(rows));
+    return sessions;
+  }
+
   std::optional<SessionInfo> find(const std::string& name) override {
     Statement row(store_.database, std::string(kSelectSession) + " WHERE name = ?");
     row.bind(1, name);
@@ -205,14 +218,24 @@ class SqliteStore : public StoreBackend {
     return read_info(row);
   }
 
-  void visit_conversations(
-      const std::string& name,
-      const std::function<void(std::size_t, std::string_view)>& visit) override {
+  void visit_conversations(const std::string& name,
+                           const std::function<void(std::size_t, std::string_view)>& visit,
+                           const ConversationRange& range) override {
     Statement rows(store_.database,
                    "SELECT question_index, line FROM conversation WHERE session_id = ? "
-                   "ORDER BY sequence");
-    rows.bind(1, id_of(name));
+                   "AND sequence >= ? ORDER BY sequence LIMIT ?");
+    rows.bind(1, id_of(name)).bind(2, range.from).bind(3, range.most);
     while (rows.step()) visit(static_cast<std::size_t>(rows.integer(0)), rows.text(1));
+  }
+
+  std::optional<std::string> conversation_before(const std::string& name, std::size_t question,
+                                                 std::int64_t number) override {
+    Statement row(store_.database,
+                  "SELECT line FROM conversation WHERE session_id = ? AND sequence < ? "
+                  "AND question_index = ? ORDER BY sequence DESC LIMIT 1");
+    row.bind(1, id_of(name)).bind(2, number).bind(3, static_cast<std::int64_t>(question));
+    if (!row.step()) return std::nullopt;
+    return std::string(row.text(0));
   }
 
   std::unique_ptr<SessionBackend> open(const std::string& name, const SessionSpec& spec,

@@ -201,13 +201,40 @@ TEST(ServerSessions, BelongToTheirKey) {
     return keeping.sessions().open("book", owner, "{}", {"Who?"}, text_source(kText), "");
   };
   open("alice");
-  EXPECT_EQ(keeping.sessions().list("alice").size(), 1U);
-  EXPECT_TRUE(keeping.sessions().list("bob").empty());
+  EXPECT_EQ(keeping.sessions().list("alice", "", 10).sessions.size(), 1U);
+  EXPECT_TRUE(keeping.sessions().list("bob", "", 10).sessions.empty());
+  EXPECT_TRUE(keeping.sessions().list("", "", 10).sessions.empty());
+  EXPECT_THROW(keeping.sessions().list("bob", "book", 10), ApiError);  // nor is its place told
   EXPECT_THROW(keeping.sessions().find("book", "bob"), ApiError);
   EXPECT_THROW(keeping.sessions().trace("book", ""), ApiError);
   EXPECT_THROW(keeping.sessions().remove("book", "bob"), ApiError);
   EXPECT_THROW(open("bob"), ApiError);
   EXPECT_NO_THROW(open("alice"));
+}
+
+// Whoever has few sessions finds them among many of others.
+TEST(ServerSessions, AreListedInPartsToTheirKeyAlone) {
+  const TemporaryFolder folder;
+  Keeping keeping(folder);
+  for (int i = 0; i < 9; ++i) {
+    const std::string owner = i % 4 == 0 ? "" : i % 4 == 1 ? "alice" : "alice \"b\"";
+    keeping.sessions().open(std::to_string(i), owner, "{}", {"Who?"}, text_source(kText), "");
+  }
+  const auto names = [&](const std::string& owner, const std::string& after, std::int64_t most) {
+    const SessionKeeper::Part part = keeping.sessions().list(owner, after, most);
+    std::string told;
+    for (const SessionInfo& info : part.sessions) told += info.name;
+    return told + (part.has_more ? " more" : "");
+  };
+  EXPECT_EQ(names("", "", 10), "840");
+  EXPECT_EQ(names("", "", 3), "840");
+  EXPECT_EQ(names("", "", 2), "84 more");
+  EXPECT_EQ(names("", "4", 1), "0");
+  EXPECT_EQ(names("", "8", 1), "4 more");
+  EXPECT_EQ(names("alice", "", 1), "5 more");
+  EXPECT_EQ(names("alice", "5", 1), "1");
+  EXPECT_EQ(names("alice \"b\"", "", 3), "763 more");
+  EXPECT_EQ(names("alice \"b\"", "3", 3), "2");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "format/temporary_folder.h"
 #include "server/serving.h"
 #include "server/session_taker.h"
+#include "session/fingerprint.h"
 #include "support/postgres_server.h"
 
 namespace memagent::test {
@@ -62,6 +63,7 @@ class Machine {
   }
 
   Serving& serving() { return serving_; }
+  FileStore& files() { return files_; }
   int status(const std::string& path) { return serving_.client().Get(path)->status; }
   json get(const std::string& path) {
     return json::parse(serving_.client().Get("/v1/sessions" + path)->body);
@@ -117,6 +119,44 @@ TEST_F(SharedSessionsTest, WhatOneMachineLeavesAnotherFinishes) {
   Machine third(store_, false);
   EXPECT_EQ(third.serving().post(kChat, asking("book")).second["choices"][0]["message"]["content"],
             "answer mc");
+}
+
+// The store has the document, wherever it was sent to, and tells what a section was cut from.
+TEST_F(SharedSessionsTest, TheTextOfASectionIsToldByAnyMachine) {
+  Machine first(store_, false);
+  EXPECT_EQ(first.serving().post(kChat, asking("book")).first, 200);
+  FileStore::Upload upload = first.files().begin();
+  upload.write(
+      "\xEF\xBB\xBF"
+      "one \xFF two");
+  const std::string id = upload.commit("notes.txt", "user_data", "").id;
+  const json of_file = {{"messages",
+                         {{{"role", "user"},
+                           {"content",
+                            {{{"type", "file"}, {"file", {{"file_id", id}}}},
+                             {{"type", "text"}, {"text", "Who?"}}}}}}},
+                        {"memagent", {{"session", "notes"}}}};
+  EXPECT_EQ(first.serving().post(kChat, of_file).first, 200);
+  EXPECT_EQ(first.get("/notes")["document"], json({{"file_id", id}, {"filename", "notes.txt"}}));
+
+  Machine second(store_, false);
+  EXPECT_EQ(second.get("/book/text?begin=15&end=45")["text"],
+            "aaaaa" + std::string(20, 'b') + "ccccc");
+  EXPECT_EQ(second.get("/book")["document"], json({{"filename", "session book"}}));
+  EXPECT_EQ(second.get("/notes/text")["text"], "one \xEF\xBF\xBD two");
+  EXPECT_EQ(second.get("/notes")["document"], json({{"filename", "notes.txt"}}));
+  first.files().remove(id, "");
+  EXPECT_EQ(first.get("/notes/text")["text"], "one \xEF\xBF\xBD two");
+
+  // One of the command line, which was queued over a file of its own.
+  SessionSpec spec;
+  spec.sources_json = R"({"files": ["/home/me/letters.txt"]})";
+  spec.questions = {"Who?"};
+  const auto document = text_source("Dear Ada,");
+  spec.document = {"/home/me/letters.txt", 9, fingerprint(*document).hash};
+  SessionStore(store_).open("ask", spec, document.get());
+  EXPECT_EQ(first.get("/ask/text?begin=5")["text"], "Ada,");
+  EXPECT_EQ(first.get("/ask")["document"], json({{"filename", "letters.txt"}}));
 }
 
 TEST_F(SharedSessionsTest, AreCancelledAndResumedOnAnyMachine) {

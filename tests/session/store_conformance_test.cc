@@ -263,6 +263,68 @@ TEST_P(StoreConformanceTest, ManyConversationsAreVisitedInOrder) {
   EXPECT_EQ(store.find("s")->conversations, 200);
 }
 
+// Who has seen the first steps asks for those after them, of a reading that may have thousands.
+TEST_P(StoreConformanceTest, ConversationsAreVisitedFromAnyOn) {
+  SessionStore store(location_, SessionStore::Mode::kCreate, options_);
+  Session session = store.open("s", spec());
+  for (int i = 0; i < 200; ++i) session.commit(i % 3 == 0 ? 0 : 1, "state", std::to_string(i));
+  const auto visited = [&](const ConversationRange& range) {
+    std::vector<std::string> lines;
+    store.visit_conversations(
+        "s",
+        [&](std::size_t question, std::string_view line) {
+          lines.emplace_back(line);
+          EXPECT_EQ(question, std::stoi(lines.back()) % 3 == 0 ? 0U : 1U);
+        },
+        range);
+    return lines;
+  };
+  for (const std::int64_t from : {0, 1, 63, 64, 65, 199, 200, 300}) {
+    for (const std::int64_t most : {0, 1, 64, 65, 1000}) {
+      std::vector<std::string> expected;
+      for (std::int64_t i = from; i < std::min<std::int64_t>(200, from + most); ++i) {
+        expected.push_back(std::to_string(i));
+      }
+      EXPECT_EQ(visited({from, most}), expected) << from << " " << most;
+    }
+  }
+  EXPECT_EQ(store.conversation_before("s", 0, 200), "198");
+  EXPECT_EQ(store.conversation_before("s", 0, 198), "195");
+  EXPECT_EQ(store.conversation_before("s", 1, 1), std::nullopt);
+  EXPECT_EQ(store.conversation_before("s", 2, 200), std::nullopt);
+  EXPECT_EQ(store.conversation_before("none", 0, 200), std::nullopt);
+}
+
+TEST_P(StoreConformanceTest, ListsInPartsThatStayTheSameWhileSessionsGoOn) {
+  SessionStore store(location_, SessionStore::Mode::kCreate, options_);
+  for (int i = 0; i < 7; ++i) {
+    SessionSpec of = spec();
+    of.sources_json = i % 2 == 0 ? R"({"owner":"alice"})" : R"({"owner":"al"})";
+    store.open(std::to_string(i), of);
+  }
+  const auto names = [&](const SessionQuery& query) {
+    std::vector<std::string> listed;
+    for (const SessionInfo& info : store.list(query)) {
+      EXPECT_EQ(info.spec.questions, spec().questions);
+      listed.push_back(info.name);
+    }
+    return listed;
+  };
+  EXPECT_THAT(names({}), ElementsAre("6", "5", "4", "3", "2", "1", "0"));
+  EXPECT_THAT(names({.most = 3}), ElementsAre("6", "5", "4"));
+  SessionSpec of = spec();
+  store.open("2", of).commit(0, "state", "line");  // is now the one that changed last
+  EXPECT_THAT(names({.begun_before = "4", .most = 3}), ElementsAre("3", "2", "1"));
+  EXPECT_THAT(names({.begun_before = "1", .most = 3}), ElementsAre("0"));
+  EXPECT_THAT(names({.begun_before = "0"}), ElementsAre());
+  EXPECT_THAT(names({.begun_before = "none"}), ElementsAre());
+  EXPECT_THAT(names({.most = 2, .sources_contain = R"("owner":"al")"}), ElementsAre("5", "3"));
+  EXPECT_THAT(names({.begun_before = "3", .sources_contain = R"("owner":"al)"}),
+              ElementsAre("2", "1", "0"));
+  EXPECT_TRUE(store.remove("3"));
+  EXPECT_THAT(names({.begun_before = "4"}), ElementsAre("2", "1", "0"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreConformanceTest,
                          testing::Values(Kind::kFile, Kind::kDatabase),
                          [](const testing::TestParamInfo<Kind>& kind) {
