@@ -35,9 +35,9 @@ void EventQueue::put_progress(ReadingProgress progress) {
   announce();
 }
 
-void EventQueue::put_text(std::string_view so_far) {
+void EventQueue::put_text(std::size_t question, std::string_view so_far) {
   const std::lock_guard lock(mutex_);
-  events_.text = so_far;
+  events_.texts[question] = so_far;
   announce();
 }
 

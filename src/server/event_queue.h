@@ -4,7 +4,9 @@
 // replaced by the next, so a queue never grows with the reading.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -56,14 +58,14 @@ class EventQueue {
   EventQueue& operator=(const EventQueue&) = delete;
 
   void put_progress(ReadingProgress progress);
-  // All of the answer there is so far.
-  void put_text(std::string_view so_far);
+  // All of the answer to a question that there is so far; of a chat that was not read, question 0.
+  void put_text(std::size_t question, std::string_view so_far);
   void put_outcome(ReadingOutcome outcome);
 
   struct Events {
     std::optional<ReadingProgress> progress;
-    std::optional<std::string> text;        // all so far
-    std::optional<ReadingOutcome> outcome;  // nothing comes after it
+    std::map<std::size_t, std::string> texts;  // by question: all so far, where it has grown
+    std::optional<ReadingOutcome> outcome;     // nothing comes after it
   };
   Events take();
   // The outcome was taken.

@@ -430,11 +430,10 @@ void ReadingService::on_finished(std::size_t number, const Episode&) {
 
 void ReadingService::on_text(std::size_t number, const Episode* episode, std::string_view so_far) {
   const Running& running = running_.at(number);
-  if (running.question != 0) return;
   if (episode != nullptr) so_far = answer_so_far(*renderer_, so_far);
   // A character that is not whole yet comes with the next text.
   so_far.remove_suffix(incomplete_tail(so_far));
-  if (!so_far.empty()) running.job->events.put_text(so_far);
+  if (!so_far.empty()) running.job->events.put_text(running.question, so_far);
 }
 
 void ReadingService::on_result(std::size_t number, GenerationResult result) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -125,8 +126,13 @@ class EventStream {
     EventQueue::Events events = handle_.events().take();
     std::string text;
     if (events.progress) text += sse_event(progress_event(head_, *events.progress));
-    if (events.text && !events.outcome) text += more_text(sendable(*events.text));
-    if (events.outcome) text += ending(*events.outcome);
+    if (!events.outcome) {
+      for (const auto& [question, so_far] : events.texts) {
+        text += more_text(question, sendable(so_far));
+      }
+    } else {
+      text += ending(*events.outcome);
+    }
     if (!text.empty() && !send(sink, text)) return false;
     if (events.outcome) sink.done();
     return true;
@@ -137,17 +143,17 @@ class EventStream {
     note_outcome(connection_.record(), outcome);
     if (outcome.error) return sse_event(ApiError(*outcome.error).json());
     apply_stops(stop_, outcome);
-    if (!outcome.text.starts_with(sent_)) {
-      return sse_event(
-          ApiError(502, "the model's answer broke off and was begun anew: ask again").json());
-    }
-    std::string text = more_text(outcome.text);
-    // The answers to other questions come whole.
-    for (std::size_t i = 0; i < outcome.more.size(); ++i) {
-      if (!outcome.more[i].text.empty()) {
-        text += sse_event(text_event(head_, outcome.more[i].text, i + 1));
+    const auto answer = [&](std::size_t question) -> const std::string& {
+      return question == 0 ? outcome.text : outcome.more[question - 1].text;
+    };
+    for (const auto& [question, sent] : sent_) {
+      if (!answer(question).starts_with(sent)) {
+        return sse_event(
+            ApiError(502, "the model's answer broke off and was begun anew: ask again").json());
       }
     }
+    std::string text;
+    for (std::size_t i = 0; i <= outcome.more.size(); ++i) text += more_text(i, answer(i));
     for (std::size_t i = 0; i <= outcome.more.size(); ++i) {
       text += sse_event(last_event(head_, outcome, i));
     }
@@ -168,12 +174,13 @@ class EventStream {
     return text.substr(0, text.size() - incomplete_tail(text));
   }
 
-  // What of it has not been sent, as an event.
-  std::string more_text(std::string_view text) {
-    if (text.size() <= sent_.size() || !text.starts_with(sent_)) return "";
-    const std::string more(text.substr(sent_.size()));
-    sent_ = text;
-    return sse_event(text_event(head_, more));
+  // What of an answer has not been sent, as an event.
+  std::string more_text(std::size_t question, std::string_view text) {
+    std::string& sent = sent_[question];
+    if (text.size() <= sent.size() || !text.starts_with(sent)) return "";
+    const std::string more(text.substr(sent.size()));
+    sent = text;
+    return sse_event(text_event(head_, more, question));
   }
 
   bool send(httplib::DataSink& sink, const std::string& text) {
@@ -187,7 +194,7 @@ class EventStream {
   ReadingService::Handle handle_;
   HttpConnection& connection_;
   bool began_ = false;
-  std::string sent_;  // of the answer
+  std::map<std::size_t, std::string> sent_;  // of the answers, by question
 };
 
 CompletionsOptions with_limits(CompletionsOptions options, KeyLimits& limits) {

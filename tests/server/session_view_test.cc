@@ -1,6 +1,11 @@
 // What is told of sessions to those who watch them: steps with the memory where it changed, the
 // text behind a step, several questions at once.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <set>
 
 #include "format/temporary_folder.h"
 #include "server/serving.h"
@@ -196,6 +201,50 @@ TEST(SessionView, SeveralQuestionsAreStreamed) {
   EXPECT_TRUE(told);
 }
 
+// The model stops in the middle of each answer until the client has what there is of it.
+TEST(SessionView, EveryAnswerIsStreamedAsItGrows) {
+  Watching watching;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::set<std::string> begun;  // choices that the client has words of
+  std::size_t answers = 0;
+  watching.serving().model.after_text = [&](std::size_t bytes) {
+    if (bytes != 5) return;  // memories have two
+    std::unique_lock lock(mutex);
+    ++answers;
+    changed.wait(lock, [&] { return begun.size() >= answers; });
+  };
+  json body = chat(letters("abc"));
+  body["stream"] = true;
+  body["memagent"] = {{"questions", {"x?", "y?", "z?"}}};
+  httplib::Request request;
+  request.method = "POST";
+  request.path = kChat;
+  request.body = body.dump();
+  request.set_header("Content-Type", "application/json");
+  std::string all;
+  request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    all.append(data, size);
+    const std::lock_guard lock(mutex);
+    for (const char* index : {"0", "1", "2"}) {
+      const std::string words = fmt::format(
+          R"("index":{},"logprobs":null,"finish_reason":null,"delta":{{"content":"a)", index);
+      if (all.find(words) != std::string::npos) begun.insert(index);
+    }
+    changed.notify_all();
+    return true;
+  };
+  EXPECT_EQ(watching.serving().client().send(request)->status, 200);
+  EXPECT_EQ(begun.size(), 3U);
+  std::vector<std::string> told(3);
+  for (const json& event : events_of(all)) {
+    if (!event.is_object()) continue;
+    const json& choice = event["choices"][0];
+    told[choice["index"].get<std::size_t>()] += choice["delta"].value("content", "");
+  }
+  EXPECT_EQ(told, (std::vector<std::string>{"answer xc", "answer yc", "answer zc"}));
+}
+
 TEST(SessionView, SeveralQuestionsAreResumed) {
   Watching watching;
   std::thread client;
@@ -234,6 +283,35 @@ TEST(SessionView, TheListIsAsLongAsWanted) {
   EXPECT_EQ(watching.get("/sessions").second["data"].size(), 2U);
   EXPECT_EQ(watching.get("/sessions").second["has_more"], false);
   EXPECT_EQ(watching.get("/sessions?limit=many").first, 400);
+  EXPECT_EQ(watching.get("/sessions?limit=0").first, 400);
+  EXPECT_EQ(watching.get("/sessions?limit=1001").first, 400);
+}
+
+// As OpenAI's lists are gone through; a session that changes meanwhile keeps its place.
+TEST(SessionView, TheListComesInParts) {
+  Watching watching;
+  for (const char* name : {"one", "two", "three", "four", "a/b"}) {
+    watching.read(name, letters("a"), {"x?"});
+  }
+  std::string together;
+  std::string after;
+  json part;
+  do {
+    part = watching.get("/sessions?limit=2" + (after.empty() ? "" : "&after=" + after)).second;
+    EXPECT_EQ(part["object"], "list");
+    EXPECT_EQ(part["first_id"], part["data"].front()["id"]);
+    EXPECT_EQ(part["last_id"], part["data"].back()["id"]);
+    for (const json& session : part["data"]) together += session["id"].get<std::string>() + " ";
+    after = part["last_id"];
+    if (after == "four") watching.read("one", letters("a"), {"x?"});
+  } while (part["has_more"]);
+  EXPECT_EQ(together, "a/b four three two one ");
+  const json last = watching.get("/sessions?after=one").second;
+  EXPECT_EQ(last["data"], json::array());
+  EXPECT_EQ(last["has_more"], false);
+  const auto [status, reply] = watching.get("/sessions?after=none");
+  EXPECT_EQ(status, 404);
+  EXPECT_EQ(reply["error"]["code"], "session_not_found");
 }
 
 TEST(SessionView, TheModelSaysWhatMayBeUploaded) {
