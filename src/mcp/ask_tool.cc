@@ -52,7 +52,7 @@ std::optional<SessionInfo> find_session(const std::string& store, const std::str
 // Takes from the session what the call leaves out.
 void continue_from(AskArguments& arguments, const SessionInfo& info) {
   if (arguments.questions.empty()) arguments.questions = info.spec.questions;
-  if (!arguments.files.empty() || arguments.text) return;
+  if (!arguments.files.empty() || arguments.text || info.has_document) return;
   const json sources = json::parse(info.spec.sources_json);
   arguments.files = sources.value("files", std::vector<std::string>());
   const bool others =
@@ -73,6 +73,16 @@ std::unique_ptr<DocumentSource> open_source(const std::vector<std::string>& file
   for (const std::string& file : files) parts.push_back({file, file_source({file})});
   parts.push_back({"text", text_source(*text)});
   return joined_source(std::move(parts), fmt::format("{} and a text", file_source(files)->name()));
+}
+
+std::unique_ptr<DocumentSource> kept_source(const std::string& store, const SessionInfo& info) {
+  std::unique_ptr<DocumentSource> source =
+      SessionStore(store, SessionStore::Mode::kExisting).open_document(info.name);
+  if (source == nullptr) {
+    fail(ErrorKind::kUsage, "session '{}': was deleted: give the document to begin it anew",
+         info.name);
+  }
+  return source;
 }
 
 std::vector<Episode> make_episodes(const AskArguments& arguments, const OpenedModel& opened,
@@ -197,18 +207,19 @@ const OpenedModel& AskTool::opened() {
 
 std::unique_ptr<HeldSession> AskTool::hold(const AskArguments& arguments, DocumentSource& document,
                                            const std::vector<std::string>& files,
-                                           const OpenedModel& opened) const {
+                                           const OpenedModel& opened,
+                                           const SessionInfo* keeping) const {
   json sources = json::parse(opened.sources(files));
   if (arguments.text) sources["text"] = true;
   SessionSpec spec;
   spec.settings_json = opened.plan.session_settings;
   spec.sources_json = sources.dump();
   spec.questions = arguments.questions;
-  spec.document = fingerprint(document);
+  spec.document = keeping != nullptr ? keeping->spec.document : fingerprint(document);
   auto held = std::make_unique<HeldSession>();
   held->name = arguments.session;
   held->store = std::make_unique<SessionStore>(store_);
-  held->session.emplace(held->store->open(arguments.session, spec));
+  held->session.emplace(held->store->open(arguments.session, spec, &document));
   return held;
 }
 
@@ -218,9 +229,13 @@ std::string AskTool::ask(AskArguments arguments, const OnProgress& on_progress,
   const auto seconds = [&] {
     return std::chrono::duration<double>(Clock::now() - started).count();
   };
+  std::optional<SessionInfo> keeping;  // the document that is read is the session's own
   if (!arguments.session.empty()) {
-    if (const auto info = find_session(store_, arguments.session)) continue_from(arguments, *info);
-    if (arguments.questions.empty() || (arguments.files.empty() && !arguments.text)) {
+    if (auto info = find_session(store_, arguments.session)) {
+      continue_from(arguments, *info);
+      if (arguments.files.empty() && !arguments.text) keeping = std::move(info);
+    }
+    if (arguments.questions.empty() || (arguments.files.empty() && !arguments.text && !keeping)) {
       fail(ErrorKind::kUsage,
            "session '{}': there is none of that name: give a question, and files or a text, to "
            "begin it",
@@ -229,8 +244,8 @@ std::string AskTool::ask(AskArguments arguments, const OnProgress& on_progress,
   }
   std::vector<std::string> files;
   for (const std::string& file : arguments.files) files.push_back(files_.find(file));
-  std::unique_ptr<DocumentSource> source =
-      std::make_unique<StoppableSource>(open_source(files, arguments.text), stop);
+  std::unique_ptr<DocumentSource> source = std::make_unique<StoppableSource>(
+      keeping ? kept_source(store_, *keeping) : open_source(files, arguments.text), stop);
   const std::string document = source->name();
   const OpenedModel& model = opened();
   const std::string& model_name = model.model->capabilities().name;
@@ -239,7 +254,7 @@ std::string AskTool::ask(AskArguments arguments, const OnProgress& on_progress,
   try {
     std::unique_ptr<HeldSession> held;
     if (!arguments.session.empty()) {
-      held = hold(arguments, *source, files, model);
+      held = hold(arguments, *source, files, model, keeping ? &*keeping : nullptr);
       for (const std::string& state : held->session->info().states_json) {
         states.push_back(state.empty() ? EpisodeState() : episode_state_from_json(state));
       }

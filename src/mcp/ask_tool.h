@@ -37,7 +37,7 @@ class AskTool {
   using OpenModel = std::function<OpenedModel()>;
   using OnProgress = std::function<void(const ToolProgress&)>;
 
-  // `store`: the file that sessions are kept in.
+  // `store`: where sessions are kept. One that machines share keeps their documents, too.
   AskTool(OpenModel open_model, AllowedFiles files, std::string store);
 
   // The result as a JSON object. Throws Error or ApiError; kInterrupted if it was told to stop.
@@ -47,9 +47,10 @@ class AskTool {
 
  private:
   const OpenedModel& opened();
+  // `keeping`: the session that the document is kept with; null where it was given.
   std::unique_ptr<HeldSession> hold(const AskArguments& arguments, DocumentSource& document,
-                                    const std::vector<std::string>& files,
-                                    const OpenedModel& model) const;
+                                    const std::vector<std::string>& files, const OpenedModel& model,
+                                    const SessionInfo* keeping) const;
 
   OpenModel open_model_;
   AllowedFiles files_;

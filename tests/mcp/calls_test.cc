@@ -15,6 +15,9 @@
 #include "mcp/mcp_server.h"
 #include "mcp/status_tool.h"
 #include "server/blocking_model.h"
+#ifdef MEMAGENT_TEST_POSTGRES
+#include "support/postgres_server.h"
+#endif
 
 namespace memagent::test {
 namespace {
@@ -48,7 +51,8 @@ json cancelled(const json& id) {
 
 class CallsTest : public testing::Test {
  protected:
-  CallsTest() {
+  explicit CallsTest(std::string store_location = "") : store(std::move(store_location)) {
+    if (store.empty()) store = folder.path("store");
     std::filesystem::create_directory(folder.path("root"));
     std::ofstream(folder.path("root/doc.txt")) << kText;
     std::ofstream(folder.path("secret.txt")) << kText;
@@ -59,14 +63,14 @@ class CallsTest : public testing::Test {
   void start() {
     ASSERT_EQ(pipe(input), 0);
     tool = std::make_unique<AskTool>([this] { return open(); }, AllowedFiles({folder.path("root")}),
-                                     folder.path("store"));
+                                     store);
     McpServer::Options options;
     options.protocol = {.version = "1", .most_calls = 8};
     options.most_line_bytes = 10'000;
     options.run_tool = [this](const ToolArguments& arguments,
                               const AskTool::OnProgress& on_progress, const std::stop_token& stop) {
       if (const auto* wanted = std::get_if<StatusArguments>(&arguments)) {
-        return session_status(*wanted, folder.path("store"));
+        return session_status(*wanted, store);
       }
       return tool->ask(std::get<AskArguments>(arguments), on_progress, stop);
     };
@@ -173,6 +177,7 @@ class CallsTest : public testing::Test {
   }
 
   TemporaryFolder folder;
+  std::string store;
   BlockingModel::Script script = reader;
   std::atomic<int> asked{0};
   int openings = 0;
@@ -364,7 +369,7 @@ TEST_F(CallsTest, ASessionsFilesMustBeAllowedToo) {
   spec.sources_json = json{{"files", {folder.path("secret.txt")}}}.dump();
   spec.questions = {"x?"};
   spec.document = {"secret.txt", 60, 1};
-  SessionStore(folder.path("store")).open("s", spec);
+  SessionStore(store).open("s", spec);
   tell(ask(1, {{"session", "s"}}));
   EXPECT_THAT(tool_error(1), HasSubstr("lies outside"));
 }
@@ -378,7 +383,7 @@ TEST_F(CallsTest, TheEndOfTheInputStopsWhatIsUnderWay) {
   EXPECT_THAT(tool_error(1), HasSubstr("session 's' keeps 0 sections"));
   EXPECT_THAT(tool_error(2), HasSubstr("nothing is kept"));
   EXPECT_THAT(log, HasSubstr("\"outcome\":\"stopped\""));
-  EXPECT_THAT(session_status({"s"}, folder.path("store")), HasSubstr("\"status\":\"stopped\""));
+  EXPECT_THAT(session_status({"s"}, store), HasSubstr("\"status\":\"stopped\""));
 }
 
 TEST_F(CallsTest, WhoTakesNothingMoreIsLeft) {
@@ -422,6 +427,55 @@ TEST_F(CallsTest, TheLogHasNoTextOfDocuments) {
   EXPECT_EQ(log.find("aaaa"), std::string::npos);
   EXPECT_EQ(log.find("x?"), std::string::npos);
 }
+
+#ifdef MEMAGENT_TEST_POSTGRES
+std::string new_database() {
+  return PostgresServer::programs().empty() ? "" : PostgresServer::shared().new_database();
+}
+
+class SharedCallsTest : public CallsTest {
+ protected:
+  SharedCallsTest() : CallsTest(new_database()) {}
+  void SetUp() override {
+    if (!is_shared_store(store)) GTEST_SKIP() << "PostgreSQL is not installed; run `make test`";
+  }
+};
+
+// A shared store has the document: the session goes on though it is not given again, here and with
+// whoever else has the store.
+TEST_F(SharedCallsTest, TheStoreKeepsTheDocument) {
+  begin_held(ask(1, {{"question", "x?"}, {"text", kText}, {"session", "s"}}));
+  model->release_one();
+  model->wait_for_submitted(2);
+  tell(cancelled(1));
+  EXPECT_EQ(when_stopped("s")["questions"][0]["sections"], 1);
+  const auto kept = SessionStore(store).open_document("s");
+  ASSERT_NE(kept, nullptr);
+  std::vector<char> bytes(100);
+  EXPECT_EQ(std::string(bytes.data(), kept->read(bytes)), kText);
+
+  model->release();
+  tell(ask(2, {{"session", "s"}}));
+  const json result = structured(2);
+  EXPECT_EQ(result["answers"][0]["answer"], "answer xc");
+  EXPECT_EQ(result["sections"], 3);
+  EXPECT_EQ(asked, 4);  // what was kept was not asked again
+  // The same document may be given, and no other.
+  tell(ask(3, {{"question", "x?"}, {"text", kText}, {"session", "s"}}));
+  EXPECT_EQ(structured(3)["answers"], result["answers"]);
+  tell(ask(4, {{"text", "other"}, {"session", "s"}}));
+  EXPECT_THAT(tool_error(4), HasSubstr("has changed"));
+}
+
+TEST_F(SharedCallsTest, OfFilesToo) {
+  tell(ask(1, {{"question", "x?"}, {"files", {"doc.txt"}}, {"session", "s"}}));
+  const json first = structured(1);
+  std::filesystem::remove(folder.path("root/doc.txt"));
+  tell(ask(2, {{"session", "s"}}));
+  EXPECT_EQ(structured(2)["answers"], first["answers"]);
+  EXPECT_THAT(first["document"].get<std::string>(), HasSubstr("doc.txt"));
+}
+#endif
 
 }  // namespace
 }  // namespace memagent::test
