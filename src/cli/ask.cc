@@ -4,6 +4,7 @@
 
 #include "cli/ask_options.h"
 #include "cli/command.h"
+#include "cli/store_option.h"
 
 namespace memagent {
 namespace {
@@ -52,11 +53,7 @@ Command add_ask_command(CLI::App& program) {
                   "Keep every step under this name, or go on where the session stopped")
       ->type_name("NAME")
       ->group(sessions);
-  app->add_option("--store", options->store,
-                  "Where sessions are kept: a file, or a database that machines share, "
-                  "postgres://... (default: MEMAGENT_STORE, else under ~/.local/state)")
-      ->type_name("STORE")
-      ->group(sessions);
+  add_store_option(*app, options->store, sessions);
   app->add_flag("--queue", options->queue,
                 "Put the session into the shared store and leave the reading to memagent worker")
       ->group(sessions);

@@ -4,6 +4,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <ctime>
+
 #include "base/check.h"
 
 namespace memagent {
@@ -49,6 +52,20 @@ void Interrupt::set_model(LanguageModel* model) { g_model = model; }
 void Interrupt::wait() const {
   while (sem_wait(&g_signalled) != 0) {
   }
+}
+
+bool Interrupt::wait_for(std::chrono::milliseconds time) const {
+  timespec until{};
+  MEMAGENT_CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0, "no clock");
+  const auto total = std::chrono::seconds(until.tv_sec) + std::chrono::nanoseconds(until.tv_nsec) +
+                     std::chrono::nanoseconds(time);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(total);
+  until.tv_sec = seconds.count();
+  until.tv_nsec = (total - seconds).count();
+  while (!stopped() && sem_clockwait(&g_signalled, CLOCK_MONOTONIC, &until) != 0) {
+    if (errno != EINTR) return stopped();
+  }
+  return stopped();
 }
 
 void Interrupt::end_wait() const { sem_post(&g_signalled); }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 
 #include "memagent/language_model.h"
 
@@ -25,6 +26,8 @@ class Interrupt {
   // Until the first signal or end_wait(), which any thread may call.
   void wait() const;
   void end_wait() const;
+  // True if the first signal has come or comes within that time.
+  bool wait_for(std::chrono::milliseconds time) const;
 };
 
 }  // namespace memagent

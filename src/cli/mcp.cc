@@ -16,6 +16,7 @@
 #include "cli/model_choice.h"
 #include "cli/reading_options.h"
 #include "cli/session_spec.h"
+#include "cli/store_option.h"
 #include "cli/version.h"
 #include "mcp/ask_tool.h"
 #include "mcp/mcp_server.h"
@@ -74,7 +75,7 @@ int run_mcp(McpOptions options) {
   settle(options.model);
   use_model_notes(options.reading, options.model);
   const PromptSet prompts = read_prompts(options.reading);
-  const std::string store = options.store.empty() ? default_store_path() : options.store;
+  const std::string store = store_location(options.store);
   AskTool ask([&] { return open(options, prompts); }, std::move(files), store);
 
   McpServer::Options server;
@@ -106,9 +107,7 @@ Command add_mcp_command(CLI::App& program) {
                   "folder)")
       ->type_name("FOLDER")
       ->allow_extra_args(false);
-  app->add_option("--store", options->store,
-                  "Where sessions are kept (default: MEMAGENT_STORE, else under ~/.local/state)")
-      ->type_name("FILE");
+  add_store_option(*app, options->store);
   app->add_flag("--quiet", options->quiet, "No line of JSON per call on standard error");
   add_model_options(*app, options->model);
   add_reading_options(*app, options->reading);

@@ -18,6 +18,7 @@
 #include "cli/reading_options.h"
 #include "cli/session_plan.h"
 #include "cli/session_spec.h"
+#include "cli/store_option.h"
 #include "memagent/session_store.h"
 #include "server/server.h"
 #include "server/session_taker.h"
@@ -120,7 +121,7 @@ int run_serve(ServeOptions options) {
       .as_tokens = can.tokens,
       .suppress_thinking = template_knows_thinking(model->chat_template())};
 
-  const std::string store = options.store.empty() ? default_store_path() : options.store;
+  const std::string store = store_location(options.store);
   const std::string folder = options.files.empty()
                                  ? files_folder_beside(store)
                                  : std::filesystem::absolute(options.files).string();
@@ -194,10 +195,7 @@ Command add_serve_command(CLI::App& program) {
   app->add_option("--files", options->files,
                   "The folder of uploaded files (default: beside the session store)")
       ->type_name("FOLDER");
-  app->add_option("--store", options->store,
-                  "Where sessions are kept: a file, or a database that machines share, "
-                  "postgres://... (default: MEMAGENT_STORE, else under ~/.local/state)")
-      ->type_name("STORE");
+  add_store_option(*app, options->store);
   app->add_flag("--no-queue", options->no_queue,
                 "Of a shared store: leave queued sessions to memagent worker");
   app->add_option("--max-file", options->max_file, "Most bytes of an uploaded file (4096M)")

@@ -11,6 +11,7 @@
 #include "agent/state_json.h"
 #include "base/fail.h"
 #include "cli/command.h"
+#include "cli/store_option.h"
 #include "cli/terminal.h"
 #include "memagent/session_store.h"
 
@@ -23,7 +24,7 @@ struct SessionsOptions {
   std::string store;
   std::string name;
   bool json = false;
-  std::string path() const { return store.empty() ? default_store_path() : store; }
+  std::string path() const { return store_location(store); }
 };
 
 std::string utc(std::chrono::system_clock::time_point time) {
@@ -154,10 +155,7 @@ std::vector<Command> add_sessions_commands(CLI::App& program) {
     if (named) {
       app->add_option("name", options->name, "The session's name")->required()->type_name("NAME");
     }
-    app->add_option("--store", options->store,
-                    "The store, a file or postgres://... (default: MEMAGENT_STORE, else under "
-                    "~/.local/state)")
-        ->type_name("STORE");
+    add_store_option(*app, options->store);
     if (run == run_list || run == run_show) app->add_flag("--json", options->json, "Write JSON");
     commands.push_back({app, [options, run] { return run(*options); }});
   };

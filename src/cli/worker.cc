@@ -16,6 +16,7 @@
 #include "cli/reading_options.h"
 #include "cli/session_plan.h"
 #include "cli/session_spec.h"
+#include "cli/store_option.h"
 #include "memagent/session_store.h"
 #include "server/session_taker.h"
 
@@ -42,8 +43,28 @@ void say(const std::string& line) {
   fmt::print(stderr, "{:%Y-%m-%dT%H:%M:%SZ} {}\n", fmt::gmtime(std::time(nullptr)), line);
 }
 
+// A store that is away is waited for, as it is later: machines start in any order. Null if a signal
+// comes first. Throws Error for an address that cannot be one, and for a database that is no store.
+std::unique_ptr<SessionStore> open_store(const std::string& location,
+                                         const SessionStoreOptions& options,
+                                         const Interrupt& interrupt) {
+  StoreWaits waits;
+  for (bool waited = false;; waited = true) {
+    try {
+      auto store = std::make_unique<SessionStore>(location, SessionStore::Mode::kCreate, options);
+      if (waited) say(kStoreAnswersAgain);
+      return store;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kUnreachable) throw;
+      const std::chrono::milliseconds wait = waits.next();
+      say(trying_again(error, wait));
+      if (interrupt.wait_for(wait)) return nullptr;
+    }
+  }
+}
+
 int run_worker(WorkerOptions options) {
-  const std::string location = options.store.empty() ? default_store_path() : options.store;
+  const std::string location = store_location(options.store);
   if (!is_shared_store(location)) {
     fail(ErrorKind::kUsage,
          "worker: --store {}: is a file, from which workers take nothing: name a database, "
@@ -53,12 +74,12 @@ int run_worker(WorkerOptions options) {
   settle(options.model);
   use_model_notes(options.reading, options.model);
   PromptSet prompts = read_prompts(options.reading);
-  // A wrong address ends the worker; a store that goes away later does not.
+  Interrupt interrupt;
   SessionStoreOptions store_options;
   store_options.lease = std::chrono::seconds(options.lease_seconds);
-  const SessionStore store(location, SessionStore::Mode::kCreate, store_options);
+  const std::unique_ptr<SessionStore> store = open_store(location, store_options, interrupt);
+  if (store == nullptr) return 0;
 
-  Interrupt interrupt;
   const std::unique_ptr<LanguageModel> model =
       open_model(options.model, model_use(options.reading));
   const Capabilities& can = model->capabilities();
@@ -83,7 +104,7 @@ int run_worker(WorkerOptions options) {
   ReadingService service(*model, renderer, service_options);
   {
     SessionTaker taker(
-        *model, renderer, service, [&] { return store.for_another_thread(); }, taking,
+        *model, renderer, service, [&] { return store->for_another_thread(); }, taking,
         [&] { interrupt.end_wait(); });
     interrupt.wait();
   }
@@ -98,9 +119,7 @@ Command add_worker_command(CLI::App& program) {
       program.add_subcommand("worker", "Read the queued sessions of a store that machines share");
   const auto options = std::make_shared<WorkerOptions>();
   app->footer(kFooter);
-  app->add_option("--store", options->store,
-                  "The database: postgres://USER@HOST:PORT/NAME (default: MEMAGENT_STORE)")
-      ->type_name("STORE");
+  add_store_option(*app, options->store);
   app->add_option("--sessions", options->sessions,
                   "Most sessions under way at once (default: what suits the model)")
       ->type_name("N")

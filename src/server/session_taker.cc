@@ -13,13 +13,21 @@
 namespace memagent {
 namespace {
 
-// Between tries to reach a store that does not answer.
-constexpr std::chrono::milliseconds kFirstWait{500};
-constexpr std::chrono::milliseconds kLongestWait{30'000};
+constexpr std::chrono::milliseconds kLongestWait{30'000};  // for the store
+constexpr std::chrono::milliseconds kWhileFull{500};
 // How soon the end of a reading is noticed, which makes room for the next.
 constexpr std::chrono::milliseconds kWhileReading{50};
 
 }  // namespace
+
+std::chrono::milliseconds StoreWaits::next() {
+  return std::exchange(next_, std::min(2 * next_, kLongestWait));
+}
+
+std::string trying_again(const Error& error, std::chrono::milliseconds wait) {
+  return fmt::format("{}: trying again in {:.1f} s", error.what(),
+                     std::chrono::duration<double>(wait).count());
+}
 
 SessionTaker::SessionTaker(const LanguageModel& model,
                            std::shared_ptr<const PromptRenderer> renderer, ReadingService& service,
@@ -56,7 +64,7 @@ void SessionTaker::pause(std::chrono::milliseconds time) {
 }
 
 void SessionTaker::work() {
-  std::chrono::milliseconds wait = kFirstWait;
+  StoreWaits waits;
   bool unreachable = false;
   while (true) {
     {
@@ -66,8 +74,8 @@ void SessionTaker::work() {
     try {
       note_ended();
       const Next next = taken_.size() < options_.at_once ? take_one() : Next::kPause;
-      if (std::exchange(unreachable, false)) say("the session store answers again");
-      wait = kFirstWait;
+      if (std::exchange(unreachable, false)) say(kStoreAnswersAgain);
+      waits.reset();
       if (next == Next::kEnd) {
         if (done_) done_();
         return;
@@ -76,13 +84,12 @@ void SessionTaker::work() {
         pause(taken_.empty() ? options_.poll : std::min(options_.poll, kWhileReading));
       }
     } catch (const ApiError& error) {  // the service is full, or being stopped
-      pause(kFirstWait);
+      pause(kWhileFull);
     } catch (const Error& error) {
       unreachable = true;
-      say(fmt::format("{}: trying again in {:.1f} s", error.what(),
-                      std::chrono::duration<double>(wait).count()));
+      const std::chrono::milliseconds wait = waits.next();
+      say(trying_again(error, wait));
       pause(wait);
-      wait = std::min(2 * wait, kLongestWait);
     }
   }
 }

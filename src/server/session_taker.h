@@ -22,6 +22,21 @@
 
 namespace memagent {
 
+// How long to wait between tries to reach a store that does not answer: 0.5, 1, 2 ... 30 seconds.
+class StoreWaits {
+ public:
+  std::chrono::milliseconds next();
+  void reset() { next_ = kFirst; }
+
+ private:
+  static constexpr std::chrono::milliseconds kFirst{500};
+  std::chrono::milliseconds next_ = kFirst;
+};
+// What is said of one such try.
+std::string trying_again(const Error& error, std::chrono::milliseconds wait);
+// And of the first that succeeds.
+inline constexpr const char* kStoreAnswersAgain = "the session store answers again";
+
 struct SessionTakerOptions {
   // What its sessions need of a reader, and it has: see SessionStore::take.
   std::string reader;

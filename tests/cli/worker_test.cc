@@ -185,6 +185,29 @@ TEST_F(WorkerTest, AStoreThatGoesAwayIsWaitedFor) {
   EXPECT_EQ(show("s")["holder"], "");
 }
 
+// Machines start in any order.
+TEST_F(WorkerTest, AStoreThatIsNotThereYetIsWaitedFor) {
+  ASSERT_EQ(queue("s", 1000).exit_code, 0);
+  PostgresServer::shared().stop();
+  RunningProgram program(worker({"--until-empty"}));
+  ASSERT_TRUE(program.wait_for_error_text("trying again in"));
+  PostgresServer::shared().start();
+  const RunResult result = program.wait();
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.errors, HasSubstr("the session store answers again"));
+  EXPECT_EQ(show("s")["status"], "finished");
+
+  // Where there never is one, a signal ends the wait.
+  RunningProgram nowhere({"worker", "--model", tiny_model(), "--quiet", "--store",
+                          "postgres://me:secret@127.0.0.1:1/db"});
+  ASSERT_TRUE(nowhere.wait_for_error_text("trying again in 1.0 s"));
+  nowhere.send(SIGTERM);
+  const RunResult ended = nowhere.wait();
+  EXPECT_EQ(ended.exit_code, 0) << ended.errors;
+  EXPECT_THAT(ended.errors, AllOf(HasSubstr("postgres://me@127.0.0.1:1/db: cannot be reached"),
+                                  Not(HasSubstr("secret"))));
+}
+
 TEST_F(WorkerTest, OperatorsCancel) {
   ASSERT_EQ(queue("s", 60'000).exit_code, 0);
   RunningProgram program(worker({"--until-empty"}));
@@ -218,8 +241,6 @@ TEST_F(WorkerTest, WhatCannotBeIsOneLine) {
   };
   const std::string nowhere = "postgres://me:secret@127.0.0.1:1/db";
   refused(ask("s", 500, {"--session", "s", "--store", nowhere}), 4, "postgres://me@127.0.0.1:1/db");
-  refused(run_memagent({"worker", "--model", tiny_model(), "--store", nowhere}), 4,
-          "cannot be reached");
   refused(run_memagent({"sessions", "list", "--store", nowhere}), 4, "cannot be reached");
   refused(run_memagent({"worker", "--store", folder_ / "file"}), 2, "is a file");
   refused(ask("s", 500, {"--session", "s", "--store", folder_ / "file", "--queue"}), 2,
