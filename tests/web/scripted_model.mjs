@@ -20,6 +20,10 @@ export class ScriptedModel {
     before = async () => {};
     mostNotes = 3;
 
+    constructor({contextTokens = 2048} = {}) {
+        this.contextTokens = contextTokens;
+    }
+
     respond(prompt) {
         const question = inside(prompt, "question");
         const memory = inside(prompt, "memory");
@@ -82,7 +86,7 @@ export class ScriptedModel {
             response.writeHead(request.url === "/v1/models" ? 200 : 404,
                 {"Content-Type": "application/json"});
             response.end(request.url === "/v1/models" ? JSON.stringify({object: "list",
-                data: [{id: "scripted-4b", object: "model", max_model_len: 2048}]}) : "{}");
+                data: [{id: "scripted-4b", object: "model", max_model_len: this.contextTokens}]}) : "{}");
         });
         await new Promise((ready) => this.server.listen(0, "127.0.0.1", ready));
         return `http://127.0.0.1:${this.server.address().port}/v1`;

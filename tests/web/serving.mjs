@@ -5,10 +5,12 @@ import {tmpdir} from "node:os";
 import {join} from "node:path";
 
 export class Served {
-    constructor(memagent, flags) {
+    // `store`: a database; else a file of its own.
+    constructor(memagent, flags, store = null) {
         this.memagent = memagent;
         this.flags = flags;
         this.folder = mkdtempSync(join(tmpdir(), "memagent-page-"));
+        this.store = store ?? join(this.folder, "sessions.sqlite");
         this.port = 0;
         this.log = "";
     }
@@ -16,8 +18,7 @@ export class Served {
     // Starts it, again at the same port; gives the page's address.
     async start() {
         const child = spawn(this.memagent, ["serve", "--port", String(this.port), "--store",
-            join(this.folder, "sessions.sqlite"), "--files", join(this.folder, "files"),
-            ...this.flags]);
+            this.store, "--files", join(this.folder, "files"), ...this.flags]);
         this.child = child;
         this.ended = new Promise((done) => child.on("exit", done));
         child.stderr.on("data", (bytes) => (this.log += bytes));

@@ -1,10 +1,11 @@
 // The list of readings that the server keeps: open, delete.
 import {el} from "../parts/dom.js";
 import {Failure} from "./api.js";
-import {deleteSession, documentOf, sizeOf, statusOf} from "./sessions.js";
+import {deleteSession, documentOf, isUnderWay, listSessions, sizeOf, statusOf} from
+    "./sessions.js";
 
-const SHOWN = 100;
-const EVERY_MS = 5000;  // while one is being read
+const AT_ONCE = 50;
+const EVERY_MS = 5000;  // while one is under way
 
 function ago(seconds) {
     const format = new Intl.RelativeTimeFormat("en", {numeric: "auto"});
@@ -17,13 +18,20 @@ function ago(seconds) {
 
 export function earlier(app) {
     let sessions = [];
-    let hasMore = false;
+    let shown = AT_ONCE;
     let timer = null;
     const list = el("ul", {class: "sessions"});
     const note = el("p", {class: "small"});
+    const more = el("button", {type: "button", class: "quiet small", hidden: true,
+        onclick: async () => {
+            const from = sessions.length;
+            shown += AT_ONCE;
+            await refresh();
+            list.children[from]?.querySelector("a").focus();
+        }}, "Show older ones");
     const wide = matchMedia("(min-width: 60rem)");
     const folded = el("details", {open: wide.matches},
-        el("summary", {}, "Earlier readings"), list, note);
+        el("summary", {}, "Earlier readings"), list, more, note);
     const fresh = el("a", {class: "button fresh", href: "#/"}, "New reading");
 
     // Two presses, so that nothing is lost to a slip.
@@ -67,19 +75,18 @@ export function earlier(app) {
                         `${sizeOf(session)} \u00b7 ${ago(session.updated_at)}`)),
                 session.status === "running" ? null : deleteButton(session));
         }));
-        note.textContent = sessions.length === 0 ? "None yet."
-            : hasMore ? `The latest ${sessions.length}.` : "";
+        note.textContent = sessions.length === 0 ? "None yet." : "";
     }
 
     // Told of a change, or by the clock, which does not disturb who uses the list at the moment.
     async function refresh(byClock = false) {
         clearTimeout(timer);
         try {
-            const reply = await app.api.json("GET", `/v1/sessions?limit=${SHOWN}`);
-            sessions = reply.data;
-            hasMore = reply.has_more;
+            const found = await listSessions(app.api, shown);
+            sessions = found.sessions;
+            more.hidden = !found.hasMore;
             if (!byClock || !list.contains(document.activeElement)) draw();
-            if (sessions.some((one) => one.status === "running")) {
+            if (sessions.some(isUnderWay)) {
                 timer = setTimeout(() => refresh(true), EVERY_MS);
             }
         } catch (error) {

@@ -2,6 +2,7 @@
 // request tells of progress, every second otherwise. A reading that was found again after a reload
 // has no stream; it is followed all the same.
 import {Failure, sessionPath} from "./api.js";
+import {isUnderWay} from "./sessions.js";
 
 const EVERY_MS = 1000;
 const AT_MOST_EVERY_MS = 250;
@@ -59,7 +60,7 @@ export class Follower {
                 this.on.failure(null);
                 this.on.update(changed);
             } while (reply.has_more);
-            if (this.reading.status !== "running") {
+            if (!isUnderWay(this.reading.session)) {
                 this.#ended = true;
                 this.on.ended();
                 return;

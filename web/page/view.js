@@ -8,7 +8,7 @@ import {Failure, sessionPath} from "./api.js";
 import {Follower} from "./follow.js";
 import {Reading, spoken, TimeLeft} from "./reading.js";
 import {sectionPanel, SectionTexts} from "./section_text.js";
-import {documentOf, sizeOf} from "./sessions.js";
+import {documentOf, isUnderWay, sizeOf} from "./sessions.js";
 import {strip} from "./strip.js";
 
 const now = () => performance.now() / 1000;
@@ -22,6 +22,7 @@ export function view(app, name) {
     let change = -1;          // of that question's memory; -1: none yet
     let latest = true;        // goes on to every new change
     let broken = null;        // why the reading stopped, if it was told
+    let lost = null;          // why the server cannot be asked about it
     let told = -1;            // tenths that were announced
 
     const title = el("h1", {class: "text", tabindex: "-1"}, "\u2026");
@@ -140,17 +141,13 @@ export function view(app, name) {
         drawAnswer();
         app.changed();
         if (reading.status === "finished") app.announce(`Answered: ${reading.answer(question)}`);
-        else app.announce(broken ?? "The reading has stopped.");
+        else app.announce(whyStopped() ?? "The reading has stopped.");
     }
 
     function failure(error) {
         if (error?.kind === "key") app.wantKey(error.message);
-        const text = error === null ? "" : error.kind === "gone"
-            ? "The server does not answer. What it has read so far is kept; this page looks for " +
-                "it again every two seconds."
-            : app.explain(error);
-        if (problem.textContent !== text) problem.textContent = text;
-        problem.hidden = text === "";
+        lost = error;
+        drawProblem();
         element.classList.toggle("lost", error !== null);
         if (error?.status === 404) {
             title.textContent = "There is no such reading";
@@ -175,12 +172,22 @@ export function view(app, name) {
         }
     }
 
+    // Of a reading that did not come to its end, as far as it was told.
+    function whyStopped() {
+        const {error, status} = reading.session;
+        if (broken || !error) return broken;
+        return `${status === "failed" ? "It cannot be read" : "The last try failed"}: ${error}`;
+    }
+
     function stateText() {
         const sections = Math.max(...reading.questions.map((one) => one.updates), 0);
         const read = `${format.whole(sections)} section${sections === 1 ? "" : "s"} read`;
         if (reading.status === "finished") return `Answered after ${read.replace(" read", "")}`;
-        if (reading.status === "stopped") {
-            return `Stopped at ${format.percent(reading.fraction)}, ${read}`;
+        const at = reading.fraction > 0 ? ` at ${format.percent(reading.fraction)}, ${read}` : "";
+        if (reading.status === "stopped") return `Stopped${at}`;
+        if (reading.status === "failed") return `Failed${at}`;
+        if (reading.status === "queued") {
+            return `Waiting ${reading.session.error ? "to be tried again" : "for its turn"}${at}`;
         }
         if (reading.fraction >= 1) return `Answering, ${read}`;
         const left = time.left(now());
@@ -201,16 +208,28 @@ export function view(app, name) {
         state.className = `state ${reading.status}`;
         bar.value = reading.fraction;
         bar.hidden = reading.status === "finished";
-        cancel.hidden = reading.status !== "running";
-        resume.hidden = reading.status !== "stopped";
-        again.hidden = reading.status === "running" || !session.document;
-        if (session.document) {
+        cancel.hidden = !isUnderWay(session);
+        resume.hidden = isUnderWay(session) || reading.status === "finished";
+        again.hidden = isUnderWay(session) || !session.document?.file_id;
+        if (session.document?.file_id) {
             again.href = `#/new/${encodeURIComponent(session.document.file_id)}`;
         }
-        if (reading.status === "stopped" && broken) {
-            problem.textContent = broken;
-            problem.hidden = false;
+        drawProblem();
+    }
+
+    function drawProblem() {
+        let text = "";
+        if (lost) {
+            text = lost.kind === "gone"
+                ? "The server does not answer. What it has read so far is kept; this page looks " +
+                    "for it again every two seconds."
+                : app.explain(lost);
+        } else if (reading.session && !["running", "finished"].includes(reading.status)) {
+            text = whyStopped() ?? "";
         }
+        // Screen readers say it anew whenever it is set.
+        if (problem.textContent !== text) problem.textContent = text;
+        problem.hidden = text === "";
     }
 
     function onTabKey(event) {
