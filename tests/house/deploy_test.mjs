@@ -4,7 +4,7 @@
 //   node deploy_test.mjs MEMAGENT
 import assert from "node:assert/strict";
 import {execFileSync, spawnSync} from "node:child_process";
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from "node:fs";
+import {existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from "node:fs";
 import {tmpdir} from "node:os";
 import {join} from "node:path";
 import {test} from "node:test";
@@ -45,4 +45,32 @@ test("flags given to memagent exist", () => {
         }
     }
     assert.ok(flags > 10);
+});
+
+// Nothing here can build the image: what its file takes from the repository is looked up at least.
+test("what the container is built from is there", () => {
+    const text = read("deploy/Containerfile").replaceAll("\\\n", " ");
+    const ignored = read(".dockerignore").split("\n").filter(Boolean);
+    const copied = [...text.matchAll(/^COPY (?!--from)(.*) (\S+)$/gm)].flatMap(([, sources]) =>
+        sources.split(" "));
+    assert.ok(copied.length >= 6);
+    for (const source of copied) {
+        assert.ok(existsSync(new URL(`../../${source}`, import.meta.url)), source);
+        assert.ok(!ignored.includes(source), `${source} is in .dockerignore`);
+    }
+    const run = [...text.matchAll(/^RUN .*$/gm)].join("\n");
+    // Each npm folder that is installed before the sources come is installed as it is elsewhere.
+    for (const [, folder] of run.matchAll(/npm_install\.sh (\S+)/g)) {
+        for (const file of ["package.json", "package-lock.json", ".npmrc"]) {
+            assert.ok(copied.includes(`${folder}/${file}`), `${folder}/${file} is not copied`);
+        }
+    }
+    for (const [, part] of run.matchAll(/setup\.sh (\w+)/g)) {
+        assert.match(read("tools/setup.sh"), new RegExp(`^#   tools/setup.sh ${part} `, "m"));
+    }
+    const presets = JSON.parse(read("CMakePresets.json")).configurePresets.map((one) => one.name);
+    for (const [, preset] of run.matchAll(/--preset (\w+)/g)) assert.ok(presets.includes(preset));
+    for (const [, option] of run.matchAll(/-D(\w+)=/g)) {
+        assert.match(read("CMakeLists.txt"), new RegExp(`option\\(${option} `), option);
+    }
 });
