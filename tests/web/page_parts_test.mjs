@@ -131,7 +131,8 @@ test("marks and quotes lose no character", () => {
 
 test("changes are told apart from what stays, without losing either", () => {
     for (const [before, now] of [["Nothing noted yet.", "- The lamp was lit."], ["", "a"], ["a b", "a b"],
-        ["one two three four", "one 2 3 four"], ["a", ""]]) {
+        ["one two three four", "one 2 3 four"], ["a", ""], ["- a\n- b\n- b\n- c", "- b\n- c"],
+        ["a b a b a b", "a b"], ["x\nx\nx", "x\nx\nx\nx"], ["- a\n- b", "- b\n- a"]]) {
         const parts = tidied(memoryDiff(before, now));
         const without = (kind) => parts.filter((part) => part.kind !== kind).map((part) => part.text).join("");
         assert.equal(without("added"), before);
@@ -140,6 +141,18 @@ test("changes are told apart from what stays, without losing either", () => {
     assert.deepEqual(tidied(memoryDiff("one two three four", "one 2 3 four")), [
         {text: "one ", kind: "same"}, {text: "two three", kind: "removed"},
         {text: "2 3", kind: "added"}, {text: " four", kind: "same"}]);
+    // Lines come and go as a whole.
+    for (const [before, now, parts] of [
+        ["- The lamp burns.\n- The ferry is late.", "- The ferry is late.",
+            [["- The lamp burns.\n", "removed"], ["- The ferry is late.", "same"]]],
+        ["- A gate.\n- The lamp burns.\n- The ferry is late.", "- A gate.\n- The ferry is late.",
+            [["- A gate.\n", "same"], ["- The lamp burns.\n", "removed"],
+                ["- The ferry is late.", "same"]]],
+        ["- The ferry is late.", "- The lamp burns.\n- The ferry is late.",
+            [["- The lamp burns.\n", "added"], ["- The ferry is late.", "same"]]]]) {
+        assert.deepEqual(tidied(memoryDiff(before, now)),
+            parts.map(([text, kind]) => ({text, kind})));
+    }
 });
 
 test("what is not text is known by its first bytes", async () => {

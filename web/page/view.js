@@ -198,7 +198,8 @@ export function view(app, name) {
     function drawStatus() {
         const session = reading.session;
         title.textContent = documentOf(session);
-        const model = String(session.settings.model ?? "").replace(/^served as /, "");
+        const model = String(session.settings.model ?? "")
+            .replace(/^served as (.*), tokens counted by .*$/, "$1");
         facts.textContent = [sizeOf(session), model,
             new Date(session.created_at * 1000).toLocaleString([], {dateStyle: "medium",
                 timeStyle: "short"})].filter(Boolean).join(" \u00b7 ");

@@ -37,7 +37,24 @@ export function tidied(parts) {
         if (kind !== "removed") added += text;
     });
     flush();
-    return result;
+    return byLines(result);
+}
+
+// A change that stands alone can often be told in several ways: of the lines "- a", "- b" the first
+// is gone, or its text and the next one's dash. It is told so that it begins with a line, if it can.
+function byLines(parts) {
+    const result = parts.map((part) => ({...part}));
+    for (let i = 1; i + 1 < result.length; ++i) {
+        const [before, change, next] = result.slice(i - 1, i + 2);
+        if (change.kind === "same" || before.kind !== "same" || next.kind !== "same") continue;
+        const line = before.text.slice(before.text.lastIndexOf("\n") + 1);
+        const begins = line.length < before.text.length || i === 1;
+        if (line === "" || !begins || !change.text.endsWith(line)) continue;
+        before.text = before.text.slice(0, before.text.length - line.length);
+        change.text = line + change.text.slice(0, change.text.length - line.length);
+        next.text = line + next.text;
+    }
+    return result.filter((part) => part.text !== "");
 }
 
 // A value as whole words, in any case.
