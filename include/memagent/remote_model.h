@@ -57,4 +57,8 @@ struct RemoteModelOptions {
 // Control tokens written out in a message ("<|im_end|>") are the server's to treat as text or not.
 std::unique_ptr<LanguageModel> open_remote_model(const RemoteModelOptions& options);
 
+// What the server itself calls a model of this Capabilities::name, which also says how its tokens
+// are counted. Names of other models stay as they are.
+std::string served_model_name(const std::string& name);
+
 }  // namespace memagent

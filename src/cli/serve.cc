@@ -19,6 +19,7 @@
 #include "cli/session_plan.h"
 #include "cli/session_spec.h"
 #include "cli/store_option.h"
+#include "memagent/remote_model.h"
 #include "memagent/session_store.h"
 #include "server/server.h"
 #include "server/session_taker.h"
@@ -114,7 +115,8 @@ int run_serve(ServeOptions options) {
   const auto plan = reading_plans(options.reading, can, renderer, identity);
   const ReadingPlan usual = plan("{}");  // wrong flags are told now, not to clients
   server_settings.completions.plan = plan;
-  server_settings.completions.model_name = can.name;
+  const std::string model_name = served_model_name(can.name);
+  server_settings.completions.model_name = model_name;
   server_settings.window_tokens = usual.config.window_tokens;
   const ChatPromptOptions chat{
       .format = *options.reading.settings.chat_format,
@@ -165,7 +167,7 @@ int run_serve(ServeOptions options) {
         *model, renderer, server.service(), [&] { return sessions.any_store(); }, taking);
   }
   const bool v6 = options.host.find(':') != std::string::npos;
-  write_output(fmt::format("memagent: serving {} at http://{}:{}/v1\n", can.name,
+  write_output(fmt::format("memagent: serving {} at http://{}:{}/v1\n", model_name,
                            v6 ? "[" + options.host + "]" : options.host, server.port()));
   interrupt.wait();
   taker.reset();

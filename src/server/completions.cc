@@ -69,7 +69,7 @@ Completions::Completions(const LanguageModel& model, std::shared_ptr<const Promp
 
 ReadingService::Handle Completions::start(const CompletionRequest& request,
                                           const Caller& caller) const {
-  if (!request.model.empty() && request.model != options_.model_name) {
+  if (!names_the_model(request.model)) {
     throw ApiError(404,
                    fmt::format("model: there is no '{}': this server has '{}'", request.model,
                                options_.model_name),
@@ -100,6 +100,10 @@ ReadingService::Handle Completions::start(const CompletionRequest& request,
     }
   }
   return read(request, std::move(plan), caller, std::move(use));
+}
+
+bool Completions::names_the_model(const std::string& name) const {
+  return name.empty() || name == kAnyModelName || name == options_.model_name;
 }
 
 std::shared_ptr<KeyUse> Completions::admit(const Caller& caller) const {

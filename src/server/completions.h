@@ -26,8 +26,11 @@ struct ReadingPlan {
   std::string session_settings = "{}";  // what a session of it must have in common
 };
 
+// Whatever the model: for clients that are set up once.
+inline constexpr const char* kAnyModelName = "memagent";
+
 struct CompletionsOptions {
-  // The model as requests and replies name it. Requests may also leave it out.
+  // The model as replies name it; requests may, or say kAnyModelName, or leave it out.
   std::string model_name;
   ReadMode read = ReadMode::kAuto;  // where a request does not say
   // What `memagent` may set in requests, and what follows from a JSON object of that. Throws
@@ -51,6 +54,7 @@ class Completions {
               ChatPromptOptions chat, ReadingService& service, CompletionsOptions options);
 
   const CompletionsOptions& options() const { return options_; }
+  bool names_the_model(const std::string& name) const;
   // The memory before the first section.
   const std::string& empty_memory() const { return renderer_->prompts().empty_memory; }
   // Throws ApiError or Error for a request that cannot be carried out. Any thread.

@@ -271,18 +271,19 @@ void Server::set_routes() {
                known(request);
                set_json(response, models_json(about_model()));
              });
-  routes.Get(
-      "/v1/models/(.+)", [this](const httplib::Request& request, httplib::Response& response) {
-        HttpConnection::of(request).record().route = "/v1/models/{model}";
-        guarded(request, response, [&] {
-          const std::string& name = options_.completions.model_name;
-          if (request.matches[1] != name) {
-            throw ApiError(404, fmt::format("there is no such model: this server has '{}'", name),
-                           "model", "model_not_found");
-          }
-          set_json(response, model_json(about_model()));
-        });
-      });
+  routes.Get("/v1/models/(.+)",
+             [this](const httplib::Request& request, httplib::Response& response) {
+               HttpConnection::of(request).record().route = "/v1/models/{model}";
+               guarded(request, response, [&] {
+                 if (!completions_.names_the_model(request.matches[1])) {
+                   throw ApiError(404,
+                                  fmt::format("there is no such model: this server has '{}'",
+                                              options_.completions.model_name),
+                                  "model", "model_not_found");
+                 }
+                 set_json(response, model_json(about_model()));
+               });
+             });
   const auto post_completions = [&](const char* path, CompletionApi api) {
     routes.Post(path,
                 [this, api, known](const httplib::Request& request, httplib::Response& response,

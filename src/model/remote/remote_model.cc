@@ -31,6 +31,9 @@ namespace {
 constexpr std::int32_t kCostlyAttempts = 3;
 constexpr std::chrono::milliseconds kProbeTime{10'000};
 
+// In Capabilities::name, between the model and what counts its tokens.
+constexpr std::string_view kCountedBy = ", tokens counted by ";
+
 class RemoteModel final : public LanguageModel {
  public:
   explicit RemoteModel(const RemoteModelOptions& options);
@@ -148,7 +151,7 @@ RemoteModel::RemoteModel(const RemoteModelOptions& options)
   // Not where the model is served: a session may go on over other endpoints of the same model. How
   // tokens are counted decides where sections are cut.
   capabilities_.name = servers_->scrub(
-      fmt::format("{}, tokens counted by {}", one_line(servers_->servers[0].model), counted_by));
+      fmt::format("{}{}{}", one_line(servers_->servers[0].model), kCountedBy, counted_by));
 }
 
 RequestId RemoteModel::submit(GenerationRequest request) {
@@ -456,6 +459,10 @@ void RemoteModel::fail_job(Job& job, const std::string& problem) {
 }
 
 }  // namespace
+
+std::string served_model_name(const std::string& name) {
+  return name.substr(0, name.rfind(kCountedBy));
+}
 
 std::unique_ptr<LanguageModel> open_remote_model(const RemoteModelOptions& options) {
   return std::make_unique<RemoteModel>(options);

@@ -110,6 +110,8 @@ TEST(RemoteModel, SendsARequestAndReadsTheReply) {
   EXPECT_FALSE(model->capabilities().tokens);
   EXPECT_EQ(model->capabilities().parallel, 64);
   EXPECT_EQ(model->capabilities().name, "test-model, tokens counted by an estimate");
+  EXPECT_EQ(served_model_name(model->capabilities().name), "test-model");
+  EXPECT_EQ(served_model_name("nano"), "nano");
 }
 
 TEST(RemoteModel, ConnectionsAreUsedAgain) {
