@@ -267,6 +267,20 @@ test("memagent ask over our own endpoint", () => {
     assert.equal(typeof served.answer, "string");
 });
 
+test("the model of an endpoint is served under its own name, or as memagent", async () => {
+    const [{id}] = (await client.models.list()).data;
+    const front = await serve("--endpoint", url);
+    const own = new OpenAI({baseURL: front.url, apiKey: "unused", maxRetries: 0});
+    assert.deepEqual((await own.models.list()).data.map((model) => model.id), [id]);
+    for (const model of [id, "memagent"]) {
+        assert.equal((await own.models.retrieve(model)).id, id);
+        const reply = await own.chat.completions.create({model, max_tokens: 2,
+            messages: [{role: "user", content: "Hello"}]});
+        assert.equal(reply.model, id);
+    }
+    await assert.rejects(own.models.retrieve("other"), OpenAI.NotFoundError);
+});
+
 test("what cannot be served is said at once", () => {
     const run = (...flags) => {
         try {
