@@ -140,7 +140,7 @@ RemoteModel::RemoteModel(const RemoteModelOptions& options)
     tokenizer_ = estimating_tokenizer();
     counted_by = "an estimate";
   }
-  for (const Server& server : servers_->servers) {
+  for (const RemoteServer& server : servers_->servers) {
     if (options_.context_tokens != 0 || server.context_tokens == 0) continue;
     capabilities_.context_tokens =
         capabilities_.context_tokens == 0
@@ -239,7 +239,7 @@ void RemoteModel::dispatch(Clock::time_point now) {
 }
 
 void RemoteModel::start(Job& job, const EndpointPool::Ticket& ticket) {
-  const Server& server = servers_->servers[ticket.endpoint];
+  const RemoteServer& server = servers_->servers[ticket.endpoint];
   const Quirks& quirks = quirks_[ticket.endpoint];
   // Streaming costs a connection each time a generation is cut short, so it is used only where
   // there is something to cut short, or somebody who watches.

@@ -54,7 +54,8 @@ std::vector<HttpReply> ask_all(HttpClient& http, const ServerSet& set,
 }
 
 // Takes what GET /models said. Returns what is wrong, empty if the server can be used.
-std::string take_models(Server& server, const HttpReply& reply, const RemoteModelOptions& options) {
+std::string take_models(RemoteServer& server, const HttpReply& reply,
+                        const RemoteModelOptions& options) {
   if (reply.problem != HttpProblem::kNone) return describe_failure(reply);
   server.answered = true;
   std::vector<ServedModel> models;
@@ -171,7 +172,7 @@ ServerSet discover_servers(HttpClient& http, const RemoteModelOptions& options) 
     std::vector<std::size_t> again;
     const std::vector<HttpReply> replies = ask_all(http, set, options, asked);
     for (std::size_t k = 0; k < asked.size(); ++k) {
-      Server& server = set.servers[asked[k]];
+      RemoteServer& server = set.servers[asked[k]];
       problems[asked[k]] = take_models(server, replies[k], options);
       if (problems[asked[k]].empty()) ++usable;
       if (replies[k].problem == HttpProblem::kNone && is_retryable_status(replies[k].status)) {
@@ -194,10 +195,10 @@ ServerSet discover_servers(HttpClient& http, const RemoteModelOptions& options) 
     fail(ErrorKind::kModel, "no endpoint can be used: {}", set.scrub(all));
   }
 
-  const Server* named = nullptr;
+  const RemoteServer* named = nullptr;
   for (std::size_t i = 0; i < set.servers.size(); ++i) {
     if (!problems[i].empty()) continue;
-    Server& server = set.servers[i];
+    RemoteServer& server = set.servers[i];
     if (named != nullptr && named->model != server.model) {
       fail(ErrorKind::kUsage,
            "the endpoints serve different models ('{}' at {}, '{}' at {}); give the model's name",
@@ -212,7 +213,7 @@ ServerSet discover_servers(HttpClient& http, const RemoteModelOptions& options) 
     }
   }
   // Servers that did not answer yet may come back; they are taken to serve the same.
-  for (Server& server : set.servers) {
+  for (RemoteServer& server : set.servers) {
     if (server.model.empty()) server.model = named->model;
   }
   return set;

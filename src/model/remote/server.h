@@ -16,7 +16,7 @@
 
 namespace memagent {
 
-struct Server {
+struct RemoteServer {
   EndpointUrl url;
   std::string model;                // the `model` field of its requests
   std::int32_t context_tokens = 0;  // 0: not known
@@ -25,7 +25,7 @@ struct Server {
 };
 
 struct ServerSet {
-  std::vector<Server> servers;
+  std::vector<RemoteServer> servers;
   std::unique_ptr<HttpHeaders> headers;
   Scrubber scrub;
 };

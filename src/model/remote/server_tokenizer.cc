@@ -30,7 +30,7 @@ class ServerTokenizer final : public Tokenizer {
         back_off_{options.first_retry_wait},
         http_(1, options.ca_file) {
     limits_.total_timeout = std::min<std::chrono::milliseconds>(limits_.total_timeout, kAnswerTime);
-    for (const Server& server : servers_->servers) {
+    for (const RemoteServer& server : servers_->servers) {
       vocab_size_ = std::max(vocab_size_, server.vocab_size);
     }
   }
