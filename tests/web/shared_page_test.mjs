@@ -88,6 +88,7 @@ function worker(where) {
 
 async function opened(path, use) {
     const page = await context.newPage();
+    page.setDefaultTimeout(200_000);  // tries of a model that is down are ever further apart
     const wrong = [];
     page.on("console", (message) => wrong.push(message.text()));
     page.on("pageerror", (error) => wrong.push(String(error)));
