@@ -1,0 +1,63 @@
+#include "flops.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+
+namespace memagent {
+
+double forward_flops(const ModelConfig& config, const ForwardWork& work) {
+  const auto d = static_cast<double>(config.model_dim);
+  const double q = static_cast<double>(config.num_heads) * config.head_dim;
+  const double kv = 2.0 * config.num_kv_heads * config.head_dim;
+  const double per_token = config.num_layers * (2 * d * (2 * q + kv) + 6 * d * config.ffn_dim);
+  return per_token * work.tokens + config.num_layers * 4 * q * work.attended +
+         2 * d * config.vocab_size * work.rows;
+}
+
+ForwardWork work_of(const PackedBatch& batch) {
+  ForwardWork work;
+  work.tokens = static_cast<double>(batch.num_tokens());
+  work.rows = static_cast<double>(batch.rows.size());
+  for (const std::int64_t position : batch.positions) {
+    work.attended += static_cast<double>(position + 1);
+  }
+  return work;
+}
+
+ForwardWork work_of(const std::vector<Group>& groups) {
+  ForwardWork work;
+  for (const Group& group : groups) {
+    for (const RolledOut& rolled : group.trajectories) {
+      for (const Conversation& conversation : rolled.trajectory.conversations) {
+        const GenerationResult& response = conversation.response;
+        const auto found = static_cast<double>(response.cached_prompt_tokens);
+        const auto end = static_cast<double>(response.prompt_tokens + response.generated_tokens);
+        work.tokens += end - found;
+        work.attended += 0.5 * (end * (end + 1) - found * (found + 1));
+        work.rows += static_cast<double>(response.generated_tokens);
+      }
+    }
+  }
+  return work;
+}
+
+double now(Seconds seconds) {
+  if (seconds == Seconds::kProcessor) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double peak_flops(Seconds seconds) {
+  const torch::Tensor a = torch::randn({2048, 2048});
+  double best = 0;
+  for (int i = 0; i < 4; ++i) {
+    const double begin = now(seconds);
+    torch::mm(a, a);
+    best = std::max(best, 2.0 * 2048 * 2048 * 2048 / (now(seconds) - begin));
+  }
+  return best;
+}
+
+}  // namespace memagent

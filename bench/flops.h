@@ -1,0 +1,40 @@
+// How much arithmetic a model's definition asks for, and how much the machine can do.
+#pragma once
+
+#include <vector>
+
+#include "model/local/model_file.h"
+#include "train/packed_batch.h"
+#include "train/rollout.h"
+
+namespace memagent {
+
+struct ForwardWork {
+  double tokens = 0;
+  double attended = 0;  // pairs of a token and one that it sees
+  double rows = 0;      // tokens whose next is predicted
+};
+
+// Of a forward pass, a multiplication and an addition being two:
+//
+//   layers (2 d (2 q + kv) + 6 d ffn) tokens + layers 4 q attended + 2 d vocabulary rows
+//
+// with d the width, q and kv those of all query heads and of keys and values together. Norms,
+// rotary angles, softmax and sampling are left out. A backward pass takes twice a forward pass.
+double forward_flops(const ModelConfig& config, const ForwardWork& work);
+
+// What a packed batch asks for, and what was computed of prompts and replies where the engine
+// shares what they begin with.
+ForwardWork work_of(const PackedBatch& batch);
+ForwardWork work_of(const std::vector<Group>& groups);
+
+// Seconds since some time: of the clock, or those that the process has computed on all its threads,
+// which say on a busy machine what an idle one would, as long as there is one thread.
+enum class Seconds { kClock, kProcessor };
+double now(Seconds seconds);
+
+// What OpenBLAS reaches a second on a square float32 product of 2,048, with torch's threads: the
+// best of four.
+double peak_flops(Seconds seconds);
+
+}  // namespace memagent
