@@ -69,6 +69,7 @@ function file(name, content) {
 async function opened({width = 1200, height = 900, path = "/", url = served.url, expected = /^$/,
     ...media} = {}, use) {
     const page = await context.newPage();
+    page.setDefaultTimeout(120_000);  // machines are busy; ctest ends what never comes
     const wrong = [];
     page.on("console", (message) => {
         if (!["error", "warning"].includes(message.type())) return;
