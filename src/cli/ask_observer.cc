@@ -13,6 +13,7 @@
 #include "agent/trace.h"
 #include "base/fail.h"
 #include "cli/lengths.h"
+#include "cli/say.h"
 #include "cli/surroundings.h"
 
 namespace memagent {
@@ -101,12 +102,11 @@ void AskObserver::show_memory(std::size_t episode, const Episode& state,
   if (conversation.memory.text == progress.memory) return;
   clear();
   const std::string which = episodes_.size() == 1 ? "" : fmt::format(", question {}", episode + 1);
-  fmt::print(stderr, "--- section {}{}{}, bytes {} to {}, {} tokens read\n{}\n\n",
-             conversation.section_index + 1,
-             options_.passes == 1 ? "" : fmt::format(" of pass {}", conversation.pass + 1), which,
-             grouped(conversation.section_byte_begin), grouped(conversation.section_byte_end),
-             grouped(state.state().document_tokens),
-             marked_changes(progress.memory, conversation.memory.text, options_.colour));
+  say("--- section {}{}{}, bytes {} to {}, {} tokens read\n{}\n\n", conversation.section_index + 1,
+      options_.passes == 1 ? "" : fmt::format(" of pass {}", conversation.pass + 1), which,
+      grouped(conversation.section_byte_begin), grouped(conversation.section_byte_end),
+      grouped(state.state().document_tokens),
+      marked_changes(progress.memory, conversation.memory.text, options_.colour));
   progress.memory = conversation.memory.text;
 }
 
@@ -126,14 +126,14 @@ void AskObserver::draw() {
   }
   if (options_.total_bytes < 0) all.fraction = -1;
   const std::string line = progress_line(all, terminal_width(STDERR_FILENO) - 1);
-  fmt::print(stderr, "\r{}\x1B[K", line);
+  say("\r{}\x1B[K", line);
   std::fflush(stderr);
   drawn_ = true;
 }
 
 void AskObserver::clear() {
   if (!drawn_) return;
-  fmt::print(stderr, "\r\x1B[K");
+  say("\r\x1B[K");
   std::fflush(stderr);
   drawn_ = false;
 }

@@ -20,6 +20,7 @@
 #include "cli/ask_report.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/say.h"
 #include "cli/session_spec.h"
 #include "memagent/runner.h"
 #include "memagent/session_store.h"
@@ -305,7 +306,7 @@ class AskRun {
       write_output(report_text(report_, ::isatty(STDOUT_FILENO) != 0));
     }
     if (!options_.quiet && !options_.json) {
-      fmt::print(stderr, "memagent: {}\n", closing_line(report_));
+      say("memagent: {}\n", closing_line(report_));
     }
     return 0;
   }

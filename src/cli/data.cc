@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/lengths.h"
+#include "cli/say.h"
 #include "cli/terminal.h"
 #include "fetch/catalogue.h"
 #include "fetch/download.h"
@@ -69,7 +70,7 @@ class ProgressLine {
  public:
   explicit ProgressLine(bool quiet) : shown_(!quiet && ::isatty(STDERR_FILENO) == 1) {}
   ~ProgressLine() {
-    if (open_) fmt::print(stderr, "\r\033[K");
+    if (open_) say("\r\033[K");
   }
   void show(const std::string& file, std::int64_t bytes, std::int64_t total) {
     const auto now = std::chrono::steady_clock::now();
@@ -78,16 +79,16 @@ class ProgressLine {
     open_ = true;
     const auto mega = [](std::int64_t count) { return static_cast<double>(count) / 1e6; };
     if (total > 0) {
-      fmt::print(stderr, "\r\033[K{}  {:.1f} of {:.1f} MB", file, mega(bytes), mega(total));
+      say("\r\033[K{}  {:.1f} of {:.1f} MB", file, mega(bytes), mega(total));
     } else {
-      fmt::print(stderr, "\r\033[K{}  {:.1f} MB", file, mega(bytes));
+      say("\r\033[K{}  {:.1f} MB", file, mega(bytes));
     }
   }
   // What the next try is waited for; short waits are not worth a line.
   void note(const std::string& why, std::chrono::milliseconds wait) {
     if (wait < std::chrono::seconds(2)) return;
-    fmt::print(stderr, "{}memagent: {}: next try in {} s\n", open_ ? "\r\033[K" : "", harmless(why),
-               wait.count() / 1000);
+    say("{}memagent: {}: next try in {} s\n", open_ ? "\r\033[K" : "", harmless(why),
+        wait.count() / 1000);
     open_ = false;
   }
 
@@ -120,12 +121,11 @@ Json fetch_one(const DataOptions& options, const CatalogueEntry& entry, const st
     done = download(download_options);
   }
   if (!options.quiet) {
-    fmt::print(stderr, "memagent: {}: {} bytes, {}{}\n", path, grouped(done.bytes),
-               done.was_there ? "there already"
-               : done.resumed_from > 0
-                   ? fmt::format("fetched from byte {} on", grouped(done.resumed_from))
-                   : std::string("fetched"),
-               by_hand.empty() ? "" : fmt::format("; {} by hand", by_hand));
+    say("memagent: {}: {} bytes, {}{}\n", path, grouped(done.bytes),
+        done.was_there          ? "there already"
+        : done.resumed_from > 0 ? fmt::format("fetched from byte {} on", grouped(done.resumed_from))
+                                : std::string("fetched"),
+        by_hand.empty() ? "" : fmt::format("; {} by hand", by_hand));
   }
   return {{"file", path},
           {"bytes", done.bytes},

@@ -19,6 +19,7 @@
 #include "cli/eval_table.h"
 #include "cli/interrupt.h"
 #include "cli/lengths.h"
+#include "cli/say.h"
 #include "cli/surroundings.h"
 #include "cli/terminal.h"
 #include "cli/version.h"
@@ -161,7 +162,7 @@ class EvalRun : public SuiteObserver {
     if (progress.rows_failed > 0) line += fmt::format(", {} failed", grouped(progress.rows_failed));
     const int width = terminal_width(STDERR_FILENO) - 1;
     line += "  " + progress_line(state, width - static_cast<int>(line.size()) - 2);
-    fmt::print(stderr, "\r{}\x1B[K", line);
+    say("\r{}\x1B[K", line);
     std::fflush(stderr);
     drawn_ = true;
   }
@@ -220,7 +221,7 @@ class EvalRun : public SuiteObserver {
     add_task(set.task);
     if (options_.quiet) return;
     for (const std::string& warning : set.warnings) {
-      fmt::print(stderr, "memagent: {}\n", harmless(warning));
+      say("memagent: {}\n", harmless(warning));
     }
   }
 
@@ -336,7 +337,7 @@ class EvalRun : public SuiteObserver {
 
   void clear() {
     if (!std::exchange(drawn_, false)) return;
-    fmt::print(stderr, "\r\x1B[K");
+    say("\r\x1B[K");
     std::fflush(stderr);
   }
 

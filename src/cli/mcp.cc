@@ -15,6 +15,7 @@
 #include "cli/command.h"
 #include "cli/model_choice.h"
 #include "cli/reading_options.h"
+#include "cli/say.h"
 #include "cli/session_spec.h"
 #include "cli/store_option.h"
 #include "cli/version.h"
@@ -89,7 +90,7 @@ int run_mcp(McpOptions options) {
   };
   server.send = [](const std::string& message) { write_output(message + "\n"); };
   if (!options.quiet) {
-    server.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+    server.log = [](const std::string& line) { say("{}\n", line); };
   }
   McpServer(std::move(server)).run(STDIN_FILENO);
   return 0;

@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "cli/command.h"
 #include "cli/lengths.h"
+#include "cli/say.h"
 #include "cli/terminal.h"
 #include "model/local/model_tools.h"
 
@@ -51,8 +52,8 @@ int run_init(const ModelOptions& options) {
   if (const auto type = chosen_type(options)) init.type = *type;
   init.name = options.name.empty() ? "random-" + options.from : options.name;
   init_model(config, init, options.to);
-  fmt::print(stderr, "memagent: wrote {}: random weights, shape {}: its answers mean nothing\n",
-             options.to, options.from);
+  say("memagent: wrote {}: random weights, shape {}: its answers mean nothing\n", options.to,
+      options.from);
   return 0;
 }
 
@@ -89,11 +90,11 @@ int run_info(const ModelOptions& options) {
 }
 
 void say_written(const std::string& path, const WrittenModel& written, std::int64_t kept) {
-  fmt::print(stderr, "memagent: wrote {}: {} parameters in {} tensors, {} bytes{}\n", path,
-             grouped(written.parameters), grouped(written.tensors), grouped(written.file_bytes),
-             kept == 0 ? ""
-                       : fmt::format("; {} tensors became F16, their rows are no whole blocks",
-                                     grouped(kept)));
+  say("memagent: wrote {}: {} parameters in {} tensors, {} bytes{}\n", path,
+      grouped(written.parameters), grouped(written.tensors), grouped(written.file_bytes),
+      kept == 0
+          ? ""
+          : fmt::format("; {} tensors became F16, their rows are no whole blocks", grouped(kept)));
 }
 
 int run_convert(const ModelOptions& options) {

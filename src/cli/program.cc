@@ -1,4 +1,5 @@
 // The program: subcommands, errors as one line, exit codes. Knows nothing of what commands do.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "base/check.h"
 #include "base/fail.h"
 #include "cli/command.h"
+#include "cli/say.h"
 #include "cli/terminal.h"
 #include "cli/version.h"
 
@@ -35,7 +37,7 @@ int report(const std::string& message, int code) {
   std::string line = message;
   std::replace_if(
       line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  fmt::print(stderr, "memagent: {}\n", harmless(line));
+  say("memagent: {}\n", harmless(line));
   return code;
 }
 
@@ -164,6 +166,15 @@ int dispatch(CLI::App& program, const std::vector<std::string>& arguments,
   return chosen->run();
 }
 
+// Where a standard stream is closed, the next file opened would take its number, and a session's
+// database would get the notes. What is put there instead fails as a closed one does.
+void occupy_standard_streams() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+    if (::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) return;
+  }
+}
+
 }  // namespace
 
 void write_output(std::string_view text) {
@@ -174,6 +185,7 @@ void write_output(std::string_view text) {
 }
 
 int run_program(const std::vector<std::string>& arguments, const AddCommands& add_commands) {
+  occupy_standard_streams();
   // A closed pipe and a file at its size limit are errors of write(), not deaths.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);

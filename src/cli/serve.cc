@@ -16,6 +16,7 @@
 #include "cli/lengths.h"
 #include "cli/model_choice.h"
 #include "cli/reading_options.h"
+#include "cli/say.h"
 #include "cli/session_plan.h"
 #include "cli/session_spec.h"
 #include "cli/store_option.h"
@@ -94,7 +95,7 @@ ServerOptions server_options(const ServeOptions& options) {
   }
   if (!options.api_key_file.empty()) server.keys = ApiKeys::read(options.api_key_file);
   if (!options.quiet) {
-    server.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+    server.log = [](const std::string& line) { say("{}\n", line); };
   }
   server.completions.setting_keys = request_setting_keys();
   return server;
@@ -141,7 +142,7 @@ int run_serve(ServeOptions options) {
     } catch (const Error& error) {
       // The rest can be served; sessions come when the store does.
       if (error.kind() != ErrorKind::kUnreachable) throw;
-      fmt::print(stderr, "memagent: {}\n", error.what());
+      say("memagent: {}\n", error.what());
     }
   }
   server_settings.sessions = &sessions;
@@ -159,8 +160,7 @@ int run_serve(ServeOptions options) {
     if (!options.quiet) {
       taking.say = [](const std::string& line) {
         const nlohmann::json log = {{"event", "queue"}, {"message", line}};
-        fmt::print(stderr, "{}\n",
-                   log.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        say("{}\n", log.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
       };
     }
     taker = std::make_unique<SessionTaker>(

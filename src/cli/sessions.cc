@@ -11,6 +11,7 @@
 #include "agent/state_json.h"
 #include "base/fail.h"
 #include "cli/command.h"
+#include "cli/say.h"
 #include "cli/store_option.h"
 #include "cli/terminal.h"
 #include "memagent/session_store.h"
@@ -76,7 +77,7 @@ int run_list(const SessionsOptions& options) {
     return 0;
   }
   if (sessions.empty()) {
-    fmt::print(stderr, "memagent: no sessions in {}\n", shown_store(options.path()));
+    say("memagent: no sessions in {}\n", shown_store(options.path()));
     return 0;
   }
   std::size_t width = 4;

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/lengths.h"
+#include "cli/say.h"
 #include "format/atomic_file.h"
 #include "memagent/tokenizer.h"
 #include "model/local/model_file.h"
@@ -62,9 +63,8 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const SynthOptions& options) {
   std::string path = options.tokenizer.empty() ? options.model : options.tokenizer;
   if (path.empty()) {
     if (!options.quiet) {
-      fmt::print(stderr,
-                 "memagent: synth: tokens are estimated: give --tokenizer or --model for a "
-                 "model's own\n");
+      say("memagent: synth: tokens are estimated: give --tokenizer or --model for a "
+          "model's own\n");
     }
     return estimating_tokenizer();
   }
@@ -157,10 +157,10 @@ int run_synth(const SynthOptions& options) {
   }
   output.finish();
   if (!options.quiet) {
-    fmt::print(stderr, "memagent: wrote {}{}: {} tokens, {} bytes\n",
-               options.text ? "a document" : fmt::format("{} row{}", rows, rows == 1 ? "" : "s"),
-               options.output.empty() ? "" : " to " + options.output, grouped(tokens),
-               grouped(output.bytes()));
+    say("memagent: wrote {}{}: {} tokens, {} bytes\n",
+        options.text ? "a document" : fmt::format("{} row{}", rows, rows == 1 ? "" : "s"),
+        options.output.empty() ? "" : " to " + options.output, grouped(tokens),
+        grouped(output.bytes()));
   }
   return 0;
 }

@@ -8,6 +8,7 @@
 #include "cli/ask_document.h"
 #include "cli/command.h"
 #include "cli/lengths.h"
+#include "cli/say.h"
 #include "format/atomic_file.h"
 #include "text/bpe_trainer.h"
 #include "text/vocabulary.h"
@@ -48,8 +49,8 @@ int run_train(TrainOptions options) {
   output.write(write_tokenizer_json(vocabulary));
   output.commit();
   if (!options.quiet) {
-    fmt::print(stderr, "memagent: wrote {}: {} tokens learnt from {} bytes\n", options.output,
-               grouped(static_cast<std::int64_t>(vocabulary.tokens.size())), grouped(bytes));
+    say("memagent: wrote {}: {} tokens learnt from {} bytes\n", options.output,
+        grouped(static_cast<std::int64_t>(vocabulary.tokens.size())), grouped(bytes));
   }
   return 0;
 }

@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/lengths.h"
+#include "cli/say.h"
 #include "train/recipe.h"
 #include "train/rl.h"
 #include "train/sft.h"
@@ -57,17 +58,17 @@ class ProgressLines {
  public:
   explicit ProgressLines(bool quiet) : quiet_(quiet) {}
   ~ProgressLines() {
-    if (open_) fmt::print(stderr, "\n");
+    if (open_) say("\n");
   }
   void show(const std::string& line, double seconds) {
     constexpr double kEvery = 30;
     if (quiet_) return;
     since_ += seconds;
     if (terminal_) {
-      fmt::print(stderr, "\r\033[K{}", line);
+      say("\r\033[K{}", line);
       open_ = true;
     } else if (first_ || since_ > kEvery) {
-      fmt::print(stderr, "{}\n", line);
+      say("{}\n", line);
       since_ = 0;
       first_ = false;
     }
@@ -98,14 +99,12 @@ RunOptions run_options(const TrainFlags& flags, const Interrupt& interrupt,
   options.group = &group;
   options.name = flags.name;
   options.stop = interrupt.flag();
-  options.on_warning = [](const std::string& warning) {
-    fmt::print(stderr, "memagent: {}\n", warning);
-  };
+  options.on_warning = [](const std::string& warning) { say("memagent: {}\n", warning); };
   return options;
 }
 
 void say_done(const TrainFlags& flags) {
-  if (!flags.quiet) fmt::print(stderr, "memagent: trained: {}/model.gguf\n", flags.out);
+  if (!flags.quiet) say("memagent: trained: {}/model.gguf\n", flags.out);
 }
 
 int run_sft(const TrainFlags& flags) {

@@ -14,6 +14,7 @@
 #include "cli/interrupt.h"
 #include "cli/model_choice.h"
 #include "cli/reading_options.h"
+#include "cli/say.h"
 #include "cli/session_plan.h"
 #include "cli/session_spec.h"
 #include "cli/store_option.h"
@@ -39,8 +40,8 @@ struct WorkerOptions {
   bool quiet = false;
 };
 
-void say(const std::string& line) {
-  fmt::print(stderr, "{:%Y-%m-%dT%H:%M:%SZ} {}\n", fmt::gmtime(std::time(nullptr)), line);
+void log_line(const std::string& line) {
+  say("{:%Y-%m-%dT%H:%M:%SZ} {}\n", fmt::gmtime(std::time(nullptr)), line);
 }
 
 // A store that is away is waited for, as it is later: machines start in any order. Null if a signal
@@ -52,12 +53,12 @@ std::unique_ptr<SessionStore> open_store(const std::string& location,
   for (bool waited = false;; waited = true) {
     try {
       auto store = std::make_unique<SessionStore>(location, SessionStore::Mode::kCreate, options);
-      if (waited) say(kStoreAnswersAgain);
+      if (waited) log_line(kStoreAnswersAgain);
       return store;
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kUnreachable) throw;
       const std::chrono::milliseconds wait = waits.next();
-      say(trying_again(error, wait));
+      log_line(trying_again(error, wait));
       if (interrupt.wait_for(wait)) return nullptr;
     }
   }
@@ -92,14 +93,14 @@ int run_worker(WorkerOptions options) {
   taking.at_once =
       static_cast<std::size_t>(options.sessions > 0 ? options.sessions : std::max(1, can.parallel));
   taking.until_empty = options.until_empty;
-  if (!options.quiet) taking.say = say;
+  if (!options.quiet) taking.say = log_line;
 
   ReadingServiceOptions service_options;
   service_options.max_concurrent = taking.at_once;
   service_options.max_in_flight = options.model.max_in_flight;
   if (!options.quiet) {
-    say(fmt::format("worker of {}: reads with {}, {} sessions at once", shown_store(location),
-                    can.name, taking.at_once));
+    log_line(fmt::format("worker of {}: reads with {}, {} sessions at once", shown_store(location),
+                         can.name, taking.at_once));
   }
   ReadingService service(*model, renderer, service_options);
   {

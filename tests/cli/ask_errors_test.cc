@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "cli/ask_support.h"
@@ -68,6 +70,33 @@ TEST_F(ErrorsTest, EmptyValues) {
                "--api-key-file: its value is empty");
   expect_error({"eval", "--model", tiny_model(), "--tasks", "vt", "--out", ""}, 2,
                "--out: its value is empty");
+}
+
+// The exit code of a shell's command line in which $0 is memagent and $1, $2 ... are `arguments`.
+int shell(const std::string& line, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), MEMAGENT_BINARY_DIR "/memagent");
+  std::string command = "sh -c '" + line + "'";
+  for (const std::string& argument : arguments) command += " '" + argument + "'";
+  const int status = std::system(command.c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// Ended the program with SIGABRT, and a server whose log had no room with it.
+TEST_F(ErrorsTest, StandardErrorNeedNotBeWritable) {
+  const std::string answer = folder_ / "answer";
+  for (const std::string errors : {"2>/dev/full", "2>&-"}) {
+    SCOPED_TRACE(errors);
+    EXPECT_EQ(shell("\"$0\" \"$@\" " + errors, {"frobnicate"}), 2);
+    for (const std::string watch : {"--watch", "--cut=exact"}) {
+      EXPECT_EQ(shell("\"$0\" \"$@\" >" + answer + " " + errors,
+                      tiny_ask({"-q", "Who?", "--session", "s", "--store",
+                                folder_ / "store" + watch, watch, document_})),
+                0);
+      EXPECT_GT(fs::file_size(answer), 1U);
+    }
+  }
+  // A closed standard output is one that cannot be written.
+  EXPECT_EQ(shell("\"$0\" \"$@\" >&- 2>/dev/null", tiny_ask({"-q", "Who?", document_})), 3);
 }
 
 TEST_F(ErrorsTest, Settings) {
