@@ -49,7 +49,7 @@ std::unique_ptr<DocumentSource> spooled_source(std::unique_ptr<DocumentSource> s
 
 enum class Cut {
   kNatural,  // back to the last paragraph, line or sentence end within the last eighth of the
-             // section
+             // section, of a small one within its last 96 tokens
   kExact,    // exactly section_tokens tokens (the paper's behaviour)
 };
 

@@ -39,6 +39,8 @@ constexpr std::string_view kClosers[] = {"\"",
                                          "\xEF\xBC\x89",
                                          "\xE3\x80\x91",
                                          "\xE3\x80\x8B"};
+// Most sentences are shorter.
+constexpr std::size_t kSentenceTokens = 96;
 // Sentence ends that need white space after them: . ! ? and the ellipsis.
 constexpr std::string_view kSpacedEnds[] = {".", "!", "?", "\xE2\x80\xA6"};
 // Sentence ends that do not: ideographic and full-width stops, the danda.
@@ -85,6 +87,11 @@ std::size_t natural_cut(std::string_view text, std::span<const std::size_t> ends
     best = place;
     best_tokens = kept;
     if (best == Place::kParagraph) break;
+  }
+  if (best >= Place::kSentence) return best_tokens;
+  const std::size_t farthest = tokens - std::min(tokens / 2, kSentenceTokens);
+  for (std::size_t kept = fewest - 1; kept > 0 && kept >= farthest; --kept) {
+    if (place_at(text, ends[kept - 1]) >= Place::kSentence) return kept;
   }
   return best_tokens;
 }

@@ -12,8 +12,10 @@ namespace memagent {
 
 // `text` is a section and what is known of the text after it; `ends[i]` is the byte at which its
 // first i + 1 tokens end. Returns how many of the first `tokens` tokens to keep: up to the last
-// paragraph end within the last eighth, else the last line end, sentence end, word end there, else
-// the last whole character, else all.
+// paragraph end within the last eighth, else the last line end or sentence end there. An eighth of
+// a small section holds no whole sentence: then it is the last such end within 96 tokens, if that
+// is no more than half of the section. Else the last word end within the eighth, else the last
+// whole character, else all.
 std::size_t natural_cut(std::string_view text, std::span<const std::size_t> ends,
                         std::size_t tokens);
 

@@ -149,7 +149,8 @@ TEST(SectionReader, SectionsJoinedAreTheDocument) {
             EXPECT_EQ(a.sizes[i], section_tokens);
         } else {
           for (std::size_t i = 0; i + 1 < a.sizes.size(); ++i) {
-            EXPECT_GE(a.sizes[i], section_tokens - section_tokens / 8);
+            EXPECT_GE(a.sizes[i], section_tokens - std::max(section_tokens / 8,
+                                                            std::min(section_tokens / 2, 96)));
           }
         }
       }
@@ -189,6 +190,22 @@ std::string first_section(const std::string& text, std::int32_t tokens) {
   return section.text;
 }
 
+// Of a section of 2,000 tokens the last eighth is searched for a sentence's end, of one of 400 its
+// last 96 tokens.
+TEST(SectionReader, SentencesAreWholeInSmallSections) {
+  const std::string sentence = "A sentence.";
+  for (const auto& [tokens, before_end, found] :
+       {std::tuple(2000, 240, true), std::tuple(2000, 260, false), std::tuple(400, 60, true),
+        std::tuple(400, 90, true), std::tuple(400, 100, false), std::tuple(100, 45, true),
+        std::tuple(100, 55, false)}) {
+    const std::size_t end = static_cast<std::size_t>(tokens - before_end);
+    std::string text(end - sentence.size(), 'x');
+    text += sentence + " " + std::string(2000, 'y');
+    const std::string section = first_section(text, tokens);
+    EXPECT_EQ(section.size(), found ? end + 1 : static_cast<std::size_t>(tokens)) << tokens;
+  }
+}
+
 TEST(SectionReader, TheBetterPlaceWinsOverTheLater) {
   const std::string filler(40, 'x');
   // 48 tokens, of which the last 6 are searched.
@@ -197,8 +214,12 @@ TEST(SectionReader, TheBetterPlaceWinsOverTheLater) {
   EXPECT_EQ(first_section(filler + "xxa. b cdef", 48), filler + "xxa. ");
   EXPECT_EQ(first_section(filler + "xx3.1 bcdef", 48), filler + "xx3.1 ");
   EXPECT_EQ(first_section(filler + "xx\xE3\x80\x82ghijkl", 48), filler + "xx\xE3\x80\x82");
-  // A full stop before the last eighth does not count.
-  EXPECT_EQ(first_section(filler.substr(1) + ". abcdefghij", 48), filler.substr(1) + ". abcdefg");
+  // A full stop before the last eighth counts where there is none in it, back to half of a section.
+  EXPECT_EQ(first_section(filler.substr(1) + ". abcdefghij", 48), filler.substr(1) + ". ");
+  EXPECT_EQ(first_section(filler.substr(17) + ". a c" + filler, 48), filler.substr(17) + ". ");
+  EXPECT_EQ(first_section(filler.substr(19) + ". abc" + filler, 48).size(), 48U);
+  // Of a word nothing is searched so far back.
+  EXPECT_EQ(first_section(filler.substr(19) + " abc" + filler, 48).size(), 48U);
   // Nothing but characters: not inside one.
   EXPECT_EQ(first_section(filler + "xxxxxxx\xF0\x9F\x98\x80xxx", 48), filler + "xxxxxxx");
   // An end of the document is no cut at all.
