@@ -249,11 +249,12 @@ void Transformer::run_job(const Job& job, std::int32_t layer, std::span<const To
   const std::int32_t longest = run.first_position + job.first_token + job.num_tokens;
   const std::int32_t num_pages = (longest + kPageTokens - 1) / kPageTokens;
   auto& pointers = page_pointers_[static_cast<std::size_t>(thread)];
-  pointers.resize(static_cast<std::size_t>(2 * num_pages));
+  pointers.resize(2 * static_cast<std::size_t>(num_pages));
   for (std::int32_t p = 0; p < num_pages; ++p) {
     const PageId page = run.pages[static_cast<std::size_t>(p)];
     pointers[static_cast<std::size_t>(p)] = cache.keys(page, layer, job.kv_head);
-    pointers[static_cast<std::size_t>(num_pages + p)] = cache.values(page, layer, job.kv_head);
+    pointers[static_cast<std::size_t>(num_pages) + static_cast<std::size_t>(p)] =
+        cache.values(page, layer, job.kv_head);
   }
 
   std::array<const float*, kMaxAttentionRows> queries;

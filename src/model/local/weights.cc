@@ -35,6 +35,7 @@ class Loader {
 
 }  // namespace
 
+// Weights keep the file. NOLINTNEXTLINE(performance-unnecessary-value-param)
 std::shared_ptr<const Weights> load_weights(std::shared_ptr<const ModelFile> file,
                                             const Kernels& kernels, ThreadPool& pool) {
   auto weights = std::make_shared<Weights>();

@@ -39,6 +39,7 @@ std::vector<HttpReply> ask_all(HttpClient& http, const ServerSet& set,
                                const RemoteModelOptions& options,
                                const std::vector<std::size_t>& asked) {
   std::vector<CallId> calls;
+  calls.reserve(asked.size());
   for (const std::size_t i : asked) {
     calls.push_back(http.start(get(set, options, set.servers[i].url.api("models"))));
   }

@@ -90,7 +90,7 @@ class ServerTokenizer final : public Tokenizer {
         problem = describe_failure(reply);
         if (reply.problem == HttpProblem::kNone && !is_retryable_status(reply.status)) break;
       }
-      problem = servers_->servers[current_].url.shown() + ": " + problem;
+      problem.insert(0, servers_->servers[current_].url.shown() + ": ");
       current_ = (current_ + 1) % servers_->servers.size();
       if (attempt < max_attempts_ && current_ == 0) {
         std::this_thread::sleep_for(back_off_.after(attempt, uniform(1, draws_++)));
