@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
-#include <utility>
 
 #include "base/check.h"
 #include "base/fail.h"
@@ -132,9 +131,10 @@ class Engine final : public LocalModel {
 
 }  // namespace
 
+// The engine keeps the file. NOLINTNEXTLINE(performance-unnecessary-value-param)
 std::unique_ptr<LocalModel> make_local_model(std::shared_ptr<const ModelFile> file,
                                              const LocalModelOptions& options) {
-  return std::make_unique<Engine>(std::move(file), options);
+  return std::make_unique<Engine>(file, options);
 }
 
 std::unique_ptr<LanguageModel> open_local_model(const std::string& path,
