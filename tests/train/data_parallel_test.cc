@@ -192,7 +192,7 @@ TEST_F(TrainingTogether, TwoProcessesLearnWhatOneLearnsFromTwiceTheBatches) {
   recipe.reading.output_tokens = 256;
   recipe.optimizer.epsilon = kEpsilon;
   Stage stage;
-  stage.tokens = 60'000;
+  stage.tokens = 90'000;
   stage.section_tokens = {100, 200};
   stage.document_tokens = {300, 400};
   stage.tasks = {{"niah_multikey_2", 2}, {"drill", 1}};
