@@ -16,4 +16,4 @@ mkdir -p build/evaluate
 evaluate eval niah,vt,relay 1K,8K,64K 16 --method memory,truncate-middle,retrieve --html build/evaluate/eval.html
 evaluate eval-alike alike 8K 12
 evaluate eval-512k niah,vt,relay 512K 4
-evaluate eval-3.5m niah_single_2,niah_multikey_1,vt,relay 3.5M 2
+evaluate eval-3.5m niah_single_2,niah_multikey_1,vt,relay 3.5M 1
