@@ -34,9 +34,9 @@ class StoreBackend {
   virtual std::vector<SessionInfo> list() = 0;
   virtual std::vector<SessionInfo> list(const SessionQuery& query) = 0;
   virtual std::optional<SessionInfo> find(const std::string& name) = 0;
-  virtual void visit_conversations(
-      const std::string& name, const std::function<void(std::size_t, std::string_view)>& visit,
-      const ConversationRange& range) = 0;
+  virtual void visit_conversations(const std::string& name,
+                                   const std::function<void(std::size_t, std::string_view)>& visit,
+                                   const ConversationRange& range) = 0;
   virtual std::optional<std::string> conversation_before(const std::string& name,
                                                          std::size_t question,
                                                          std::int64_t number) = 0;

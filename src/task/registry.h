@@ -14,10 +14,11 @@ struct TaskOptions {
   std::string haystack_file;
 };
 
-// In the order in which reports show them: RULER's thirteen, our needles, then the synthetic world's.
+// In the order in which reports show them: RULER's thirteen, our needles, then the synthetic
+// world's.
 std::vector<std::string> task_names();
-// Names may be groups: "all", "ruler", "niah", "alike", "world". Throws Error(kUsage) for an unknown name,
-// suggesting near ones.
+// Names may be groups: "all", "ruler", "niah", "alike", "world". Throws Error(kUsage) for an
+// unknown name, suggesting near ones.
 std::vector<std::shared_ptr<const Task>> find_tasks(const std::vector<std::string>& names,
                                                     const TaskOptions& options);
 

@@ -1,8 +1,8 @@
 // What a training run is made of, as read from a TOML file. Everything a run depends on is here:
 // the same recipe gives the same weights.
 //
-// One table of keys (recipe_keys.h) makes the reader, the record kept with a run and the list of keys
-// with their defaults (`memagent train keys`).
+// One table of keys (recipe_keys.h) makes the reader, the record kept with a run and the list of
+// keys with their defaults (`memagent train keys`).
 #pragma once
 
 #include <cstdint>

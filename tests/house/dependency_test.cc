@@ -1,6 +1,7 @@
 // The dependency arrow, checked on the source text itself:
 //
-//   cli -> {mcp -> server, eval, train, fetch} -> {agent, session, task} -> {model, document} -> text
+//   cli -> {mcp -> server, eval, train, fetch} -> {agent, session, task} -> {model, document} ->
+//   text
 //       -> format -> base
 //
 // Link lines alone cannot do this: every target sees the include folders of all. A header under

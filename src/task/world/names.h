@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "task/permutation.h"
 #include "task/task.h"
 #include "task/world/entity.h"
-#include "task/permutation.h"
 
 namespace memagent::world {
 
