@@ -22,6 +22,11 @@ PromptSet read_prompts(TomlTable file) {
     file.read(key, value);
     value = trimmed(value);
   };
+  const auto read_if_there = [&](const std::string& key, std::string& value) {
+    const bool there = file.read_if_there(key, value);
+    value = trimmed(value);
+    return there;
+  };
   PromptSet prompts;
   read("name", prompts.name);
   read("system", prompts.system);
@@ -30,15 +35,10 @@ PromptSet read_prompts(TomlTable file) {
   read("gate.keep", prompts.gate_keep);
   read("gate.update", prompts.gate_update);
   read("gate.stop", prompts.gate_stop);
-  if (file.read_if_there("gate.add", prompts.gate_add))
-    prompts.gate_add = trimmed(prompts.gate_add);
+  read_if_there("gate.add", prompts.gate_add);
   read("answer", prompts.answer);
   // Evaluation alone shows documents whole: files written for reading need not say how.
-  if (file.read_if_there("document", prompts.document)) {
-    prompts.document = trimmed(prompts.document);
-  } else {
-    prompts.document = default_prompts().document;
-  }
+  if (!read_if_there("document", prompts.document)) prompts.document = default_prompts().document;
   for (const Policy policy : {Policy::kOverwrite, Policy::kGated}) {
     for (const Layout layout : {Layout::kQuestionFirst, Layout::kSectionFirst}) {
       read(update_key(policy, layout),

@@ -109,8 +109,12 @@ std::string_view without_first_line(std::string_view text) {
   return newline == std::string_view::npos ? std::string_view() : text.substr(newline + 1);
 }
 
-// The same for tokens: up to the first one that ends a line.
+// Of tokens those up to the first one that ends a line.
 void drop_first_line(const Tokenizer& tokenizer, TokenText& memory) {
+  if (memory.tokens.empty()) {
+    memory.text = std::string(without_first_line(memory.text));
+    return;
+  }
   std::size_t tokens = 0;
   std::size_t bytes = 0;
   bool line_ended = false;
@@ -139,31 +143,25 @@ bool has_all_lines(std::string_view text, std::string_view lines) {
   return true;
 }
 
+TokenText followed_by(TokenText text, const TokenText& more) {
+  text.tokens.insert(text.tokens.end(), more.tokens.begin(), more.tokens.end());
+  text.text += more.text;
+  return text;
+}
+
 // `added` below `before`, whose oldest lines go where there is no room for them.
 TokenText joined(const PromptRenderer& renderer, TokenText before, const TokenText& added,
                  std::int32_t memory_tokens, bool& cut) {
-  const Tokenizer& tokenizer = renderer.tokenizer();
   if (before.text == renderer.prompts().empty_memory) return added;
-  if (!before.text.ends_with('\n')) {
-    const TokenText newline = renderer.encode("\n");
-    before.text += newline.text;
-    before.tokens.insert(before.tokens.end(), newline.tokens.begin(), newline.tokens.end());
-  }
-  const auto most = static_cast<std::size_t>(memory_tokens);
-  if (renderer.as_tokens()) {
-    while (!before.tokens.empty() && before.tokens.size() + added.tokens.size() > most) {
-      drop_first_line(tokenizer, before);
-      cut = true;
-    }
-    before.tokens.insert(before.tokens.end(), added.tokens.begin(), added.tokens.end());
-    before.text += added.text;
-    return before;
-  }
-  while (!before.text.empty() && tokenizer.encode(before.text + added.text).size() > most) {
-    before.text = std::string(without_first_line(before.text));
+  if (!before.text.ends_with('\n')) before = followed_by(std::move(before), renderer.encode("\n"));
+  while (true) {
+    TokenText memory = followed_by(before, added);
+    const auto count = renderer.as_tokens() ? static_cast<std::int64_t>(memory.tokens.size())
+                                            : renderer.count_tokens(memory.text);
+    if (count <= memory_tokens || before.text.empty()) return memory;
+    drop_first_line(renderer.tokenizer(), before);
     cut = true;
   }
-  return {{}, before.text + added.text};
 }
 
 UpdateReading blank_reading() {

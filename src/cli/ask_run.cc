@@ -22,6 +22,7 @@
 #include "cli/interrupt.h"
 #include "cli/say.h"
 #include "cli/session_spec.h"
+#include "cli/store_option.h"
 #include "memagent/runner.h"
 #include "memagent/session_store.h"
 #include "session/fingerprint.h"
@@ -93,8 +94,7 @@ class AskRun {
     prompts_ = read_prompts(options_.reading);
     const bool read_twice =
         !options_.session.empty() || options_.reading.settings.passes.value_or(1) > 1;
-    source_ =
-        kept_document_ ? std::move(kept_document_) : open_document(options_.document, read_twice);
+    if (!source_) source_ = open_document(options_.document, read_twice);
     report_.document = source_->name();
     if (!options_.trace.empty()) trace_.emplace(options_.trace);
 
@@ -119,7 +119,7 @@ class AskRun {
   }
 
   void look_up_session() {
-    store_.emplace(options_.store.empty() ? default_store_path() : options_.store);
+    store_.emplace(store_location(options_.store));
     if (options_.queue && !store_->shared()) {
       fail(ErrorKind::kUsage,
            "--queue: the store is a file, from which workers take nothing: name a database, "
@@ -127,8 +127,8 @@ class AskRun {
     }
     stored_ = store_->find(options_.session);
     if (!stored_) return;
-    if (!options_.document.chosen()) kept_document_ = store_->open_document(options_.session);
-    document_is_kept_ = kept_document_ != nullptr;
+    if (!options_.document.chosen()) source_ = store_->open_document(options_.session);
+    document_is_kept_ = source_ != nullptr;
     continue_from(options_, *stored_, document_is_kept_);
     report_.model = json::parse(stored_->spec.sources_json).value("opened_as", "");
   }
@@ -316,8 +316,7 @@ class AskRun {
   std::optional<SessionStore> store_;
   std::optional<SessionInfo> stored_;
   std::optional<Session> session_;
-  std::unique_ptr<DocumentSource> kept_document_;  // in the store; until it is source_
-  bool document_is_kept_ = false;
+  bool document_is_kept_ = false;  // source_ is the store's copy
   PromptSet prompts_;
   std::unique_ptr<DocumentSource> source_;
   std::optional<TraceFile> trace_;

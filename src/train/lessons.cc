@@ -161,18 +161,21 @@ struct LessonSource::State {
     return candidate;
   }
 
-  // A question at the end of a reading that found nothing but `noted`, which does not answer it.
-  Candidate absent(const Row& row, const std::string& noted) const {
+  // The question asked of a memory. `answer` empty: that there is none.
+  Candidate answered(const Row& row, const TokenText& memory, const std::string& answer) const {
     Candidate candidate;
     candidate.kind = ReplyKind::kAnswer;
-    candidate.prompt =
-        renderer
-            ->answer(renderer->encode(row.question),
-                     renderer->encode(noted.empty() ? renderer->prompts().empty_memory : noted))
-            .tokens;
-    candidate.response = tokenizer->encode(world::no_answer_spellings().front());
+    candidate.prompt = renderer->answer(renderer->encode(row.question), memory).tokens;
+    candidate.response =
+        tokenizer->encode(answer.empty() ? world::no_answer_spellings().front() : answer);
     candidate.response.push_back(tokenizer->end_tokens().front());
     return candidate;
+  }
+
+  // A question at the end of a reading that found nothing but `noted`, which does not answer it.
+  Candidate absent(const Row& row, const std::string& noted) const {
+    return answered(row, renderer->encode(noted.empty() ? renderer->prompts().empty_memory : noted),
+                    "");
   }
 
   // The question asked of a memory that lacks something: what is there is the answer, or that there
@@ -188,15 +191,7 @@ struct LessonSource::State {
     }
     if (partial.empty()) return std::nullopt;
     const ImitatedConversation& said = *partial[random.below(partial.size())];
-    const std::string answer =
-        said.answer_now.empty() ? world::no_answer_spellings().front() : said.answer_now;
-    Candidate candidate;
-    candidate.kind = ReplyKind::kAnswer;
-    candidate.prompt =
-        renderer->answer(renderer->encode(row.question), said.conversation.memory).tokens;
-    candidate.response = tokenizer->encode(answer);
-    candidate.response.push_back(tokenizer->end_tokens().front());
-    return candidate;
+    return answered(row, said.conversation.memory, said.answer_now);
   }
 
   std::vector<Section> sections_of(const Sample& sample, const EpisodeConfig& reading) const {
