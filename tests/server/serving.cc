@@ -1,6 +1,7 @@
 #include "server/serving.h"
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -124,6 +125,39 @@ json chat(const std::string& text) {
 std::string post_bytes(const std::string& path, const std::string& body) {
   return "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+const std::string kThreeSections =
+    std::string(20, 'a') + std::string(20, 'b') + std::string(20, 'c');
+
+json asking(const std::string& session, const std::string& question) {
+  json body = chat(question);
+  body["memagent"] = {{"session", session}, {"document", kThreeSections}};
+  return body;
+}
+
+std::string first_letters(const std::string& prompt) {
+  const std::size_t section = prompt.find(" S:");
+  if (section != std::string::npos) return "m" + prompt.substr(section + 3, 1);
+  return "answer " + prompt.substr(prompt.find(" M:") + 3, 2);
+}
+
+std::string stream_chat(const Serving& serving, json body,
+                        const std::function<void(const std::string& so_far)>& watch) {
+  body["stream"] = true;
+  httplib::Request request;
+  request.method = "POST";
+  request.path = "/v1/chat/completions";
+  request.body = body.dump();
+  request.set_header("Content-Type", "application/json");
+  std::string all;
+  request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    all.append(data, size);
+    watch(all);
+    return true;
+  };
+  EXPECT_EQ(serving.client().send(request)->status, 200);
+  return all;
 }
 
 std::vector<json> events_of(const std::string& body) {

@@ -60,6 +60,16 @@ class RawClient {
 
 // A chat of one user message.
 nlohmann::json chat(const std::string& text);
+// Three sections of 20 bytes that begin with a, b and c.
+extern const std::string kThreeSections;
+// A chat over them that the session of this name keeps.
+nlohmann::json asking(const std::string& session, const std::string& question = "Who is it?");
+// A script: the memory becomes "m" and the section's first character; the answer is the memory.
+std::string first_letters(const std::string& prompt);
+// Posts a chat with "stream" and gives its events as they came, all of them. `watch` is shown what
+// there is so far whenever more has come.
+std::string stream_chat(const Serving& serving, nlohmann::json body,
+                        const std::function<void(const std::string& so_far)>& watch);
 // An HTTP request with a body.
 std::string post_bytes(const std::string& path, const std::string& body);
 // The data of each event of a stream, parsed; "[DONE]" as a string.

@@ -215,26 +215,16 @@ TEST(SessionView, EveryAnswerIsStreamedAsItGrows) {
     changed.wait(lock, [&] { return begun.size() >= answers; });
   };
   json body = chat(letters("abc"));
-  body["stream"] = true;
   body["memagent"] = {{"questions", {"x?", "y?", "z?"}}};
-  httplib::Request request;
-  request.method = "POST";
-  request.path = kChat;
-  request.body = body.dump();
-  request.set_header("Content-Type", "application/json");
-  std::string all;
-  request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
-    all.append(data, size);
+  const std::string all = stream_chat(watching.serving(), body, [&](const std::string& so_far) {
     const std::lock_guard lock(mutex);
     for (const char* index : {"0", "1", "2"}) {
       const std::string words = fmt::format(
           R"("index":{},"logprobs":null,"finish_reason":null,"delta":{{"content":"a)", index);
-      if (all.find(words) != std::string::npos) begun.insert(index);
+      if (so_far.find(words) != std::string::npos) begun.insert(index);
     }
     changed.notify_all();
-    return true;
-  };
-  EXPECT_EQ(watching.serving().client().send(request)->status, 200);
+  });
   EXPECT_EQ(begun.size(), 3U);
   std::vector<std::string> told(3);
   for (const json& event : events_of(all)) {

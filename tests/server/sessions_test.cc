@@ -17,25 +17,11 @@ using testing::HasSubstr;
 
 constexpr const char* kChat = "/v1/chat/completions";
 
-// The memory becomes "m" and the section's first character; the answer is the memory.
-std::string reader(const std::string& prompt) {
-  const std::size_t section = prompt.find(" S:");
-  if (section != std::string::npos) return "m" + prompt.substr(section + 3, 1);
-  return "answer " + prompt.substr(prompt.find(" M:") + 3, 2);
-}
-
-const std::string kText = std::string(20, 'a') + std::string(20, 'b') + std::string(20, 'c');
-
-json asking(const std::string& name, const std::string& question = "Who is it?") {
-  json body = chat(question);
-  body["memagent"] = {{"session", name}, {"document", kText}};
-  return body;
-}
-
 // A server over a store that outlives it.
 class Keeping {
  public:
-  explicit Keeping(const TemporaryFolder& folder, const BlockingModel::Script& script = reader)
+  explicit Keeping(const TemporaryFolder& folder,
+                   const BlockingModel::Script& script = first_letters)
       : files_(FileStoreOptions{.folder = folder.path("files")}),
         sessions_({folder.path("store"),
                    [](const std::vector<std::string>& paths) {
@@ -141,7 +127,7 @@ TEST(ServerSessions, AreResumedWhereTheyStopped) {
     Keeping* server = nullptr;
     Keeping keeping(folder, [&](const std::string& prompt) {
       server->serving().model.hold();
-      return reader(prompt);
+      return first_letters(prompt);
     });
     server = &keeping;
     std::thread client(
@@ -186,7 +172,7 @@ TEST(ServerSessions, AreNotContinuedAsSomethingElse) {
   EXPECT_EQ(status, 400);
   EXPECT_THAT(reply["error"]["message"], HasSubstr("question 1 was"));
   json body = asking("book");
-  body["memagent"]["document"] = kText + "more";
+  body["memagent"]["document"] = kThreeSections + "more";
   std::tie(status, reply) = keeping.serving().post(kChat, body);
   EXPECT_EQ(status, 422);
   EXPECT_THAT(reply["error"]["message"], HasSubstr("has changed"));
@@ -198,7 +184,7 @@ TEST(ServerSessions, BelongToTheirKey) {
   const TemporaryFolder folder;
   Keeping keeping(folder);
   const auto open = [&](const std::string& owner) {
-    return keeping.sessions().open("book", owner, "{}", {"Who?"}, text_source(kText), "");
+    return keeping.sessions().open("book", owner, "{}", {"Who?"}, text_source(kThreeSections), "");
   };
   open("alice");
   EXPECT_EQ(keeping.sessions().list("alice", "", 10).sessions.size(), 1U);
@@ -218,7 +204,8 @@ TEST(ServerSessions, AreListedInPartsToTheirKeyAlone) {
   Keeping keeping(folder);
   for (int i = 0; i < 9; ++i) {
     const std::string owner = i % 4 == 0 ? "" : i % 4 == 1 ? "alice" : "alice \"b\"";
-    keeping.sessions().open(std::to_string(i), owner, "{}", {"Who?"}, text_source(kText), "");
+    keeping.sessions().open(std::to_string(i), owner, "{}", {"Who?"}, text_source(kThreeSections),
+                            "");
   }
   const auto names = [&](const std::string& owner, const std::string& after, std::int64_t most) {
     const SessionKeeper::Part part = keeping.sessions().list(owner, after, most);

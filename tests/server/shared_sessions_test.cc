@@ -21,21 +21,6 @@ using testing::HasSubstr;
 
 constexpr const char* kChat = "/v1/chat/completions";
 
-// The memory becomes "m" and the section's first character; the answer is the memory.
-std::string reader(const std::string& prompt) {
-  const std::size_t section = prompt.find(" S:");
-  if (section != std::string::npos) return "m" + prompt.substr(section + 3, 1);
-  return "answer " + prompt.substr(prompt.find(" M:") + 3, 2);
-}
-
-json asking(const std::string& name, const std::string& question = "Who is it?") {
-  json body = chat(question);
-  body["memagent"] = {
-      {"session", name},
-      {"document", std::string(20, 'a') + std::string(20, 'b') + std::string(20, 'c')}};
-  return body;
-}
-
 // A server on a machine of its own: only the store is shared. Takes queued sessions if told to.
 class Machine {
  public:
@@ -47,7 +32,7 @@ class Machine {
                    },
                    "blocking"},
                   files_),
-        serving_(reader, [&](ServerOptions& options) {
+        serving_(first_letters, [&](ServerOptions& options) {
           options.completions.files = options.files = &files_;
           options.completions.sessions = options.sessions = &sessions_;
           plan_ = options.completions.plan;

@@ -13,11 +13,13 @@
 #include "memagent/error.h"
 #include "memagent/session_store.h"
 #include "session/fingerprint.h"
+#include "session/store_testing.h"
 #include "support/postgres_server.h"
 
 namespace memagent {
 namespace {
 
+using test::error_of;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
@@ -58,15 +60,6 @@ class PostgresStoreTest : public testing::Test {
 
   std::string address_;
 };
-
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return std::to_string(exit_code(error.kind())) + ": " + error.what();
-  }
-  return "";
-}
 
 TEST_F(PostgresStoreTest, WhoLostTheLeaseWritesNothing) {
   SessionStore here(address_);

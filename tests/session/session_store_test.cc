@@ -17,11 +17,13 @@
 #include <functional>
 
 #include "memagent/error.h"
+#include "session/store_testing.h"
 
 namespace memagent {
 namespace {
 
 namespace fs = std::filesystem;
+using test::error_of;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -36,14 +38,7 @@ class SessionStoreTest : public testing::Test {
   }
   ~SessionStoreTest() override { fs::remove_all(folder_); }
 
-  SessionSpec spec() const {
-    SessionSpec spec;
-    spec.settings_json = R"({"policy":"gated","section_tokens":5000})";
-    spec.sources_json = R"({"documents":["book.txt"]})";
-    spec.questions = {"Who?", "Where?"};
-    spec.document = {"book.txt", 1000, 0xFEDCBA9876543210ULL};
-    return spec;
-  }
+  static SessionSpec spec() { return test::two_questions(); }
 
   // Runs `body` in a child process and gives its wait status; exit code 9 for an exception.
   static int in_child(const std::function<void()>& body) {
@@ -65,16 +60,6 @@ class SessionStoreTest : public testing::Test {
   std::string folder_;
   std::string path_;
 };
-
-// The message of the Error that `body` throws, "KIND: message"; empty if it throws none.
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return std::to_string(exit_code(error.kind())) + ": " + error.what();
-  }
-  return "";
-}
 
 TEST_F(SessionStoreTest, FilesArePrivate) {
   const SessionStore store(path_);

@@ -13,6 +13,7 @@
 
 #include "memagent/error.h"
 #include "memagent/session_store.h"
+#include "session/store_testing.h"
 #ifdef MEMAGENT_TEST_POSTGRES
 #include "support/postgres_server.h"
 #endif
@@ -21,6 +22,7 @@ namespace memagent {
 namespace {
 
 namespace fs = std::filesystem;
+using test::error_of;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -46,14 +48,7 @@ class StoreConformanceTest : public testing::TestWithParam<Kind> {
   }
   ~StoreConformanceTest() override { fs::remove_all(folder_); }
 
-  SessionSpec spec() const {
-    SessionSpec spec;
-    spec.settings_json = R"({"policy":"gated","section_tokens":5000})";
-    spec.sources_json = R"({"documents":["book.txt"]})";
-    spec.questions = {"Who?", "Where?"};
-    spec.document = {"book.txt", 1000, 0xFEDCBA9876543210ULL};
-    return spec;
-  }
+  static SessionSpec spec() { return test::two_questions(); }
 
   // The session of a process that was killed: at once in a file, after its lease in a database.
   static Session open_when_free(SessionStore& store, const std::string& name,
@@ -72,16 +67,6 @@ class StoreConformanceTest : public testing::TestWithParam<Kind> {
   std::string location_;
   SessionStoreOptions options_{.lease = std::chrono::milliseconds(500)};
 };
-
-// The message of the Error that `body` throws, "KIND: message"; empty if it throws none.
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return std::to_string(exit_code(error.kind())) + ": " + error.what();
-  }
-  return "";
-}
 
 TEST_P(StoreConformanceTest, KeepsWhatWasCommitted) {
   {
