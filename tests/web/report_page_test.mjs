@@ -11,7 +11,7 @@ import {tmpdir} from "node:os";
 import {join} from "node:path";
 import {after, before, test} from "node:test";
 import {fileURLToPath, pathToFileURL} from "node:url";
-import {chromiumMissing, withChromium} from "../../web/browser.mjs";
+import {chromiumMissing, openChromium} from "../../web/browser.mjs";
 
 if (chromiumMissing()) {
     console.log("SKIPPED: no Chromium; install Debian's package chromium to test the report page");
@@ -36,16 +36,7 @@ let close;
 before(async () => {
     const script = fileURLToPath(new URL("sample_report.mjs", import.meta.url));
     sample = render("sample", execFileSync(process.execPath, [script], {maxBuffer: 1 << 26}));
-    await new Promise((ready) => {
-        const closed = withChromium((browser) => new Promise((done) => {
-            context = browser;
-            close = async () => {
-                done();
-                await closed;
-            };
-            ready();
-        }));
-    });
+    ({context, close} = await openChromium());
 });
 after(async () => {
     await close?.();

@@ -11,7 +11,7 @@ import {mkdtempSync, rmSync, writeFileSync} from "node:fs";
 import {tmpdir} from "node:os";
 import {join} from "node:path";
 import {after, afterEach, before, test} from "node:test";
-import {chromiumMissing, withChromium} from "../../web/browser.mjs";
+import {chromiumMissing, openChromium} from "../../web/browser.mjs";
 import {QUESTIONS, sampleDocument} from "./sample_document.mjs";
 import {ScriptedModel} from "./scripted_model.mjs";
 import {Served} from "./serving.mjs";
@@ -37,16 +37,7 @@ before(async () => {
     endpoint = await model.start();
     served = new Served(memagent, flags());
     await served.start();
-    await new Promise((ready) => {
-        const closed = withChromium((browser) => new Promise((done) => {
-            context = browser;
-            close = async () => {
-                done();
-                await closed;
-            };
-            ready();
-        }));
-    });
+    ({context, close} = await openChromium());
 });
 afterEach(() => {
     model.before = async () => {};

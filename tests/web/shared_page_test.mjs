@@ -10,7 +10,7 @@ import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from "node:fs";
 import {tmpdir} from "node:os";
 import {join} from "node:path";
 import {after, before, test} from "node:test";
-import {chromiumMissing, withChromium} from "../../web/browser.mjs";
+import {chromiumMissing, openChromium} from "../../web/browser.mjs";
 import {Postgres, postgresPrograms} from "./postgres.mjs";
 import {QUESTIONS, sampleDocument} from "./sample_document.mjs";
 import {ScriptedModel} from "./scripted_model.mjs";
@@ -42,16 +42,7 @@ before(async () => {
     const store = await postgres.start();
     served = new Served(memagent, ["--endpoint", endpoint, ...settings, "--no-queue"], store);
     await served.start();
-    await new Promise((ready) => {
-        const closed = withChromium((browser) => new Promise((done) => {
-            context = browser;
-            close = async () => {
-                done();
-                await closed;
-            };
-            ready();
-        }));
-    });
+    ({context, close} = await openChromium());
 });
 after(async () => {
     await close?.();
