@@ -77,6 +77,15 @@ HttpServer::HttpServer(const HttpServerOptions& options,
   const auto seconds = std::chrono::floor<std::chrono::seconds>(options_.limits.idle_timeout) / 2;
   dispatcher_->set_keep_alive_timeout(std::max<std::int64_t>(1, seconds.count()));
   dispatcher_->set_keep_alive_max_count(1'000'000);
+  // A connection that ends with this reply is not to be used for the next request, which would be
+  // lost with it (RFC 9112, section 9.6).
+  dispatcher_->set_post_routing_handler(
+      [](const httplib::Request& request, httplib::Response& response) {
+        const HttpConnection* connection = HttpConnection::find(request);
+        if (connection == nullptr || !connection->closing()) return;
+        response.headers.erase("Keep-Alive");
+        response.set_header("Connection", "close");
+      });
   dispatcher_->set_logger([](const httplib::Request& request, const httplib::Response& response) {
     HttpConnection* connection = HttpConnection::find(request);
     if (connection == nullptr) return;

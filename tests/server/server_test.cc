@@ -295,6 +295,22 @@ TEST(Server, KeysAreAskedFor) {
   EXPECT_EQ(serving.client().Get("/v1/models", wrong)->status, 401);
 }
 
+// A client that sends its next request on a connection that ends would lose it.
+TEST(Server, ConnectionsThatEndSaySo) {
+  const Serving serving(reader,
+                        [](ServerOptions& options) { options.keys = ApiKeys::parse(kKeys, "k"); });
+  httplib::Client client = serving.client();
+  client.set_keep_alive(true);
+  const httplib::Result refused = client.Get("/v1/models");
+  EXPECT_EQ(refused->status, 401);
+  EXPECT_EQ(refused->get_header_value("Connection"), "close");
+  EXPECT_FALSE(refused->has_header("Keep-Alive"));
+  const httplib::Result kept = client.Get("/v1/models", {{"Authorization", "Bearer test"}});
+  EXPECT_EQ(kept->status, 200);
+  EXPECT_NE(kept->get_header_value("Connection"), "close");
+  EXPECT_TRUE(kept->has_header("Keep-Alive"));
+}
+
 TEST(Server, OthersAreNotLetInWithoutKeys) {
   const auto everywhere = [](ServerOptions& options) { options.http.host = "0.0.0.0"; };
   EXPECT_THROW(Serving(reader, everywhere), Error);
