@@ -12,32 +12,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
+#include "flops.h"
 #include "model/local/model_tools.h"
 #include "train/policy_network.h"
 
 namespace {
 
 using namespace memagent;  // NOLINT: a program, not a header
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double peak_flops() {
-  const torch::Tensor a = torch::randn({2048, 2048});
-  double best = 0;
-  for (int i = 0; i < 4; ++i) {
-    const double begin = now();
-    torch::mm(a, a);
-    best = std::max(best, 2.0 * 2048 * 2048 * 2048 / (now() - begin));
-  }
-  return best;
-}
 
 std::vector<std::int32_t> random_tokens(std::int64_t count, std::int32_t vocab,
                                         RandomStream& random) {
@@ -74,11 +59,9 @@ int main(int argc, char** argv) {
   RandomStream random(7);
   PackedBatch batch;
   std::int64_t apart = 0;  // tokens of the same conversations without sharing
-  double attended = 0;     // pairs of tokens
   const std::int64_t child = std::max<std::int64_t>(1, segment / 8);
   while (batch.num_tokens() < tokens) {
     const std::int64_t root = batch.add(random_tokens(segment, config.vocab_size, random));
-    attended += 0.5 * static_cast<double>(segment * segment);
     if (children == 0) {
       batch.learn(root,
                   segment - std::max<std::int64_t>(
@@ -88,17 +71,10 @@ int main(int argc, char** argv) {
     }
     for (std::int64_t i = 0; i < children; ++i) {
       batch.learn(batch.add(random_tokens(child, config.vocab_size, random), root), 0, child);
-      attended += static_cast<double>(child * segment) + 0.5 * static_cast<double>(child * child);
       apart += segment + child;
     }
   }
-  const auto d = static_cast<double>(config.model_dim);
-  const double q = config.num_heads * config.head_dim;
-  const double kv = 2.0 * config.num_kv_heads * config.head_dim;
-  const double per_token = config.num_layers * (2 * d * (2 * q + kv) + 6 * d * config.ffn_dim);
-  const double flops = 3 * (per_token * static_cast<double>(batch.num_tokens()) +
-                            config.num_layers * 4 * q * attended +
-                            2 * d * config.vocab_size * static_cast<double>(batch.rows.size()));
+  const double flops = 3 * forward_flops(config, work_of(batch));
   const auto step = [&] {
     for (const Parameter& parameter : network.parameters()) {
       torch::Tensor value = parameter.value;
@@ -106,13 +82,13 @@ int main(int argc, char** argv) {
     }
     (-network.logprobs(batch).logprobs.mean()).backward();
   };
-  const double peak = peak_flops();
+  const double peak = peak_flops(Seconds::kClock);
   step();
   std::vector<double> seconds;
   for (int i = 0; i < steps; ++i) {
-    const double begin = now();
+    const double begin = now(Seconds::kClock);
     step();
-    seconds.push_back(now() - begin);
+    seconds.push_back(now(Seconds::kClock) - begin);
   }
   std::sort(seconds.begin(), seconds.end());
   const double median = seconds[seconds.size() / 2];

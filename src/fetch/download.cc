@@ -1,7 +1,6 @@
 #include "fetch/download.h"
 
 #include <curl/curl.h>
-#include <openssl/evp.h>
 #include <sys/file.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@
 #include <vector>
 
 #include "base/fail.h"
+#include "base/sha256.h"
 #include "format/atomic_file.h"
 
 namespace memagent {
@@ -399,18 +399,13 @@ std::int64_t fetch_part(const DownloadOptions& options, const std::string& part,
 
 std::string sha256_of_file(const std::string& path) {
   const File file = open_file(path, "rbe");
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        &EVP_MD_CTX_free);
-  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  Sha256 sha;
   std::vector<char> block(std::size_t{1} << 16);
   for (std::size_t count; (count = std::fread(block.data(), 1, block.size(), file.get())) > 0;) {
-    EVP_DigestUpdate(context.get(), block.data(), count);
+    sha.update({block.data(), count});
   }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int length = 0;
-  EVP_DigestFinal_ex(context.get(), digest.data(), &length);
   std::string text;
-  for (unsigned int i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
+  for (const unsigned char byte : sha.value()) text += fmt::format("{:02x}", byte);
   return text;
 }
 

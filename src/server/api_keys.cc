@@ -1,15 +1,14 @@
 #include "server/api_keys.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <iterator>
 
-#include "base/check.h"
 #include "base/fail.h"
+#include "base/sha256.h"
 
 namespace memagent {
 namespace {
@@ -117,12 +116,9 @@ std::optional<std::string> ApiKeys::check(std::string_view authorization) const 
   constexpr std::string_view kScheme = "Bearer ";
   const bool has_scheme = authorization.starts_with(kScheme);
   if (has_scheme) authorization.remove_prefix(kScheme.size());
-  Hash hash{};
-  unsigned int size = 0;
-  MEMAGENT_CHECK(EVP_Digest(authorization.data(), authorization.size(), hash.data(), &size,
-                            EVP_sha256(), nullptr) == 1 &&
-                     size == hash.size(),
-                 "SHA-256 of {} bytes", authorization.size());
+  Sha256 sha;
+  sha.update(authorization);
+  const Hash hash = sha.value();
   const Key* found = nullptr;
   for (const Key& key : keys_) {
     if (CRYPTO_memcmp(key.hash.data(), hash.data(), hash.size()) == 0) found = &key;

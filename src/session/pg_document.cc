@@ -1,44 +1,18 @@
 #include "session/pg_document.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/sha256.h"
 
 namespace memagent {
 namespace {
 
 constexpr std::size_t kPartBytes = std::size_t{1} << 20;
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new()) {
-    MEMAGENT_CHECK(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1,
-                   "no SHA-256");
-  }
-  void update(std::string_view bytes) {
-    EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-  }
-  std::string value() {
-    std::string value(EVP_MAX_MD_SIZE, '\0');
-    unsigned int size = 0;
-    EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(value.data()), &size);
-    value.resize(size);
-    return value;
-  }
-
- private:
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-  std::unique_ptr<EVP_MD_CTX, Free> context_;
-};
 
 // As much as fits, less only at the end.
 std::string_view read_part(DocumentSource& source, std::vector<char>& buffer) {
@@ -114,23 +88,24 @@ std::int64_t put_document(PgConnection& connection, DocumentSource& source,
   Sha256 sha;
   for (std::string_view part; !(part = read_part(source, buffer)).empty();) sha.update(part);
   source.rewind();
-  const std::string sum = sha.value();
+  const Sha256::Value value = sha.value();
+  const std::string sum(value.begin(), value.end());
 
   // Waits for another process that is just storing the same text, and for one that deletes it.
-  PgResult added = connection.run(
-      "INSERT INTO memagent.document(sha256, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING "
-      "RETURNING id",
-      {sum, expected.bytes});
-  while (added.rows() == 0) {
-    const PgResult found =
-        connection.run("SELECT id FROM memagent.document WHERE sha256 = $1 FOR KEY SHARE", {sum});
-    if (found.rows() == 1) return found.integer(0, 0);
-    added = connection.run(
+  std::int64_t id = 0;
+  while (true) {
+    const PgResult added = connection.run(
         "INSERT INTO memagent.document(sha256, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING "
         "RETURNING id",
         {sum, expected.bytes});
+    if (added.rows() == 1) {
+      id = added.integer(0, 0);
+      break;
+    }
+    const PgResult found =
+        connection.run("SELECT id FROM memagent.document WHERE sha256 = $1 FOR KEY SHARE", {sum});
+    if (found.rows() == 1) return found.integer(0, 0);
   }
-  const std::int64_t id = added.integer(0, 0);
   Hash64 hash;
   std::int64_t bytes = 0;
   std::int64_t number = 0;

@@ -93,6 +93,18 @@ constexpr std::string_view kSelectSession =
     "e.question, e.state FROM memagent.session AS s "
     "JOIN memagent.episode AS e ON e.session_id = s.id ";
 
+// What whoever wants a session looks at and writes. $2: this process's token, $3: the sessions it
+// holds, $4: its name, $5: milliseconds of a lease. Free is also what this process held until its
+// release did not reach the server. Leases of the last two seconds it may be taking just now, in
+// another thread.
+constexpr const char* kIsFree =
+    "(lease_until IS NULL OR lease_until <= now() OR (holder_token = $2 "
+    "AND lease_until <= now() + ($5 - 2000) * interval '1 millisecond' "
+    "AND id <> ALL(convert_from($3, 'UTF8')::int8[])))";
+constexpr const char* kClaim =
+    "fence = fence + 1, holder = $4, holder_token = $2, "
+    "lease_until = now() + $5 * interval '1 millisecond'";
+
 std::chrono::system_clock::time_point from_ms(std::int64_t ms) {
   return std::chrono::system_clock::time_point(std::chrono::milliseconds(ms));
 }
@@ -213,18 +225,15 @@ class PostgresSession : public SessionBackend {
   }
 
   void finish() override {
-    write("SET finished = true, queued = false, error = '', updated = now()");
+    write("SET finished = true, queued = false, error = '', updated = now()",
+          {claim_.id, claim_.fence});
   }
 
   void queue(std::string_view reader) override {
-    guarded([&](PgConnection& connection) {
-      const PgResult done = connection.run(
-          "UPDATE memagent.session SET queued = true, reader = $3, queued_at = now(), "
-          "not_before = now(), failures = 0, vanished = 0, error = '' "
-          "WHERE id = $1 AND fence = $2",
-          {claim_.id, claim_.fence, reader});
-      if (done.affected() == 0) check_held(connection, -1);
-    });
+    write(
+        "SET queued = true, reader = $3, queued_at = now(), not_before = now(), failures = 0, "
+        "vanished = 0, error = ''",
+        {claim_.id, claim_.fence, reader});
   }
 
   void failed(const Error& error) override {
@@ -253,11 +262,12 @@ class PostgresSession : public SessionBackend {
     }
   }
 
-  void write(const char* what) {
+  // $1 and $2 of `what` are the claim's.
+  void write(const char* what, std::initializer_list<PgValue> parameters) {
     guarded([&](PgConnection& connection) {
       const PgResult done = connection.run(
           fmt::format("UPDATE memagent.session {} WHERE id = $1 AND fence = $2", what).c_str(),
-          {claim_.id, claim_.fence});
+          parameters);
       if (done.affected() == 0) check_held(connection, -1);
     });
   }
@@ -396,20 +406,17 @@ class PostgresStore : public StoreBackend {
   std::unique_ptr<SessionBackend> take(std::string_view reader) override {
     return hub_->with([&](PgConnection& connection) -> std::unique_ptr<SessionBackend> {
       while (true) {
-        // Also what this process held until its release did not reach the server. Leases of the
-        // last two seconds it may be taking just now, in another thread.
         const PgResult taken = connection.run(
-            "WITH next AS (SELECT id, (lease_until IS NOT NULL AND holder_token <> $2)::int AS "
-            "lost "
-            "  FROM memagent.session WHERE queued AND reader = $1 AND not_before <= now() "
-            "  AND (lease_until IS NULL OR lease_until <= now() OR (holder_token = $2 "
-            "       AND lease_until <= now() + ($5 - 2000) * interval '1 millisecond' "
-            "       AND id <> ALL(convert_from($3, 'UTF8')::int8[]))) "
-            "  ORDER BY queued_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) "
-            "UPDATE memagent.session AS s SET fence = fence + 1, holder = $4, holder_token = $2, "
-            "lease_until = now() + $5 * interval '1 millisecond', vanished = vanished + next.lost "
-            "FROM next WHERE s.id = next.id "
-            "RETURNING s.id, s.fence, coalesce(s.document_id, 0), s.name, s.vanished",
+            fmt::format(
+                "WITH next AS (SELECT id, (lease_until IS NOT NULL AND holder_token <> $2)::int "
+                "  AS lost FROM memagent.session "
+                "  WHERE queued AND reader = $1 AND not_before <= now() AND {} "
+                "  ORDER BY queued_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) "
+                "UPDATE memagent.session AS s SET {}, vanished = vanished + next.lost "
+                "FROM next WHERE s.id = next.id "
+                "RETURNING s.id, s.fence, coalesce(s.document_id, 0), s.name, s.vanished",
+                kIsFree, kClaim)
+                .c_str(),
             {reader, hub_->token(), hub_->held_ids(), hub_->holder(), hub_->lease_ms()});
         if (taken.rows() == 0) return nullptr;
         const Claim claim{taken.integer(0, 0), taken.integer(0, 1), taken.integer(0, 2)};
@@ -481,14 +488,12 @@ class PostgresStore : public StoreBackend {
 
   // Within the caller's transaction.
   Claim claim_by_name(PgConnection& connection, const std::string& name) const {
-    const PgResult claimed = connection.run(
-        "UPDATE memagent.session SET fence = fence + 1, holder = $2, holder_token = $3, "
-        "lease_until = now() + $4 * interval '1 millisecond' WHERE name = $1 "
-        "AND (lease_until IS NULL OR lease_until <= now() OR (holder_token = $3 "
-        "     AND lease_until <= now() + ($4 - 2000) * interval '1 millisecond' "
-        "     AND id <> ALL(convert_from($5, 'UTF8')::int8[]))) "
-        "RETURNING id, fence, coalesce(document_id, 0)",
-        {name, hub_->holder(), hub_->token(), hub_->lease_ms(), hub_->held_ids()});
+    const PgResult claimed =
+        connection.run(fmt::format("UPDATE memagent.session SET {} WHERE name = $1 AND {} "
+                                   "RETURNING id, fence, coalesce(document_id, 0)",
+                                   kClaim, kIsFree)
+                           .c_str(),
+                       {name, hub_->token(), hub_->held_ids(), hub_->holder(), hub_->lease_ms()});
     if (claimed.rows() == 1) {
       return {claimed.integer(0, 0), claimed.integer(0, 1), claimed.integer(0, 2)};
     }
