@@ -15,7 +15,7 @@ import {execFileSync} from "node:child_process";
 import {existsSync, readFileSync, writeFileSync} from "node:fs";
 import {join, resolve} from "node:path";
 import {parseArgs} from "node:util";
-import {log, machine, mean, needsTime, root, rounded, train, variant} from "./runs.mjs";
+import {log, machine, mean, needsTime, root, rounded, tens, train, variant} from "./runs.mjs";
 
 const {values: options} = parseArgs({options: {
     out: {type: "string", default: join(root, "build/tiny-smoke")},
@@ -74,11 +74,7 @@ function scores(folder) {
 // Mean reward of ten steps at a time, and what of the updates was malformed in the last ten.
 function learning(folder) {
     const steps = log(folder).filter(({reward}) => reward !== undefined);
-    const rewards = [];
-    for (let i = 0; i < steps.length; i += 10) {
-        rewards.push(rounded(mean(steps.slice(i, i + 10).map(({reward}) => reward))));
-    }
-    return {reward: rewards, malformed: rounded(mean(steps.slice(-10).map(({malformed}) => malformed)))};
+    return {reward: tens(steps.map(({reward}) => reward)), malformed: rounded(mean(steps.slice(-10).map(({malformed}) => malformed)))};
 }
 
 const seeds = options.seeds.split(",").map(Number);

@@ -12,7 +12,7 @@
 import {writeFileSync} from "node:fs";
 import {join, resolve} from "node:path";
 import {parseArgs} from "node:util";
-import {log, machine, mean, needsTime, root, rounded, train, variant} from "./runs.mjs";
+import {log, machine, mean, needsTime, root, rounded, tens, train, variant} from "./runs.mjs";
 
 const {values: options} = parseArgs({options: {
     out: {type: "string", default: join(root, "build/tiny-smoke")},
@@ -37,11 +37,7 @@ const runs = options.seeds.split(",").map(Number).map((seed) => {
     const lines = log(rl);
     const steps = lines.filter(({step}) => step > 0);
     const heldOut = lines.filter(({held_out}) => held_out).map(({step, held_out}) => ({step, ...held_out}));
-    const points = (key) => {
-        const means = [];
-        for (let i = 0; i < steps.length; i += 10) means.push(rounded(mean(steps.slice(i, i + 10).map((step) => step[key]))));
-        return means;
-    };
+    const points = (key) => tens(steps.map((step) => step[key]));
     return {seed, sft_tokens: log(sft).at(-1).tokens, sft_seconds: warm, rl_steps: steps.length, rl_seconds: learnt,
         before: rounded(mean(steps.slice(0, FIRST).map(({reward}) => reward))),
         after: rounded(mean(steps.slice(-LAST).map(({reward}) => reward))),

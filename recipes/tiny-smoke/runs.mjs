@@ -66,6 +66,12 @@ export function needsTime(name) {
 }
 
 export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+// The mean of every ten, for curves.
+export function tens(values) {
+    const means = [];
+    for (let i = 0; i < values.length; i += 10) means.push(rounded(mean(values.slice(i, i + 10))));
+    return means;
+}
 export const rounded = (value) => Math.round(1e4 * value) / 1e4;
 
 export function machine(program) {

@@ -1,5 +1,6 @@
 // Pictures of a report: desktop in light and dark, phone, the trace viewer, paper; and its beginning
-// down to the scores, which the documentation shows (docs/images/report.png).
+// down to the curves and down to the scores, which the documentation shows (docs/images/nano.png and
+// report.png).
 //
 //   node web/report/screenshot.mjs REPORT.html FOLDER
 import {mkdirSync} from "node:fs";
@@ -37,9 +38,11 @@ await withChromium(async (context) => {
     await page.emulateMedia({colorScheme: "light"});
     await page.setViewportSize({width: 960, height: 900});
     await page.goto(address);
-    const scores = await page.locator("#scores").boundingBox();
-    await page.screenshot({path: file("report"), fullPage: true,
-        clip: {x: 0, y: 0, width: 960, height: Math.ceil(scores.y + scores.height + 24)}});
+    for (const [name, last] of [["curves", "#accuracy"], ["report", "#scores"]]) {
+        const part = await page.locator(last).boundingBox();
+        await page.screenshot({path: file(name), fullPage: true,
+            clip: {x: 0, y: 0, width: 960, height: Math.ceil(part.y + part.height + 24)}});
+    }
     await page.setViewportSize({width: 1180, height: 900});
     await page.pdf({path: resolve(folder, "report-print.pdf"), format: "A4"});
 });
