@@ -345,6 +345,12 @@ class RlRun {
     json["rollout_seconds"] = report.rollout_seconds;
     json["update_seconds"] = report.update_seconds;
     json["seconds"] = report.seconds;
+    const auto a_second = [](double tokens, double seconds) {
+      return seconds > 0 ? std::round(tokens / seconds) : 0;
+    };
+    json["sampled_tokens_per_second"] = a_second(rollouts.reply_tokens.sum, report.rollout_seconds);
+    json["trained_tokens_per_second"] =
+        a_second(static_cast<double>(report.trained_tokens), report.update_seconds);
     if (!report.held_out.empty()) json["held_out"] = Json::parse(to_json(report.held_out));
     return json.dump();
   }

@@ -263,6 +263,9 @@ class SftRun {
     if (report.skipped) json["skipped"] = true;
     json["learnt_tokens"] = sums.learnt_tokens;
     json["seconds"] = std::round(1e3 * report.seconds) / 1e3;
+    if (report.seconds > 0) {
+      json["trained_tokens_per_second"] = std::round(sums.tokens / report.seconds);
+    }
     json["right"] = shares(recent_);
     for (std::size_t i = 0; i < by_task_.size(); ++i) {
       json["tasks"][recipe_.stages[stage_].tasks[i].task] = shares(by_task_[i]);
@@ -342,7 +345,8 @@ class SftRun {
     tokens_ = state.at("tokens").get<std::int64_t>();
     folder_.cut_log(state.at("log_bytes").get<std::int64_t>());
     const auto from_list = [](const Json& list, std::array<RecentReplies, kNumReplyKinds>& recent) {
-      for (std::size_t i = 0; i < recent.size(); ++i) {
+      // Checkpoints of before there were as many kinds have fewer.
+      for (std::size_t i = 0; i < std::min(recent.size(), list.size()); ++i) {
         recent[i] = {list.at(i).at(0).get<double>(), list.at(i).at(1).get<double>()};
       }
     };

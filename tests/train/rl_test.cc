@@ -163,6 +163,9 @@ TEST_F(Rl, HeldOutRowsAreReadBesideTheRun) {
   const std::string log = read(folder_ / "with/log.jsonl");
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 5);
   EXPECT_THAT(log, testing::StartsWith(R"({"step":0,"held_out":{"600":0.0,"900":0.0}})"));
+  for (const char* speed : {"sampled_tokens_per_second", "trained_tokens_per_second"}) {
+    EXPECT_THAT(log, testing::ContainsRegex(std::string(speed) + "\":[1-9]"));
+  }
 }
 
 // A learning rate that blows the weights up: updates are left out and counted, and the run ends

@@ -249,6 +249,7 @@ TEST_F(Sft, HeldOutRowsAreReadBesideTheRun) {
   train(options("with"));
   EXPECT_EQ(read(folder_ / "with/model.gguf"), read(folder_ / "without/model.gguf"));
   const std::string log = read(folder_ / "with/log.jsonl");
+  EXPECT_THAT(log, testing::ContainsRegex("trained_tokens_per_second\":[1-9]"));
   EXPECT_THAT(log, testing::StartsWith(R"({"step":0,"tokens":0,"held_out":{"400":0.0}})"));
   std::size_t measured = 0;
   for (std::size_t at = 0; (at = log.find("held_out", at)) != std::string::npos; ++at) ++measured;

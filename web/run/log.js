@@ -58,6 +58,7 @@ function warmStart(steps) {
         ...inFives("Answers right, by task", under(steps, "tasks", ".answer"), share),
         {title: "Gradient norm", series: lines(steps, {norm: "gradient_norm"}), log: true},
         {title: "Learning rate", series: lines(steps, {rate: "rate"})},
+        {title: "Tokens a second", series: lines(steps, {"trained on": "trained_tokens_per_second"})},
     ];
 }
 
@@ -81,6 +82,8 @@ function reinforcement(steps) {
         {title: "Learning rate", series: lines(steps, {rate: "rate"})},
         {title: "Seconds a step", series: lines(steps, {rollouts: "rollout_seconds",
             update: "update_seconds"}), show: format.seconds},
+        {title: "Tokens a second", series: lines(steps, {sampled: "sampled_tokens_per_second",
+            "trained on": "trained_tokens_per_second"})},
     ];
 }
 
