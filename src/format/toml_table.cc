@@ -237,11 +237,15 @@ void TomlTable::refuse_others() const {
   for (const TomlTable& table : node_->handed_out) table.refuse_others();
 }
 
-void TomlTable::fail_at(const std::string& key, const std::string& message) const {
+std::string TomlTable::place(const std::string& key) const {
   const auto view = node_->table->at_path(key);
   const std::uint32_t line =
       view.node() == nullptr ? node_->line() : view.node()->source().begin.line;
-  fail(ErrorKind::kBadInput, "{}: line {}: {} {}", node_->file, line, node_->prefix + key, message);
+  return fmt::format("{}: line {}: {}", node_->file, line, node_->prefix + key);
+}
+
+void TomlTable::fail_at(const std::string& key, const std::string& message) const {
+  fail(ErrorKind::kBadInput, "{} {}", place(key), message);
 }
 
 }  // namespace memagent

@@ -50,6 +50,8 @@ class TomlTable {
 
   // Throws for any key of this table that was not asked for, and of the tables handed out.
   void refuse_others() const;
+  // "file: line n: key name"
+  std::string place(const std::string& key) const;
   // "file: line n: key name message"
   [[noreturn]] void fail_at(const std::string& key, const std::string& message) const;
 

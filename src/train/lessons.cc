@@ -20,11 +20,6 @@
 namespace memagent {
 namespace {
 
-// Not tasks, but texts: learnt from beginning to end. A drill is random tokens, said twice: what
-// copying is learnt from first. Prose is generated.
-constexpr std::string_view kDrill = "drill";
-constexpr std::string_view kProse = "prose";
-
 template <typename T>
 void shuffle(std::vector<T>& items, RandomStream& random) {
   for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random.below(i)]);
@@ -42,7 +37,21 @@ struct Candidate {
   std::vector<TokenId> prompt;
   std::vector<TokenId> response;
   std::int32_t shared = 0;  // leading prompt tokens that are the section's alone
+  std::string question;
 };
+
+// How much two questions have in common at their ends, in bytes: those that name things which are
+// easily taken for one another have most.
+std::size_t likeness(std::string_view a, std::string_view b) {
+  const std::size_t most = std::min(a.size(), b.size());
+  const auto begin = static_cast<std::size_t>(
+      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(most), b.begin()).first -
+      a.begin());
+  const auto end = static_cast<std::size_t>(
+      std::mismatch(a.rbegin(), a.rbegin() + static_cast<std::ptrdiff_t>(most), b.rbegin()).first -
+      a.rbegin());
+  return begin + end;
+}
 
 // One or two notes that a reader may have made in error: those of `others` questions, of one
 // document, which `row` does not ask for. Empty if there are none.
@@ -51,9 +60,18 @@ std::string misleading_notes(const Row& row, const std::vector<std::unique_ptr<S
   std::string notes;
   if (others.empty()) return notes;
   for (std::uint64_t i = 1 + random.below(2); i > 0; --i) {
-    const Row& other = others[random.below(others.size())]->row();
-    if (other.evidence.empty()) continue;
-    const std::string& note = other.evidence[random.below(other.evidence.size())].note;
+    // Of one to sixteen the one that is most like it: errors are of that kind.
+    const Row* other = nullptr;
+    for (std::uint64_t tries = std::uint64_t{1} << random.below(5); tries > 0; --tries) {
+      const Row& drawn = others[random.below(others.size())]->row();
+      if (drawn.evidence.empty() || drawn.question == row.question) continue;
+      if (other == nullptr ||
+          likeness(drawn.question, row.question) > likeness(other->question, row.question)) {
+        other = &drawn;
+      }
+    }
+    if (other == nullptr) continue;
+    const std::string& note = other->evidence[random.below(other->evidence.size())].note;
     const bool asked = std::any_of(row.evidence.begin(), row.evidence.end(),
                                    [&](const Evidence& own) { return own.note == note; });
     if (asked || notes == note) continue;
@@ -92,6 +110,8 @@ const char* to_string(ReplyKind kind) {
       return "answer";
     case ReplyKind::kText:
       return "text";
+    case ReplyKind::kSlip:
+      return "slip";
   }
   MEMAGENT_CHECK(false, "reply kind {}", static_cast<int>(kind));
 }
@@ -127,8 +147,9 @@ struct LessonSource::State {
     return {{task, {}, {{ReplyKind::kText, {ids.front()}, {ids.begin() + 1, ids.end()}}}}};
   }
 
-  void add(const std::vector<ImitatedConversation>& reading, std::vector<Candidate>& updates,
-           std::vector<Candidate>& keeps, std::vector<Candidate>& answers) const {
+  void add(const std::string& question, const std::vector<ImitatedConversation>& reading,
+           std::vector<Candidate>& updates, std::vector<Candidate>& keeps,
+           std::vector<Candidate>& answers) const {
     for (const ImitatedConversation& said : reading) {
       if (!said.imitable) continue;
       const ReplyKind kind = kind_of(said.conversation);
@@ -136,7 +157,7 @@ struct LessonSource::State {
                                    : kind == ReplyKind::kKeep ? keeps
                                                               : updates;
       to.push_back({said.conversation.section_index, kind, said.conversation.prompt.tokens,
-                    said.response, said.shared_prefix_tokens});
+                    said.response, said.shared_prefix_tokens, question});
     }
   }
 
@@ -152,6 +173,7 @@ struct LessonSource::State {
                            ->update(config.policy, config.layout, renderer->encode(row.question),
                                     before, TokenTextView(section.tokens, section.text))
                            .tokens;
+    candidate.question = row.question;
     candidate.response = config.policy == Policy::kGated
                              ? tokenizer->encode(renderer->prompts().gate_keep)
                              : before.tokens;
@@ -159,6 +181,31 @@ struct LessonSource::State {
     candidate.shared = renderer->shared_prefix_tokens(
         config.layout, config.policy, static_cast<std::int64_t>(section.tokens.size()));
     return candidate;
+  }
+
+  // What is written where a section was wrongly taken for what the question asks: the note on what
+  // stands there, under its own name, which is of no harm. `kept` is the reply that was right,
+  // `updates` those of the section. Learnt from the decision on. None where nothing is to be added.
+  std::optional<Candidate> slip(const Candidate& kept,
+                                const std::vector<Candidate>& updates) const {
+    const Candidate* nearest = nullptr;
+    for (const Candidate& update : updates) {
+      if (update.question == kept.question) continue;
+      if (nearest == nullptr ||
+          likeness(update.question, kept.question) > likeness(nearest->question, kept.question)) {
+        nearest = &update;
+      }
+    }
+    const std::vector<TokenId> gate = tokenizer->encode(renderer->prompts().gate_add + "\n");
+    if (nearest == nullptr || nearest->response.size() <= gate.size() ||
+        !std::equal(gate.begin(), gate.end(), nearest->response.begin())) {
+      return std::nullopt;
+    }
+    Candidate slip = kept;
+    slip.kind = ReplyKind::kSlip;
+    slip.prompt.insert(slip.prompt.end(), gate.begin(), gate.end());
+    slip.response.assign(nearest->response.begin() + std::ssize(gate), nearest->response.end());
+    return slip;
   }
 
   // The question asked of a memory. `answer` empty: that there is none.
@@ -230,7 +277,7 @@ struct LessonSource::State {
     std::vector<Candidate> unanswered;
     const auto learn = [&](const Sample& of) {
       const std::vector<ImitatedConversation> reading_of_it = read(of);
-      add(reading_of_it, updates, keeps, answers);
+      add(of.row().question, reading_of_it, updates, keeps, answers);
       if (stage.unfinished == 0 || random.uniform() >= stage.unfinished) return;
       if (auto partial = unfinished(of.row(), reading_of_it, random)) {
         unanswered.push_back(std::move(*partial));
@@ -241,6 +288,11 @@ struct LessonSource::State {
     shuffle(updates, random);
     shuffle(keeps, random);
     shuffle(answers, random);
+
+    std::map<std::int64_t, std::vector<Candidate>> notable;  // what each section's notes could be
+    if (stage.slips > 0) {
+      for (const Candidate& update : updates) notable[update.section].push_back(update);
+    }
 
     // Updates leave room for the replies that change nothing.
     const auto most = static_cast<double>(stage.replies_per_section);
@@ -282,7 +334,16 @@ struct LessonSource::State {
         if (!misled || !noted.empty()) unanswered.push_back(absent(asked, noted));
       }
     }
+    // Before the keeps, whose prompts they take: `ask` takes those for itself.
+    std::vector<Candidate> slips;
+    if (stage.slips > 0) {
+      for (const Candidate& kept : keeps) {
+        if (random.uniform() >= stage.slips) continue;
+        if (auto slipped = slip(kept, notable[kept.section])) slips.push_back(std::move(*slipped));
+      }
+    }
     ask(keeps, most);
+    ask(slips, 2 * most);
     std::vector<Lesson> lessons;
     for (auto& [section, candidates] : by_section) {
       // Without a shared beginning there are only conversations of their own.
@@ -307,16 +368,19 @@ LessonSource::LessonSource(const SftRecipe& recipe, std::shared_ptr<const Prompt
   s.tokenizer = std::move(tokenizer);
   s.config = episode_config(recipe.reading);
   for (const Stage& stage : s.stages) {
+    const bool adds = s.config.policy == Policy::kGated && !s.renderer->prompts().gate_add.empty();
+    if (stage.slips > 0 && !adds) {
+      fail(ErrorKind::kUsage, "stage {}: slips need the policy gated and prompts with gate.add",
+           stage.name);
+    }
     std::vector<std::shared_ptr<const Task>> tasks;
     for (const TaskWeight& task : stage.tasks) {
-      const bool text = task.task == kDrill || task.task == kProse;
+      const bool text = task.task == kDrillTask || task.task == kProseTask;
       tasks.push_back(text ? nullptr : find_tasks({task.task}, {}).at(0));
     }
     s.tasks.push_back(std::move(tasks));
-    EpisodeConfig longest = s.config;
-    longest.window_tokens = context_tokens;
-    longest.section_tokens = static_cast<std::int32_t>(stage.section_tokens.back());
-    validate(longest, *s.renderer);
+    check_sections(recipe.reading, stage.section_tokens.back(), context_tokens, *s.renderer,
+                   stage.where);
   }
 }
 
@@ -329,8 +393,8 @@ std::vector<Lesson> LessonSource::draw(std::size_t stage, std::int64_t number) c
   const std::size_t task = drawn_task(random, s.stages[stage].tasks);
   if (s.tasks[stage][task] != nullptr) return s.document(stage, task, random, number);
   const std::int64_t tokens = drawn_length(random, s.stages[stage].section_tokens);
-  return s.stages[stage].tasks[task].task == kDrill ? s.drill(task, tokens, random)
-                                                    : s.prose(task, tokens, random.next());
+  return s.stages[stage].tasks[task].task == kDrillTask ? s.drill(task, tokens, random)
+                                                        : s.prose(task, tokens, random.next());
 }
 
 }  // namespace memagent

@@ -16,9 +16,9 @@
 
 namespace memagent {
 
-enum class ReplyKind { kKeep, kUpdate, kAnswer, kText };
-inline constexpr int kNumReplyKinds = 4;
-const char* to_string(ReplyKind kind);  // "keep", "update", "answer", "text"
+enum class ReplyKind { kKeep, kUpdate, kAnswer, kText, kSlip };
+inline constexpr int kNumReplyKinds = 5;
+const char* to_string(ReplyKind kind);  // "keep", "update", "answer", "text", "slip"
 
 struct Reply {
   ReplyKind kind = ReplyKind::kKeep;
@@ -36,7 +36,7 @@ struct Lesson {
 
 class LessonSource {
  public:
-  // Throws Error(kUsage) for unknown tasks, and for lengths that exceed `context_tokens`.
+  // Throws Error(kUsage) for unknown tasks, Error(kBadInput) for sections beyond `context_tokens`.
   LessonSource(const SftRecipe& recipe, std::shared_ptr<const PromptRenderer> renderer,
                std::shared_ptr<const Tokenizer> tokenizer, std::int32_t context_tokens);
   ~LessonSource();

@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "format/toml_table.h"
 #include "model/local/shipped_model.h"
+#include "task/registry.h"
 #include "train/recipe_keys.h"
 
 namespace memagent {
@@ -55,9 +56,19 @@ void check_range(TomlTable& table, const char* key, const std::vector<std::int64
   }
 }
 
-void read_tasks(TomlTable table, std::vector<TaskWeight>& tasks) {
+// `others`: names that stand for something else than a task here.
+void read_tasks(TomlTable table, std::vector<TaskWeight>& tasks,
+                const std::vector<std::string>& others = {}) {
+  const std::vector<std::string> names = task_names();
+  const auto known = [&](const std::string& name) {
+    return std::ranges::find(names, name) != names.end() ||
+           std::ranges::find(others, name) != others.end();
+  };
   for (const std::string& name : table.keys()) {
     TaskWeight task{name, 0};
+    if (!known(name)) {
+      table.fail_at(name, fmt::format("is no task: choose of {}", fmt::join(task_names(), ", ")));
+    }
     table.read(name, task.weight);
     if (!(task.weight > 0)) table.fail_at(name, "must be more than 0");
     tasks.push_back(std::move(task));
@@ -67,6 +78,7 @@ void read_tasks(TomlTable table, std::vector<TaskWeight>& tasks) {
 Stage read_stage(TomlTable table) {
   Stage stage;
   describe(ReadFields{table}, stage);
+  stage.where = table.place("section_tokens");
   check_range(table, "section_tokens", stage.section_tokens);
   check_range(table, "document_tokens", stage.document_tokens);
   if (stage.tokens < 1) table.fail_at("tokens", "must be at least 1");
@@ -79,11 +91,12 @@ Stage read_stage(TomlTable table) {
   if (stage.unfinished < 0 || stage.unfinished > 1) {
     table.fail_at("unfinished", "must be from 0 to 1");
   }
+  if (stage.slips < 0 || stage.slips > 1) table.fail_at("slips", "must be from 0 to 1");
   if (stage.sure < 0 || stage.sure >= 1) table.fail_at("sure", "must be from 0 to below 1");
   if (stage.keep_sure < 0 || stage.keep_sure > 1) {
     table.fail_at("keep_sure", "must be from 0 to 1");
   }
-  read_tasks(table.table("tasks"), stage.tasks);
+  read_tasks(table.table("tasks"), stage.tasks, {kDrillTask, kProseTask});
   if (stage.tasks.empty()) table.fail_at("tasks", "has none: name at least one");
   return stage;
 }
@@ -190,6 +203,19 @@ EpisodeConfig episode_config(const ReadingConfig& reading) {
   return config;
 }
 
+void check_sections(const ReadingConfig& reading, std::int64_t section_tokens,
+                    std::int32_t context_tokens, const PromptRenderer& renderer,
+                    const std::string& where) {
+  EpisodeConfig longest = episode_config(reading);
+  longest.window_tokens = context_tokens;
+  longest.section_tokens = static_cast<std::int32_t>(section_tokens);
+  try {
+    validate(longest, renderer);
+  } catch (const Error& error) {
+    fail(ErrorKind::kBadInput, "{}: {}", where, error.what());
+  }
+}
+
 SftRecipe load_sft_recipe(const std::string& path) {
   TomlTable root = TomlTable::load(path, "a recipe", kSee);
   SftRecipe recipe;
@@ -215,9 +241,10 @@ RlRecipe load_rl_recipe(const std::string& path) {
   describe(ReadFields{loss}, recipe.loss);
   TomlTable from = root.table("questions_from");
   describe(ReadFields{from}, recipe.questions_from);
+  recipe.questions_from.where = from.place("section_tokens");
   check_range(from, "section_tokens", recipe.questions_from.section_tokens);
   check_range(from, "document_tokens", recipe.questions_from.document_tokens);
-  read_tasks(from.table("tasks"), recipe.questions_from.tasks);
+  read_tasks(from.table("tasks"), recipe.questions_from.tasks, {kDataTask});
   QuestionConfig& questions = recipe.questions_from;
   const bool draws_data = std::ranges::any_of(
       questions.tasks, [](const TaskWeight& task) { return task.task == kDataTask; });

@@ -69,12 +69,16 @@ struct Stage {
   // Share of readings that begin with notes on what other questions ask: mistakes of a reader,
   // which must not mislead it.
   double misnoted = 0;
+  // Share of replies that change nothing which also teach what to write after a wrong decision to
+  // add: what stands in the section, under its own name. Needs prompts with a word for adding.
+  double slips = 0;
   double section_weight = 0.1;  // of a section's own tokens (language modelling); 0: not learnt
   // Replies that the policy gives already, with every token more probable than this, are left out
   // but for `keep_sure` of them (selection.h); 0: all are learnt from.
   double sure = 0;
   double keep_sure = 0.1;
   std::vector<TaskWeight> tasks;
+  std::string where;  // file, line and key of section_tokens
 };
 
 // Rows that are not learnt from, read whole while a run goes on (held_out.h).
@@ -98,6 +102,11 @@ struct SftRecipe {
   std::vector<Stage> stages;
 };
 
+// Tasks of a warm start that are not tasks, but texts, learnt from beginning to end: random tokens
+// said twice, what copying is learnt from first; and generated prose.
+inline constexpr const char* kDrillTask = "drill";
+inline constexpr const char* kProseTask = "prose";
+
 // The name that stands for QuestionConfig::data among tasks.
 inline constexpr const char* kDataTask = "data";
 
@@ -108,6 +117,7 @@ struct QuestionConfig {
   std::vector<std::int64_t> section_tokens = {128, 512};     // from, to: drawn for every step
   std::vector<std::int64_t> document_tokens = {1024, 4096};  // drawn for every question
   std::vector<TaskWeight> tasks;
+  std::string where;  // file, line and key of section_tokens
 };
 
 struct RlRecipe {
@@ -137,6 +147,12 @@ struct RlRecipe {
 
 // The Episode's settings but for what differs from document to document (section_tokens).
 EpisodeConfig episode_config(const ReadingConfig& reading);
+
+// Throws Error(kBadInput), beginning with `where`, if no update with a section of `section_tokens`
+// fits a window of `context_tokens`.
+void check_sections(const ReadingConfig& reading, std::int64_t section_tokens,
+                    std::int32_t context_tokens, const PromptRenderer& renderer,
+                    const std::string& where);
 
 // Paths in a recipe are relative to its folder. Throws Error(kBadInput) naming file, line and key.
 SftRecipe load_sft_recipe(const std::string& path);

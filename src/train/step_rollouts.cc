@@ -30,10 +30,8 @@ StepQuestions::StepQuestions(const RlRecipe& recipe, const Start& start,
     tasks_.push_back(task.task == kDataTask ? data_set(recipe.questions_from)
                                             : find_tasks({task.task}, {}).at(0));
   }
-  EpisodeConfig longest = episode_config(recipe.reading);
-  longest.window_tokens = start.network->config().context_tokens;
-  longest.section_tokens = static_cast<std::int32_t>(recipe.questions_from.section_tokens.back());
-  validate(longest, *renderer_);
+  check_sections(recipe.reading, recipe.questions_from.section_tokens.back(),
+                 start.network->config().context_tokens, *renderer_, recipe.questions_from.where);
 }
 
 std::shared_ptr<const Sample> StepQuestions::question(RandomStream& random,

@@ -1,12 +1,14 @@
 // Lessons: drawn the same whenever they are drawn, and made of whole conversations.
 #include "train/lessons.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
 #include <set>
 
+#include "memagent/error.h"
 #include "support/byte_tokenizer.h"
 #include "train/training_batch.h"
 
@@ -148,6 +150,18 @@ TEST_F(Lessons, MemoriesThatLackSomethingAreAnsweredFrom) {
   EXPECT_GT(answers[1] + answers[2] + answers[3], 15);
 }
 
+TEST_F(Lessons, ASectionBeyondTheWindowIsSaidWithItsPlace) {
+  recipe_.stages[0].section_tokens = {400, 200'000};
+  recipe_.stages[0].where = "my.toml: line 7: stage.section_tokens";
+  try {
+    source();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+    EXPECT_THAT(error.what(), testing::StartsWith("my.toml: line 7: stage.section_tokens: "));
+  }
+}
+
 // What was noted in error stays in the memory, whatever comes after; it neither keeps the right
 // note away nor is it an answer.
 TEST_F(Lessons, WrongNotesDoNotMislead) {
@@ -197,6 +211,37 @@ TEST_F(Lessons, WrongNotesDoNotMislead) {
   EXPECT_GT(answers, 20);
   EXPECT_GT(misled, answers / 2);
   EXPECT_GT(unanswered, 40);
+}
+
+// After a wrong decision to add, what stands in the section is noted under its own name.
+TEST_F(Lessons, SlipsNoteWhatTheSectionSays) {
+  recipe_.stages[0].slips = 1;
+  EXPECT_THROW(source(), Error);  // no word for adding
+  prompts_.gate_add = "ADD";
+  for (std::string& update : prompts_.update[static_cast<std::size_t>(Policy::kGated)]) {
+    update += "\nOr ADD.";
+  }
+  const LessonSource from = source();
+  int slips = 0;
+  for (std::int64_t number = 0; number < 20; ++number) {
+    for (const Lesson& lesson : from.draw(0, number)) {
+      const std::string section = text(lesson.prefix);
+      for (const Reply& reply : lesson.replies) {
+        if (reply.kind != ReplyKind::kSlip) continue;
+        ++slips;
+        const std::string prompt = text(reply.prompt);
+        EXPECT_TRUE(prompt.ends_with("ADD\n")) << prompt;
+        const std::string note =
+            tokenizer_->decode(std::span(reply.response).first(reply.response.size() - 1));
+        const std::size_t colon = note.find(": ");
+        ASSERT_NE(colon, std::string::npos) << note;
+        const std::string key = note.substr(0, colon);
+        EXPECT_EQ(prompt.find("entered for " + key + "?"), std::string::npos) << prompt;
+        EXPECT_NE(section.find(key + " is " + note.substr(colon + 2)), std::string::npos) << note;
+      }
+    }
+  }
+  EXPECT_GT(slips, 50);
 }
 
 TEST_F(Lessons, PackIntoOneBatchWithEveryReplyUnderItsSection) {

@@ -97,6 +97,8 @@ TEST_F(RecipeFile, SaysWhatIsWrongAndWhere) {
               HasSubstr("line 12: stage.section_tokens must be two lengths, the shorter first"));
   EXPECT_THAT(complaint(with("vt = 0.5", "vt = 0")),
               HasSubstr("line 10: stage.tasks.vt must be more than 0"));
+  EXPECT_THAT(complaint(with("vt = 0.5", "tv = 0.5")),
+              HasSubstr("line 10: stage.tasks.tv is no task: choose of niah_single_1, "));
   EXPECT_THAT(complaint(with("{ drill = 1 }", "{}")), HasSubstr("stage.tasks has none"));
   EXPECT_THAT(complaint(with("tokenizer =", "weights = \"w.gguf\"\ntokenizer =")),
               HasSubstr("network.tokenizer and network.weights: give one of the two"));
