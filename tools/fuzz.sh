@@ -33,8 +33,9 @@ for target; do
   [ -e "tests/fuzz/${target}_fuzz.cc" ] || { echo "fuzz: no target '$target'" >&2; exit 2; }
 done
 tools/setup.sh fuzz
-[ -f "$build/build.ninja" ] || cmake --preset fuzz
-echo "$@" | tr ' ' '\n' | sed 's|$|_fuzz|' | xargs ninja -C "$build" memagent
+launcher=$(command -v ccache || true)
+[ -f "$build/build.ninja" ] || cmake --preset fuzz ${launcher:+-DCMAKE_CXX_COMPILER_LAUNCHER=ccache}
+echo "$@" | tr ' ' '\n' | sed 's|$|_fuzz|' | xargs ninja -C "$build"${JOBS:+ -j$JOBS}
 mkdir -p "$findings"
 for target; do mkdir -p "$corpus/$target"; done
 
@@ -42,7 +43,8 @@ for target; do mkdir -p "$corpus/$target"; done
 first() { mkdir -p "$corpus/$1"; cat > "$corpus/$1/first"; }
 first gguf < tests/train/data/tiny-smoke-warm-start.gguf
 first tokenizer_json < recipes/nano/tokenizer.json
-"$build/memagent" synth --task qa_2 --tokens 1K --quiet | first data_set
+echo '{"id":"1","question":"Who?","answers":["Ann"],"documents":[{"title":"Ann","text":"Ann did."}]}' |
+  first data_set
 header='{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}   '
 { printf "\\$(printf %o ${#header})\\0\\0\\0\\0\\0\\0\\0%s" "$header"; head -c 16 /dev/zero; } | first safetensors
 

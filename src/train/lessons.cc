@@ -185,19 +185,26 @@ struct LessonSource::State {
 
   // What is written where a section was wrongly taken for what the question asks: the note on what
   // stands there, under its own name, which is of no harm. `kept` is the reply that was right,
-  // `updates` those of the section. Learnt from the decision on. None where nothing is to be added.
+  // `updates` those of the section. Learnt from the decision on. None where nothing is to be added,
+  // or nothing stands out as what the question could be taken to mean.
   std::optional<Candidate> slip(const Candidate& kept,
                                 const std::vector<Candidate>& updates) const {
+    constexpr std::size_t kStandsOut = 4;  // bytes of likeness
     const Candidate* nearest = nullptr;
+    std::size_t most = 0;
+    std::size_t second = 0;
     for (const Candidate& update : updates) {
       if (update.question == kept.question) continue;
-      if (nearest == nullptr ||
-          likeness(update.question, kept.question) > likeness(nearest->question, kept.question)) {
-        nearest = &update;
-      }
+      if (nearest != nullptr && update.question == nearest->question) continue;
+      const std::size_t like = likeness(update.question, kept.question);
+      second = std::max(second, std::min(like, most));
+      if (like <= most) continue;
+      most = like;
+      nearest = &update;
     }
+    if (nearest == nullptr || (second > 0 && most < second + kStandsOut)) return std::nullopt;
     const std::vector<TokenId> gate = tokenizer->encode(renderer->prompts().gate_add + "\n");
-    if (nearest == nullptr || nearest->response.size() <= gate.size() ||
+    if (nearest->response.size() <= gate.size() ||
         !std::equal(gate.begin(), gate.end(), nearest->response.begin())) {
       return std::nullopt;
     }
@@ -313,6 +320,12 @@ struct LessonSource::State {
     const auto num_keeps = static_cast<std::size_t>(std::ceil(wanted));
     const auto num_strangers =
         static_cast<std::size_t>(stage.strangers * wanted + random.uniform());
+    // Of all that could be asked, since few sections have something that stands out.
+    std::vector<Candidate> slips;
+    for (const Candidate& kept : keeps) {
+      if (static_cast<double>(slips.size()) >= stage.slips * wanted) break;
+      if (auto slipped = slip(kept, notable[kept.section])) slips.push_back(std::move(*slipped));
+    }
     keeps.resize(std::min(keeps.size(), num_keeps - std::min(num_keeps, num_strangers)));
     const bool ask_absent = random.uniform() < stage.absent;
     if (num_strangers > 0 || ask_absent) {
@@ -332,14 +345,6 @@ struct LessonSource::State {
         const Row& asked = misled ? sample->row() : other->row();
         const std::string noted = misled ? misleading_notes(asked, siblings, random) : "";
         if (!misled || !noted.empty()) unanswered.push_back(absent(asked, noted));
-      }
-    }
-    // Before the keeps, whose prompts they take: `ask` takes those for itself.
-    std::vector<Candidate> slips;
-    if (stage.slips > 0) {
-      for (const Candidate& kept : keeps) {
-        if (random.uniform() >= stage.slips) continue;
-        if (auto slipped = slip(kept, notable[kept.section])) slips.push_back(std::move(*slipped));
       }
     }
     ask(keeps, most);

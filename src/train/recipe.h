@@ -69,7 +69,7 @@ struct Stage {
   // Share of readings that begin with notes on what other questions ask: mistakes of a reader,
   // which must not mislead it.
   double misnoted = 0;
-  // Share of replies that change nothing which also teach what to write after a wrong decision to
+  // For each reply that changes nothing, so many that teach what to write after a wrong decision to
   // add: what stands in the section, under its own name. Needs prompts with a word for adding.
   double slips = 0;
   double section_weight = 0.1;  // of a section's own tokens (language modelling); 0: not learnt

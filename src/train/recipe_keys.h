@@ -82,7 +82,7 @@ void describe(Visitor&& v, Stage& c) {
   v("misnoted", c.misnoted, "share of readings that begin with notes on another question");
   v("unfinished", c.unfinished, "share of readings that are also asked before they are done");
   v("slips", c.slips,
-    "share of replies that change nothing also continued as if they added a note");
+    "replies for each that changes nothing that go on after a wrong decision to add");
   v("section_weight", c.section_weight, "weight of a section's own tokens; 0: not learnt");
   v("sure", c.sure, "replies given already, each token above this, are left out; 0: none are");
   v("keep_sure", c.keep_sure, "share of those that are learnt from all the same");

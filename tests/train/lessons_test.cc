@@ -216,6 +216,7 @@ TEST_F(Lessons, WrongNotesDoNotMislead) {
 // After a wrong decision to add, what stands in the section is noted under its own name.
 TEST_F(Lessons, SlipsNoteWhatTheSectionSays) {
   recipe_.stages[0].slips = 1;
+  recipe_.stages[0].tasks = {{"alike_names", 1}};
   EXPECT_THROW(source(), Error);  // no word for adding
   prompts_.gate_add = "ADD";
   for (std::string& update : prompts_.update[static_cast<std::size_t>(Policy::kGated)]) {
