@@ -71,14 +71,15 @@ void validate(const EpisodeConfig& config, const PromptRenderer& renderer) {
   const std::int64_t update =
       update_tokens_without_section(config, renderer) + config.section_tokens;
   if (update > config.window_tokens) {
+    const std::int32_t most = largest_section_tokens(config, renderer);
     fail(ErrorKind::kUsage,
          "an update takes up to {} tokens (template {} + question {} + memory {} + section {} + "
-         "response {}), more than the window of {}: lower section tokens to {} or less, or other "
-         "budgets",
+         "response {}), more than the window of {}: lower {}",
          update, renderer.update_overhead_tokens(config.policy, config.layout),
          config.question_tokens, config.memory_tokens, config.section_tokens,
          update_output_tokens(config, renderer), config.window_tokens,
-         largest_section_tokens(config, renderer));
+         most < 1 ? "question and memory tokens: as they are, no section fits"
+                  : fmt::format("section tokens to {} or less, or other budgets", most));
   }
   const std::int64_t answer = std::int64_t{renderer.answer_overhead_tokens()} +
                               config.question_tokens + config.memory_tokens + config.output_tokens;

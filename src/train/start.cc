@@ -53,6 +53,10 @@ Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
     }
     start.chat_template = file->chat_template();
     ModelConfig config = file->config();
+    if (network.more_layers > config.num_layers) {
+      fail(ErrorKind::kBadInput, "network.more_layers is {}: {} has {} layers: at most as many",
+           network.more_layers, network.weights, config.num_layers);
+    }
     config.num_layers += network.more_layers;
     start.network = std::make_unique<PolicyNetwork>(config, options);
     start.network->load(*file);
