@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "task/counting_oracle.h"
 #include "task/fit_document.h"
+#include "task/frequency_oracle.h"
 #include "task/made_words.h"
 #include "task/permutation.h"
 #include "task/unit_sample.h"
@@ -22,7 +23,7 @@
 namespace memagent {
 namespace {
 
-enum Purpose : std::uint64_t { kWords = 1, kOrder = 2 };
+enum Purpose : std::uint64_t { kWords = 1, kOrder = 2, kBegun = 3 };
 
 constexpr std::uint64_t kCommonWords = 10;
 
@@ -113,6 +114,7 @@ class CommonWordsList final : public UnitText {
 constexpr std::int64_t kAskedRanks = 3;
 constexpr int kCodeLetters = 6;
 constexpr std::int64_t kWordsPerLine = 16;
+constexpr double kZeta2 = std::numbers::pi * std::numbers::pi / 6;  // the sum of all 1 / k^2
 
 // Coded words: the word of rank k stands floor(size / (k^2 zeta(2))) times. RULER's limit on the
 // number of different words, a 50th of the tokens, is never reached: ranks run out before.
@@ -152,6 +154,25 @@ class FrequentWordsText final : public UnitText {
     return {words_.begin() + 1, words_.begin() + 1 + kAskedRanks};
   }
 
+  // What a reader may have counted that comes from as much text again as it likes: of the first
+  // ranks, each its share of `words` words with the chance that it has in a text.
+  std::vector<WordCount> counted_elsewhere(double words, RandomStream& random) const {
+    constexpr std::size_t kRanks = 10;
+    std::vector<WordCount> counts;
+    for (std::size_t rank = 2; rank < std::min(kRanks, words_.size() + 1); ++rank) {
+      const double expected = words / (static_cast<double>(rank * rank) * kZeta2);
+      // A sum of four uniform numbers is near enough to normal.
+      double normal = -2;
+      for (int i = 0; i < 4; ++i) normal += random.uniform();
+      const double count = std::round(expected + std::sqrt(3 * expected) * normal);
+      if (count >= 1) counts.push_back({words_[rank - 1], static_cast<std::int64_t>(count)});
+    }
+    std::stable_sort(counts.begin(), counts.end(),
+                     [](const WordCount& a, const WordCount& b) { return a.count > b.count; });
+    if (counts.size() > kFrequentWordsKept) counts.resize(kFrequentWordsKept);
+    return counts;
+  }
+
  private:
   // Most places are of the first ranks; the others' are told apart by where the search begins.
   std::size_t rank_of(std::uint64_t place) const {
@@ -170,12 +191,11 @@ class FrequentWordsText final : public UnitText {
     }
   }
   static std::vector<std::uint64_t> rank_ends(std::int64_t size) {
-    const double zeta = std::numbers::pi * std::numbers::pi / 6;
     std::vector<std::uint64_t> ends;
     std::uint64_t end = 0;
     for (double rank = 1;; ++rank) {
       const auto times =
-          static_cast<std::uint64_t>(static_cast<double>(size) / (rank * rank * zeta));
+          static_cast<std::uint64_t>(static_cast<double>(size) / (rank * rank * kZeta2));
       if (times == 0) break;
       ends.push_back(end += times);
     }
@@ -189,6 +209,41 @@ class FrequentWordsText final : public UnitText {
   Permutation order_;
 };
 
+// A text of frequent words, read by one who has counted before: its siblings ask the same question,
+// but begin with memories of other texts of the same words.
+class FrequentWordsSample final : public Sample {
+ public:
+  FrequentWordsSample(std::shared_ptr<const Sample> text,
+                      std::shared_ptr<const FrequentWordsText> words, std::vector<WordCount> begun)
+      : text_(std::move(text)), words_(std::move(words)), begun_(std::move(begun)) {}
+
+  const Row& row() const override { return text_->row(); }
+  std::unique_ptr<DocumentSource> document() const override { return text_->document(); }
+  std::unique_ptr<Oracle> oracle() const override {
+    return frequency_oracle(begun_, kAskedRanks, row().document_bytes);
+  }
+  std::vector<std::unique_ptr<Sample>> siblings(std::int64_t most,
+                                                std::uint64_t key) const override {
+    constexpr std::int64_t kMost = 12;
+    // From hardly anything to what settles it: 100 of the first word are 660 words.
+    constexpr double kFewest = 20;
+    constexpr double kManyTimes = 45;
+    std::vector<std::unique_ptr<Sample>> samples;
+    RandomStream random(derive(key, kBegun));
+    for (std::int64_t i = 0; i < std::min(most, kMost); ++i) {
+      const double words = kFewest * std::pow(kManyTimes, random.uniform());
+      samples.push_back(std::make_unique<FrequentWordsSample>(
+          text_, words_, words_->counted_elsewhere(words, random)));
+    }
+    return samples;
+  }
+
+ private:
+  std::shared_ptr<const Sample> text_;
+  std::shared_ptr<const FrequentWordsText> words_;
+  std::vector<WordCount> begun_;
+};
+
 // What is different about the two tasks. List: CommonWordsList or FrequentWordsText.
 struct CommonWords {
   using List = CommonWordsList;
@@ -200,6 +255,12 @@ struct CommonWords {
       "Ten words stand in this list far more often than all others. Which ten?";
   static constexpr std::int64_t kLeast = 1;
   static constexpr std::int64_t kAnswerTokens = 100;
+
+  static std::unique_ptr<Sample> make(Row row, std::shared_ptr<const UnitDocument> document) {
+    return unit_sample(std::move(row), {}, std::move(document), [](const Row& made) {
+      return counting_oracle(made.answers, made.document_bytes);
+    });
+  }
 };
 
 struct FrequentWords {
@@ -212,6 +273,13 @@ struct FrequentWords {
       "Which three coded words stand most often in this text? The dots (...) do not count.";
   static constexpr std::int64_t kLeast = 250;  // ranks 4 and 5 stand 9 and 6 times
   static constexpr std::int64_t kAnswerTokens = 30;
+
+  static std::unique_ptr<Sample> make(Row row,
+                                      const std::shared_ptr<const UnitDocument>& document) {
+    auto words = std::static_pointer_cast<const FrequentWordsText>(document->units);
+    return std::make_unique<FrequentWordsSample>(unit_sample(std::move(row), {}, document, nullptr),
+                                                 std::move(words), std::vector<WordCount>());
+  }
 };
 
 template <typename Config>
@@ -246,9 +314,7 @@ class WordCounting final : public Task {
     row.question = Config::kQuestion;
     row.answers = static_cast<const typename Config::List&>(*document->units).asked_words();
     row.match = Match::kAll;
-    return unit_sample(std::move(row), {}, document, [](const Row& made) {
-      return counting_oracle(made.answers, made.document_bytes);
-    });
+    return Config::make(std::move(row), std::move(document));
   }
 
  private:

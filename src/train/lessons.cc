@@ -332,9 +332,11 @@ struct LessonSource::State {
       const std::vector<Section> sections = sections_of(*sample, reading);
       spec.index = 2 * number + 1;
       const auto other = task.sample(spec, tokenizer);
+      // Where every document is asked the same, this one answers it, too.
+      const bool strange = other->row().question != sample->row().question;
       const std::vector<ImitatedConversation> others =
           imitate(*other, reading, Cut::kNatural, renderer, tokenizer);
-      for (std::size_t i = 0; i < num_strangers && !sections.empty(); ++i) {
+      for (std::size_t i = 0; strange && i < num_strangers && !sections.empty(); ++i) {
         // At the end of its reading it knows what it looks for, earlier it does not.
         keeps.push_back(stranger(other->row(), others, sections[random.below(sections.size())],
                                  random.below(others.size())));
