@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/fail.h"
+#include "model/local/request.h"
 #include "model/local/sampler.h"
 
 namespace memagent {
@@ -24,26 +24,11 @@ Scheduler::Scheduler(SchedulerOptions options, std::shared_ptr<const Weights> we
       cache_(cache) {}
 
 void Scheduler::submit(RequestId id, GenerationRequest request) {
+  check_request(request, {.context_tokens = options_.context_tokens,
+                          .cache_tokens = std::int64_t{cache_.capacity()} * kPageTokens,
+                          .vocab_size = weights_->config.vocab_size});
   const auto prompt = static_cast<std::int64_t>(request.prompt.tokens.size());
   const std::int64_t total = prompt + request.max_tokens;
-  if (prompt == 0 || request.max_tokens < 1) {
-    fail(ErrorKind::kUsage,
-         "a request needs prompt tokens and room for a response: it has {} and {}", prompt,
-         request.max_tokens);
-  }
-  if (total > options_.context_tokens || pages_for(total) > cache_.capacity()) {
-    fail(ErrorKind::kUsage,
-         "a prompt of {} tokens and a response of {} do not fit: the context has {} tokens and the "
-         "KV cache {}",
-         prompt, request.max_tokens, options_.context_tokens,
-         std::int64_t{cache_.capacity()} * kPageTokens);
-  }
-  for (const TokenId token : request.prompt.tokens) {
-    if (token < 0 || token >= weights_->config.vocab_size) {
-      fail(ErrorKind::kUsage, "token {} is outside the vocabulary of {}", token,
-           weights_->config.vocab_size);
-    }
-  }
   auto entry = std::make_unique<Request>();
   entry->id = id;
   entry->num_prompt = static_cast<std::int32_t>(prompt);
@@ -182,24 +167,9 @@ void Scheduler::accept(Request& request, std::span<const float> logits) {
   GenerationResult& result = request.result;
   const SampledToken sampled = sample(*weights_->kernels, logits, request.request.sampling,
                                       result.generated_tokens, request.request.logprobs);
-  ++result.generated_tokens;
-  if (request.request.logprobs) result.logprobs.push_back(sampled.logprob);
-  if (std::ranges::find(tokenizer_->end_tokens(), sampled.token) !=
-      tokenizer_->end_tokens().end()) {
-    result.end_token = sampled.token;
-    finish(request, StopReason::kEnd);
-    return;
-  }
+  const auto stop = take_token(request.request, *tokenizer_, sampled, result);
+  if (stop) return finish(request, *stop);
   request.tokens.push_back(sampled.token);
-  result.tokens.push_back(sampled.token);
-  result.text += tokenizer_->token_bytes(sampled.token);
-  if (request.request.on_text) request.request.on_text(result.text);
-  const auto& complete = request.request.complete_responses;
-  if (std::ranges::find(complete, result.text) != complete.end()) {
-    finish(request, StopReason::kEnd);
-  } else if (result.generated_tokens >= request.request.max_tokens) {
-    finish(request, StopReason::kLength);
-  }
 }
 
 void Scheduler::finish(Request& request, StopReason reason) {
