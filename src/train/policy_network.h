@@ -6,7 +6,9 @@
 
 #include <torch/types.h>
 
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,6 +46,11 @@ struct Parameter {
   bool decays = false;  // weight decay applies: matrices, but not norms and biases
 };
 
+// What queries of layer `layer` attend to is the caller's: q [tokens, heads, head_dim] and k, v
+// [tokens, kv_heads, head_dim], turned by their angles already, become [tokens, heads, head_dim].
+using LayerAttention = std::function<torch::Tensor(std::int64_t layer, const torch::Tensor& q,
+                                                   const torch::Tensor& k, const torch::Tensor& v)>;
+
 class PolicyNetwork {
  public:
   // Weights are zero until load() or initialise().
@@ -66,9 +73,19 @@ class PolicyNetwork {
   // merged into the matrices that they belong to. It is a copy that later updates leave alone.
   std::unique_ptr<ModelFile> model_file(std::shared_ptr<const Tokenizer> tokenizer,
                                         std::string chat_template, std::string name) const;
+  // The same network to generate with: it has nothing to train, and its weights are of the type
+  // that is computed in. Where this network's are of that type already they are these themselves,
+  // so that an update is seen at once; else they are copies as of today. `instead`: one for each of
+  // parameters(), taken in their place.
+  std::unique_ptr<PolicyNetwork> generator(const std::vector<torch::Tensor>& instead = {}) const;
 
   // [num_tokens, model_dim], after the last norm.
   torch::Tensor hidden(const PackedBatch& batch) const;
+  // The same for tokens at any positions, with attention of the caller's.
+  torch::Tensor hidden(std::span<const std::int64_t> tokens,
+                       std::span<const std::int64_t> positions, const LayerAttention& attend) const;
+  // Of rows of hidden(): [rows, vocab_size] in the type that is computed in.
+  torch::Tensor logits_of(const torch::Tensor& hidden) const;
   // Of batch.targets at batch.rows.
   TokenLogprobs logprobs(const PackedBatch& batch, bool with_entropy = false,
                          double temperature = 1.0) const;
@@ -82,6 +99,7 @@ class PolicyNetwork {
 
  private:
   struct State;
+  explicit PolicyNetwork(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
