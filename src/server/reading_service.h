@@ -69,7 +69,7 @@ class ReadingService : private RunObserver {
   // all Episodes.
   ReadingService(LanguageModel& model, std::shared_ptr<const PromptRenderer> renderer,
                  ReadingServiceOptions options);
-  ~ReadingService();
+  ~ReadingService() override;
 
   // Questions over one document, which share its reading; at least one, in a session's order.
   // `client` tells whose turn it uses. Every step of a session is kept before what depends on it is
