@@ -133,7 +133,7 @@ void AskObserver::draw() {
 
 void AskObserver::clear() {
   if (!drawn_) return;
-  say("\r\x1B[K");
+  say_end("\r\x1B[K");
   std::fflush(stderr);
   drawn_ = false;
 }

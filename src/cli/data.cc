@@ -70,7 +70,7 @@ class ProgressLine {
  public:
   explicit ProgressLine(bool quiet) : shown_(!quiet && ::isatty(STDERR_FILENO) == 1) {}
   ~ProgressLine() {
-    if (open_) say("\r\033[K");
+    if (open_) say_end("\r\033[K");
   }
   void show(const std::string& file, std::int64_t bytes, std::int64_t total) {
     const auto now = std::chrono::steady_clock::now();

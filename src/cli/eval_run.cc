@@ -202,7 +202,7 @@ class EvalRun : public SuiteObserver {
     std::error_code error;
     const CatalogueEntry* entry = std::filesystem::exists(data, error) ? nullptr : find_entry(data);
     if (entry == nullptr) return data;
-    const std::string path = default_data_folder() + "/" + std::string(entry->file);
+    std::string path = default_data_folder() + "/" + std::string(entry->file);
     if (!std::filesystem::exists(path, error)) {
       fail(ErrorKind::kBadInput, "--data: {} is not here: memagent data fetch {} gets it", data,
            data);

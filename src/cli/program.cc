@@ -50,7 +50,7 @@ const CLI::App* chosen_app(const CLI::App& program) {
 std::string full_name(const CLI::App* app) {
   std::string name;
   for (; app != nullptr && app->get_parent() != nullptr; app = app->get_parent()) {
-    name = app->get_name() + (name.empty() ? "" : " " + name);
+    name.insert(0, app->get_name() + (name.empty() ? "" : " "));
   }
   return name;
 }

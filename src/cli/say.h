@@ -18,4 +18,7 @@ void say(fmt::format_string<T...> format, T&&... values) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
+// The same for words that need no memory, so that destructors can have the last one.
+inline void say_end(const char* text) noexcept { std::fputs(text, stderr); }
+
 }  // namespace memagent

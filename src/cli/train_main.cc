@@ -58,7 +58,7 @@ class ProgressLines {
  public:
   explicit ProgressLines(bool quiet) : quiet_(quiet) {}
   ~ProgressLines() {
-    if (open_) say("\n");
+    if (open_) say_end("\n");
   }
   void show(const std::string& line, double seconds) {
     constexpr double kEvery = 30;

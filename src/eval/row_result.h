@@ -22,7 +22,7 @@ struct RowKey {
   std::string task;
   std::int64_t length = 0;  // tokens asked for
   std::int64_t index = 0;   // of the row in its task
-  auto operator<=>(const RowKey&) const = default;
+  auto operator<=>(const RowKey&) const = default;  // NOLINT(modernize-use-nullptr): clang 14
 };
 
 enum class Outcome {
