@@ -65,7 +65,8 @@ class JsonFields {
   }
   // The same, `without` where the field is missing.
   std::string text(const char* key, std::string without) const {
-    return find(key) == nullptr ? std::move(without) : text(key);
+    if (find(key) != nullptr) return text(key);
+    return without;
   }
   std::int64_t count(const char* key, std::int64_t without) const {
     return find(key) == nullptr ? without : count(key);
