@@ -70,6 +70,7 @@ std::unique_ptr<DocumentSource> open_source(const std::vector<std::string>& file
   if (!text) return file_source(files);
   if (files.empty()) return text_source(*text);
   std::vector<TitledSource> parts;
+  parts.reserve(files.size() + 1);
   for (const std::string& file : files) parts.push_back({file, file_source({file})});
   parts.push_back({"text", text_source(*text)});
   return joined_source(std::move(parts), fmt::format("{} and a text", file_source(files)->name()));

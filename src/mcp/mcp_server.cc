@@ -41,10 +41,10 @@ void McpServer::take(const std::string& line) {
     const auto found = calls_.find(number);
     if (found != calls_.end()) found->second.thread.request_stop();
   }
-  for (ToolCall& call : received.calls) begin(std::move(call));
+  for (const ToolCall& call : received.calls) begin(call);
 }
 
-void McpServer::begin(ToolCall call) {
+void McpServer::begin(const ToolCall& call) {
   try {
     Call& entry = calls_[call.number];
     // It may be carried out and have ended before the assignment: it then waits for the mutex.

@@ -49,7 +49,7 @@ class McpServer {
   };
 
   void take(const std::string& line);
-  void begin(ToolCall call);
+  void begin(const ToolCall& call);
   void carry_out(const ToolCall& call, const std::stop_token& stop);
   ToolResult result_of(const ToolCall& call, const std::stop_token& stop);
   void send(const std::string& message);  // under mutex_
