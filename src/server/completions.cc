@@ -179,10 +179,10 @@ ReadingService::Handle Completions::read(const CompletionRequest& request, Readi
     opened = options_.sessions->open(*request.session, caller.key, plan.session_settings, questions,
                                      std::move(opened.document), file_id);
   }
-  return read(std::move(plan), caller, questions, std::move(opened), std::move(use));
+  return read(plan, caller, questions, std::move(opened), std::move(use));
 }
 
-ReadingService::Handle Completions::read(ReadingPlan plan, const Caller& caller,
+ReadingService::Handle Completions::read(const ReadingPlan& plan, const Caller& caller,
                                          const std::vector<std::string>& questions,
                                          SessionKeeper::Opened opened,
                                          std::shared_ptr<KeyUse> use) const {
@@ -209,7 +209,7 @@ void Completions::resume(const SessionInfo& info, const Caller& caller) const {
   }
   ReadingPlan plan = options_.plan(settings.dump());
   SessionKeeper::Opened opened = options_.sessions->resume(info, plan.session_settings);
-  read(std::move(plan), caller, info.spec.questions, std::move(opened), std::move(use));
+  read(plan, caller, info.spec.questions, std::move(opened), std::move(use));
 }
 
 std::unique_ptr<DocumentSource> Completions::open(std::vector<DocumentPart> parts,

@@ -70,7 +70,7 @@ class Completions {
   ReadingService::Handle read(const CompletionRequest& request, ReadingPlan plan,
                               const Caller& caller, std::shared_ptr<KeyUse> use) const;
   std::shared_ptr<KeyUse> admit(const Caller& caller) const;
-  ReadingService::Handle read(ReadingPlan plan, const Caller& caller,
+  ReadingService::Handle read(const ReadingPlan& plan, const Caller& caller,
                               const std::vector<std::string>& questions,
                               SessionKeeper::Opened opened, std::shared_ptr<KeyUse> use) const;
   std::unique_ptr<DocumentSource> open(std::vector<DocumentPart> parts, const Caller& caller) const;

@@ -29,7 +29,7 @@ int poll_until(pollfd* fds, nfds_t count, std::chrono::steady_clock::time_point 
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     const int wait_ms =
-        static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 24 * 3600 * 1000));
+        static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, std::int64_t{24} * 3600 * 1000));
     const int ready = poll(fds, count, wait_ms);
     if (ready >= 0) return ready;
     if (errno != EINTR) return 0;
