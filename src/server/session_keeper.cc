@@ -170,7 +170,7 @@ SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::st
   if (stored) {
     // The document that was kept goes on; what was sent is only compared with it.
     spec.sources_json = stored->spec.sources_json;
-    return hold(name, std::move(spec), std::move(document));
+    return hold(name, spec, std::move(document));
   }
   if (store != nullptr && store->shared()) {  // which keeps the document itself
     std::vector<std::string> files;
@@ -184,7 +184,7 @@ SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::st
     sources["owner"] = owner;
     sources["filename"] = filename;  // for servers that do not have the file
     spec.sources_json = sources.dump();
-    return hold(name, std::move(spec), std::move(document));
+    return hold(name, spec, std::move(document));
   }
   StoredFile file;
   if (file_id.empty()) {
@@ -202,7 +202,7 @@ SessionKeeper::Opened SessionKeeper::open(const std::string& name, const std::st
   sources["owner"] = owner;
   if (file_id.empty()) sources["document_file"] = file.id;
   spec.sources_json = sources.dump();
-  return hold(name, std::move(spec), std::move(document));
+  return hold(name, spec, std::move(document));
 }
 
 SessionKeeper::Opened SessionKeeper::resume(const SessionInfo& info,
@@ -212,7 +212,7 @@ SessionKeeper::Opened SessionKeeper::resume(const SessionInfo& info,
   spec.settings_json = settings_json;
   if (std::unique_ptr<DocumentSource> kept = existing()->open_document(info.name);
       kept != nullptr) {
-    return hold(info.name, std::move(spec), std::move(kept));
+    return hold(info.name, spec, std::move(kept));
   }
   const json sources = sources_of(info);
   const std::vector<std::string> files = sources.value("files", std::vector<std::string>());
@@ -225,10 +225,10 @@ SessionKeeper::Opened SessionKeeper::resume(const SessionInfo& info,
   }
   std::unique_ptr<DocumentSource> document = file_source(files);
   spec.document = fingerprint(*document);
-  return hold(info.name, std::move(spec), std::move(document));
+  return hold(info.name, spec, std::move(document));
 }
 
-SessionKeeper::Opened SessionKeeper::hold(const std::string& name, SessionSpec spec,
+SessionKeeper::Opened SessionKeeper::hold(const std::string& name, const SessionSpec& spec,
                                           std::unique_ptr<DocumentSource> document) {
   auto held = std::make_unique<HeldSession>();
   held->name = name;

@@ -90,7 +90,8 @@ class SessionKeeper {
  private:
   std::optional<StoredFile> file_of(const SessionInfo& info) const;
   std::unique_ptr<SessionStore> store(SessionStore::Mode mode) const;
-  Opened hold(const std::string& name, SessionSpec spec, std::unique_ptr<DocumentSource> document);
+  Opened hold(const std::string& name, const SessionSpec& spec,
+              std::unique_ptr<DocumentSource> document);
 
   SessionKeeperOptions options_;
   FileStore& files_;
