@@ -30,6 +30,7 @@ std::vector<std::shared_ptr<const Task>> alike_tasks(const MakeProse& prose) {
        .absent = true},
   };
   std::vector<std::shared_ptr<const Task>> tasks;
+  tasks.reserve(configs.size());
   for (const NiahConfig& config : configs) tasks.push_back(niah_task(config, prose));
   return tasks;
 }

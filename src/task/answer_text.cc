@@ -46,7 +46,7 @@ std::u32string folded(std::string_view text) {
     }
     plain = false;
     const Utf8Char next = decode_utf8(text.substr(i));
-    points += next.point;
+    points += static_cast<char32_t>(next.point);
     i += next.bytes;
   }
   if (plain) return points;
@@ -64,7 +64,7 @@ std::u32string folded(std::string_view text) {
   points.clear();
   for (std::size_t i = 0; i < bytes.size();) {
     const Utf8Char next = decode_utf8(bytes.substr(i));
-    points += next.point;
+    points += static_cast<char32_t>(next.point);
     i += next.bytes;
   }
   std::free(mapped);  // NOLINT: utf8proc allocates with malloc
@@ -96,15 +96,14 @@ std::vector<std::string> words_of(const std::u32string& text, Punctuation punctu
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char32_t c = text[i];
-    if (is_space(c)) {
-      end_word();
-    } else if (!is_punctuation(c) || is_decimal_point(text, i)) {
+    const bool space = is_space(c);
+    if (!space && (!is_punctuation(c) || is_decimal_point(text, i))) {
       append_utf8(c, words.back());
-    } else if (is_thousands_separator(text, i)) {
-      continue;
-    } else if (punctuation == Punctuation::kSpaces
-                   ? c != U'\'' && c != 0x2019
-                   : punctuation != Punctuation::kDeleted && is_between_digits(text, i)) {
+    } else if (space ||
+               (!is_thousands_separator(text, i) &&
+                (punctuation == Punctuation::kSpaces
+                     ? c != U'\'' && c != 0x2019
+                     : punctuation != Punctuation::kDeleted && is_between_digits(text, i)))) {
       end_word();
     }
   }

@@ -37,13 +37,13 @@ std::string made_code(RandomStream& draw, Split split, int letters, char first);
 
 // "amber-lantern": every pair of an adjective and a noun of the split's halves of the lists.
 // Beyond them, "amber-lantern-willow".
-inline constexpr std::uint64_t kNumShortNames = 181 * 326;
+inline constexpr std::uint64_t kNumShortNames = std::uint64_t{181} * 326;
 inline constexpr std::uint64_t kNumLongNames = kNumShortNames * 326;
 // Of the training split alone: names of two coined words, so that whoever learns from names learns
 // to compare letters rather than a list of words. Some are made of syllables ("braister"), each of
 // them once; then come those that begin as one listed word and end as another ("lantisan"), which
 // have the letters of real words and are not all different.
-inline constexpr std::uint64_t kNumSyllableWords = 32 * 8 * 32 * 8;
+inline constexpr std::uint64_t kNumSyllableWords = std::uint64_t{32} * 8 * 32 * 8;
 inline constexpr std::uint64_t kNumSplicedWords = std::uint64_t{507} * 4 * 507 * 4;
 inline constexpr std::uint64_t kNumCoinedWords = kNumSyllableWords + kNumSplicedWords;
 inline constexpr std::uint64_t kNumCoinedNames = kNumCoinedWords * kNumCoinedWords;
