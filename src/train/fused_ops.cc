@@ -125,7 +125,11 @@ class Rotary : public torch::autograd::Function<Rotary> {
 namespace composed {
 
 torch::Tensor rms_norm(const torch::Tensor& x, const torch::Tensor& weight, double epsilon) {
-  return x * torch::rsqrt(x.pow(2).mean(-1, true) + epsilon) * weight;
+  // Sums over a row want more than bf16's 8 bits.
+  const bool low = x.scalar_type() == torch::kBFloat16 || x.scalar_type() == torch::kHalf;
+  const torch::Tensor wide = low ? x.to(torch::kFloat) : x;
+  const torch::Tensor normed = wide * torch::rsqrt(wide.pow(2).mean(-1, true) + epsilon);
+  return normed.to(x.scalar_type()) * weight;
 }
 
 torch::Tensor swiglu(const torch::Tensor& gate_up) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "train/blocked_attention.h"
 #include "train/row_ops.h"
 
 namespace memagent {
@@ -343,7 +344,7 @@ torch::Tensor packed_attention(const torch::Tensor& q, const torch::Tensor& k,
   if (q.is_cpu() && q.scalar_type() == torch::kFloat) {
     return FusedAttention::apply(q, k, v, table_of(segments));
   }
-  return composed_attention(q, k, v, segments);
+  return blocked_attention(q, k, v, segments);
 }
 
 }  // namespace memagent

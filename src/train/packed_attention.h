@@ -5,8 +5,8 @@
 // over the tokens u that t sees: its parent's, and its own segment's up to itself. On the CPU in
 // float32 the scores are made in blocks of queries and never kept: the backward pass makes them
 // again from one number a query and head, the logarithm of the softmax's denominator (as in
-// arXiv 2205.14135). Elsewhere it is composed of torch's operations, segment by segment, which is
-// also its definition for tests.
+// arXiv 2205.14135). Elsewhere it is the same of torch's operations (blocked_attention.h). The
+// definition for tests keeps all scores.
 #pragma once
 
 #include <torch/types.h>
@@ -21,7 +21,7 @@ namespace memagent {
 torch::Tensor packed_attention(const torch::Tensor& q, const torch::Tensor& k,
                                const torch::Tensor& v, std::span<const Segment> segments);
 
-// The same from torch's operations, for any device and type.
+// The definition, from torch's operations.
 torch::Tensor composed_attention(const torch::Tensor& q, const torch::Tensor& k,
                                  const torch::Tensor& v, std::span<const Segment> segments);
 

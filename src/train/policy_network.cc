@@ -10,6 +10,7 @@
 #include "train/fused_ops.h"
 #include "train/packed_attention.h"
 #include "train/policy_state.h"
+#include "train/recomputed.h"
 
 namespace memagent {
 
@@ -73,6 +74,14 @@ torch::Tensor PolicyNetwork::State::layer_output(std::int64_t index, torch::Tens
   return x + feed_forward(layer, rms_norm(x, computed(layer.ffn_norm), epsilon));
 }
 
+std::vector<torch::Tensor> PolicyNetwork::State::trained(std::int64_t index) {
+  std::vector<torch::Tensor> all;
+  for_each_tensor_of(layers[static_cast<std::size_t>(index)], [&](const torch::Tensor& tensor) {
+    if (tensor.defined() && tensor.requires_grad()) all.push_back(tensor);
+  });
+  return all;
+}
+
 PolicyNetwork::PolicyNetwork(const ModelConfig& config, const PolicyOptions& options)
     : state_(std::make_unique<State>()) {
   state_->config = config;
@@ -117,21 +126,33 @@ const std::vector<std::string>& adaptable_matrices() {
 }
 
 torch::Tensor PolicyNetwork::hidden(const PackedBatch& batch) const {
+  // A copy: the backward pass may come when the batch is gone.
   return hidden(batch.tokens, batch.positions,
-                [&](std::int64_t, const torch::Tensor& q, const torch::Tensor& k,
-                    const torch::Tensor& v) { return packed_attention(q, k, v, batch.segments); });
+                [segments = batch.segments](std::int64_t, const torch::Tensor& q,
+                                            const torch::Tensor& k, const torch::Tensor& v) {
+                  return packed_attention(q, k, v, segments);
+                });
 }
 
 torch::Tensor PolicyNetwork::hidden(std::span<const std::int64_t> tokens,
                                     std::span<const std::int64_t> positions,
                                     const LayerAttention& attend) const {
-  const State& s = *state_;
+  State& s = *state_;
+  const bool recomputes = s.options.recompute_layers && torch::GradMode::is_enabled();
   const torch::Tensor ids = torch::tensor(at::IntArrayRef(tokens.data(), tokens.size()),
                                           torch::TensorOptions(torch::kInt64));
   const RotaryAngles angles = s.angles(positions);
   torch::Tensor x = s.computed(torch::embedding(s.embedding, ids.to(s.options.device)));
   for (std::int64_t index = 0; index < s.config.num_layers; ++index) {
-    x = s.layer_output(index, x, angles, attend);
+    if (!recomputes) {
+      x = s.layer_output(index, x, angles, attend);
+      continue;
+    }
+    x = recomputed(
+        [&s, index, angles, attend](const torch::Tensor& in) {
+          return s.layer_output(index, in, angles, attend);
+        },
+        x, s.trained(index));
   }
   return rms_norm(x, s.computed(s.output_norm), static_cast<double>(s.config.rms_epsilon));
 }

@@ -34,8 +34,12 @@ const std::vector<std::string>& adaptable_matrices();
 struct PolicyOptions {
   torch::Device device = torch::kCPU;
   torch::ScalarType weights = torch::kFloat;  // double in tests of gradients
-  torch::ScalarType compute = torch::kFloat;  // kBFloat16 on a GPU: weights stay as they are
+  // kBFloat16: weights stay as they are, and are cast for every product.
+  torch::ScalarType compute = torch::kFloat;
   AdapterConfig adapter;
+  // Of every layer only its input is kept for the backward pass, which computes the rest again
+  // (recomputed.h): less memory for a second forward pass. Gradients are the same.
+  bool recompute_layers = false;
 };
 
 // A trainable tensor. Query, key and value matrices are one, gate and up another, as products of

@@ -73,6 +73,8 @@ struct PolicyNetwork::State {
   void for_each_tensor(const Visit& visit);
 
   // policy_network.cc
+  // What of a layer is trained.
+  std::vector<torch::Tensor> trained(std::int64_t index);
   torch::Tensor computed(const torch::Tensor& weight) const;
   torch::Tensor product(const torch::Tensor& x, const AdaptedMatrix& matrix) const;
   RotaryAngles angles(std::span<const std::int64_t> positions) const;
@@ -84,24 +86,27 @@ struct PolicyNetwork::State {
 };
 
 template <typename Visit>
-void PolicyNetwork::State::for_each_tensor(const Visit& visit) {
+void for_each_tensor_of(PolicyLayer& layer, const Visit& visit) {
   const auto visit_matrix = [&](AdaptedMatrix& matrix) {
     visit(matrix.weight);
     visit(matrix.a);
     visit(matrix.b);
   };
+  visit(layer.attention_norm);
+  visit_matrix(layer.qkv);
+  visit(layer.qkv_bias);
+  visit(layer.query_norm);
+  visit(layer.key_norm);
+  visit_matrix(layer.attention_output);
+  visit(layer.ffn_norm);
+  visit_matrix(layer.gate_up);
+  visit_matrix(layer.down);
+}
+
+template <typename Visit>
+void PolicyNetwork::State::for_each_tensor(const Visit& visit) {
   visit(embedding);
-  for (PolicyLayer& layer : layers) {
-    visit(layer.attention_norm);
-    visit_matrix(layer.qkv);
-    visit(layer.qkv_bias);
-    visit(layer.query_norm);
-    visit(layer.key_norm);
-    visit_matrix(layer.attention_output);
-    visit(layer.ffn_norm);
-    visit_matrix(layer.gate_up);
-    visit_matrix(layer.down);
-  }
+  for (PolicyLayer& layer : layers) for_each_tensor_of(layer, visit);
   visit(output_norm);
   if (!config.tied_output) visit(output);
 }

@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "train/blocked_attention.h"
 #include "train/packed_attention.h"
 #include "train/row_ops.h"
 #include "train/token_logprobs.h"
@@ -110,6 +111,17 @@ TEST(PackedAttention, LikeTheDefinition) {
                 {torch::randn({397, heads, dim}), torch::randn({397, kv_heads, dim}),
                  torch::randn({397, kv_heads, dim})},
                 128);
+  }
+}
+
+TEST(BlockedAttention, LikeTheDefinition) {
+  torch::manual_seed(7);
+  for (const std::int64_t block : {1, 7, 69, 512}) {
+    SCOPED_TRACE(block);
+    expect_same(
+        [&](const auto& x) { return blocked_attention(x[0], x[1], x[2], kSegments, block); },
+        [](const auto& x) { return composed_attention(x[0], x[1], x[2], kSegments); },
+        {torch::randn({397, 4, 16}), torch::randn({397, 2, 16}), torch::randn({397, 2, 16})}, 128);
   }
 }
 
