@@ -1,18 +1,52 @@
 #include "train/policy_engine.h"
 
+#include <torch/torch.h>
+
 #include <utility>
 
 namespace memagent {
+namespace {
 
-LanguageModel& PolicyEngine::with_weights_of(const Start& start, const std::string& name) {
+// The network's parameters for these, and these for the network's; none: nothing.
+void swap_parameters(const PolicyNetwork& network, const std::vector<torch::Tensor>& others) {
+  const torch::NoGradGuard no_gradients;
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    torch::Tensor mine = network.parameters()[i].value.detach();
+    torch::Tensor other = others[i];
+    const torch::Tensor kept = mine.clone();
+    mine.copy_(other);
+    other.copy_(kept);
+  }
+}
+
+}  // namespace
+
+LanguageModel& PolicyEngine::with_weights_of(const Start& start, const std::string& name,
+                                             const std::vector<torch::Tensor>& instead) {
+  if (torch_options_) {
+    std::shared_ptr<const PolicyNetwork> network = start.network->generator(instead);
+    if (torch_ != nullptr) {
+      torch_->use(std::move(network));
+    } else {
+      torch_ = std::make_unique<TorchModel>(std::move(network), start.tokenizer,
+                                            start.chat_template, name, *torch_options_);
+    }
+    return *torch_;
+  }
+  swap_parameters(*start.network, instead);
   std::shared_ptr<const ModelFile> weights =
       start.network->model_file(start.tokenizer, start.chat_template, name);
-  if (model_ == nullptr) {
-    model_ = make_local_model(std::move(weights), {.threads = threads_});
+  swap_parameters(*start.network, instead);
+  if (engine_ == nullptr) {
+    engine_ = make_local_model(std::move(weights), {.threads = threads_});
   } else {
-    model_->replace_weights(std::move(weights));
+    engine_->replace_weights(std::move(weights));
   }
-  return *model_;
+  return *engine_;
+}
+
+void PolicyEngine::rest() {
+  if (torch_ != nullptr) torch_->use(nullptr);
 }
 
 }  // namespace memagent

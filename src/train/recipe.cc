@@ -130,6 +130,10 @@ void check_adapter(TomlTable& table, const AdapterConfig& config) {
 template <typename Recipe>
 void read_common(TomlTable& root, Recipe& recipe, const std::string& path) {
   describe(ReadFields{root}, recipe);
+  if (!is_device_name(recipe.machine.device)) {
+    root.fail_at("device",
+                 fmt::format("is '{}': choose cpu, cuda or cuda:N", recipe.machine.device));
+  }
   TomlTable network = root.table("network");
   describe(ReadFields{network}, recipe.network);
   TomlTable reading = root.table("reading");
@@ -258,6 +262,8 @@ RlRecipe load_rl_recipe(const std::string& path) {
   if (recipe.questions_from.tasks.empty()) from.fail_at("tasks", "has none: name at least one");
   if (recipe.group < 2) root.fail_at("group", "must be at least 2: one alone has no advantage");
   if (recipe.questions < 1) root.fail_at("questions", "must be at least 1");
+  if (recipe.rollout_cache_gb < 1) root.fail_at("rollout_cache_gb", "must be at least 1");
+  if (recipe.machine.device != "cpu" && !root.has("rollouts")) recipe.rollouts = Rollouts::kTorch;
   if (recipe.mini_batches < 1) root.fail_at("mini_batches", "must be at least 1");
   if (!(recipe.temperature > 0)) {
     root.fail_at("temperature", "must be more than 0: equal trajectories have no advantage");

@@ -12,6 +12,7 @@
 
 #include "memagent/episode.h"
 #include "train/advantage.h"
+#include "train/machine.h"
 #include "train/optimizer.h"
 #include "train/policy_loss.h"
 #include "train/step_reward.h"
@@ -94,6 +95,7 @@ struct SftRecipe {
   std::int64_t batch_tokens = 8192;  // of one batch, shared sections counted once
   std::int64_t batches = 1;          // of one step; processes that train together share them out
   std::int64_t checkpoint_minutes = 5;
+  MachineConfig machine;
   NetworkConfig network;
   ReadingConfig reading;
   AdapterConfig adapter;
@@ -120,6 +122,12 @@ struct QuestionConfig {
   std::string where;  // file, line and key of section_tokens
 };
 
+// Who plays the policy in rollouts.
+enum class Rollouts {
+  kEngine,  // the CPU engine, with a copy of the weights
+  kTorch,   // the network itself, where it is trained (torch_model.h)
+};
+
 struct RlRecipe {
   std::uint64_t seed = 0;
   std::int64_t steps = 100;
@@ -134,6 +142,9 @@ struct RlRecipe {
   std::int64_t overlong_tokens = 0;  // of a reply's budget where the penalty sets in; 0: none
   std::int64_t batch_tokens = 8192;  // forward and backward at once
   std::int64_t checkpoint_minutes = 5;
+  Rollouts rollouts = Rollouts::kEngine;  // read without a word for it: kTorch but on the CPU
+  std::int64_t rollout_cache_gb = 8;      // of keys and values of kTorch, in GiB, at most
+  MachineConfig machine;
   NetworkConfig network;
   ReadingConfig reading;
   AdapterConfig adapter;

@@ -89,11 +89,20 @@ void describe(Visitor&& v, Stage& c) {
 }
 
 template <typename Visitor>
+void describe(Visitor&& v, MachineConfig& c) {
+  v("device", c.device, "cpu, cuda or cuda:N");
+  v("compute", c.compute, "float32, or bfloat16: weights, gradients and moments stay float32");
+  v("recompute_layers", c.recompute_layers,
+    "in the backward pass, for which only their inputs are kept: less memory, more time");
+}
+
+template <typename Visitor>
 void describe(Visitor&& v, SftRecipe& c) {
   v("seed", c.seed, "of everything that is drawn");
   v("batch_tokens", c.batch_tokens, "of one batch, shared sections counted once");
   v("batches", c.batches, "of one step; processes that train together share them out");
   v("checkpoint_minutes", c.checkpoint_minutes, "between checkpoints");
+  describe(v, c.machine);
 }
 
 template <typename Visitor>
@@ -143,6 +152,9 @@ void describe(Visitor&& v, RlRecipe& c) {
     "of a reply's budget where the penalty for length sets in; 0: none");
   v("batch_tokens", c.batch_tokens, "forward and backward at once");
   v("checkpoint_minutes", c.checkpoint_minutes, "between checkpoints");
+  v("rollouts", c.rollouts, "by our engine, on the CPU, or by torch, the default on other devices");
+  v("rollout_cache_gb", c.rollout_cache_gb, "of keys and values of rollouts by torch, at most");
+  describe(v, c.machine);
 }
 
 // Settings that are one of a few words.
@@ -169,6 +181,17 @@ template <>
 struct Words<Credit> {
   static constexpr std::pair<Credit, const char*> kAll[] = {
       {Credit::kAll, "all"}, {Credit::kAnswer, "answer"}, {Credit::kOwn, "own"}};
+};
+
+template <>
+struct Words<ComputeType> {
+  static constexpr std::pair<ComputeType, const char*> kAll[] = {
+      {ComputeType::kFloat32, "float32"}, {ComputeType::kBFloat16, "bfloat16"}};
+};
+template <>
+struct Words<Rollouts> {
+  static constexpr std::pair<Rollouts, const char*> kAll[] = {{Rollouts::kEngine, "engine"},
+                                                              {Rollouts::kTorch, "torch"}};
 };
 
 template <typename T>

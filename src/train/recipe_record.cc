@@ -44,6 +44,11 @@ template <typename Recipe>
 nlohmann::ordered_json common_json(Recipe& recipe) {
   nlohmann::ordered_json json;
   describe(WriteFields{json}, recipe);
+  // What is as it was before there was a choice is left out: runs of then go on.
+  const MachineConfig plain;
+  if (recipe.machine.device == plain.device) json.erase("device");
+  if (recipe.machine.compute == plain.compute) json.erase("compute");
+  if (!recipe.machine.recompute_layers) json.erase("recompute_layers");
   describe(WriteFields{json["network"]}, recipe.network);
   describe(WriteFields{json["reading"]}, recipe.reading);
   if (recipe.adapter.rank > 0) describe(WriteFields{json["adapter"]}, recipe.adapter);
@@ -95,6 +100,10 @@ std::string to_json(const RlRecipe& recipe) {
   RlRecipe copy = recipe;
   nlohmann::ordered_json json = common_json(copy);
   if (!copy.overlap) json.erase("overlap");  // as runs before it have it
+  if (copy.rollouts == Rollouts::kEngine) {
+    json.erase("rollouts");
+    json.erase("rollout_cache_gb");
+  }
   describe(WriteFields{json["advantage"]}, copy.advantage);
   describe(WriteFields{json["step_reward"]}, copy.step_reward);
   describe(WriteFields{json["loss"]}, copy.loss);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <future>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "base/fail.h"
@@ -31,8 +32,8 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-torch::Tensor as_tensor(const std::vector<float>& values) {
-  return torch::tensor(values, torch::kFloat);
+torch::Tensor as_tensor(const std::vector<float>& values, torch::Device device) {
+  return torch::tensor(values, torch::kFloat).to(device);
 }
 
 // A batch with what is worked out once, before the first update.
@@ -47,20 +48,30 @@ int threads_of_engine(const RlRecipe& recipe, const RunOptions& options) {
   return recipe.overlap ? std::max(1, num_threads(options.threads) / 2) : options.threads;
 }
 
+std::optional<TorchModelOptions> torch_options(const RlRecipe& recipe) {
+  if (recipe.rollouts == Rollouts::kEngine) return std::nullopt;
+  TorchModelOptions options;
+  // A GPU is busy with reading the weights until some hundred requests share them.
+  if (recipe.machine.device != "cpu") options.max_running = 256;
+  options.cache_bytes = recipe.rollout_cache_gb << 30;
+  options.share_prefixes = recipe.reading.layout == Layout::kSectionFirst;
+  return options;
+}
+
 class RlRun {
  public:
   RlRun(const RlRecipe& recipe, const RunOptions& options)
       : recipe_(recipe),
         options_(options),
-        start_(
-            make_start(recipe.network, recipe.reading, {.adapter = recipe.adapter}, recipe.seed)),
+        start_(make_start(recipe.network, recipe.reading,
+                          policy_options(recipe.machine, recipe.adapter), recipe.seed)),
         optimizer_(start_.network->parameters(), recipe.optimizer),
         group_(options.group != nullptr ? *options.group : alone_),
         folder_(options.folder, to_json(recipe), options.resume, group_),
         questions_(recipe, start_, group_),
         held_out_(recipe.held_out, recipe.seed, recipe.questions_from.section_tokens.back(),
                   start_),
-        engine_(threads_of_engine(recipe, options)) {
+        engine_(threads_of_engine(recipe, options), torch_options(recipe)) {
     if (recipe.overlap && recipe.resample > 0 && group_.world_size() > 1) {
       fail(ErrorKind::kUsage,
            "overlap and resample with {} processes: both would talk at once: set one of them to "
@@ -68,7 +79,8 @@ class RlRun {
            group_.world_size());
     }
     if (recipe.loss.kl > 0) {
-      reference_ = make_start(recipe.network, recipe.reading, {}, recipe.seed);
+      reference_ =
+          make_start(recipe.network, recipe.reading, policy_options(recipe.machine), recipe.seed);
     }
     if (recipe.overlap) {
       for (const Parameter& parameter : start_.network->parameters()) {
@@ -134,11 +146,19 @@ class RlRun {
     if (coming_.valid()) return coming_.get();
     // A run that goes on takes the weights that its step would have had.
     const bool before_last_update = recipe_.overlap && step_ > 0;
-    if (before_last_update) exchange(sampled_with_);
     sampled_at_ = optimizer_.steps() - (before_last_update ? last_updates_ : 0);
-    LanguageModel& engine = engine_.with_weights_of(start_, options_.name);
-    if (before_last_update) exchange(sampled_with_);
-    return questions_.roll_out(engine, step_, number_, nullptr);
+    LanguageModel& engine = before_last_update
+                                ? engine_.with_weights_of(start_, options_.name, sampled_tensors())
+                                : engine_.with_weights_of(start_, options_.name);
+    StepRollouts rolled = questions_.roll_out(engine, step_, number_, nullptr);
+    engine_.rest();
+    return rolled;
+  }
+
+  std::vector<torch::Tensor> sampled_tensors() const {
+    std::vector<torch::Tensor> tensors;
+    for (const Optimizer::Named& named : sampled_with_) tensors.push_back(named.tensor);
+    return tensors;
   }
 
   // The next step's, with the weights as they are, while they are updated.
@@ -148,23 +168,10 @@ class RlRun {
       sampled_with_[i].tensor.copy_(parameters[i].value.detach());
     }
     sampled_at_ = optimizer_.steps();
-    LanguageModel& engine = engine_.with_weights_of(start_, options_.name);
+    LanguageModel& engine = engine_.with_weights_of(start_, options_.name, sampled_tensors());
     coming_ = std::async(std::launch::async, [this, &engine, step = step_ + 1, number = number_] {
       return questions_.roll_out(engine, step, number, &abandoned_);
     });
-  }
-
-  // The network's weights for these, and these for the network's.
-  void exchange(const std::vector<Optimizer::Named>& others) {
-    const torch::NoGradGuard no_gradients;
-    const auto& parameters = start_.network->parameters();
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      torch::Tensor mine = parameters[i].value.detach();
-      torch::Tensor other = others[i].tensor;
-      const torch::Tensor kept = mine.clone();
-      mine.copy_(other);
-      other.copy_(kept);
-    }
   }
 
   // By the weights that the model's file would have.
@@ -172,6 +179,7 @@ class RlRun {
     if (coming_.valid()) coming_.wait();  // the engine is in use
     optimizer_.swap_average();
     HeldOutScores scores = held_out_.scores(engine_.with_weights_of(start_, options_.name), group_);
+    engine_.rest();
     optimizer_.swap_average();
     return scores;
   }
@@ -293,16 +301,17 @@ class RlRun {
 
   void backward(const PreparedBatch& prepared, PolicyLossSums& sums) {
     const bool with_entropy = recipe_.loss.entropy > 0;
+    const torch::Device device = start_.network->options().device;
     const TokenLogprobs now =
         start_.network->logprobs(prepared.batch.packed, with_entropy, recipe_.temperature);
     PolicyLossInput input;
     input.logprobs = now.logprobs;
     // The first update of a batch is made with the weights that its old values come from.
     input.old = prepared.old.defined() ? prepared.old : now.logprobs.detach();
-    input.rollout = as_tensor(prepared.batch.rollout);
+    input.rollout = as_tensor(prepared.batch.rollout, device);
     input.reference = prepared.reference;
     input.entropy = now.entropy;
-    input.advantages = as_tensor(prepared.batch.advantages);
+    input.advantages = as_tensor(prepared.batch.advantages, device);
     policy_loss(input, recipe_.loss, sums).backward();
   }
 

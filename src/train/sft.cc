@@ -76,8 +76,8 @@ class SftRun {
   SftRun(const SftRecipe& recipe, const RunOptions& options)
       : recipe_(recipe),
         options_(options),
-        start_(
-            make_start(recipe.network, recipe.reading, {.adapter = recipe.adapter}, recipe.seed)),
+        start_(make_start(recipe.network, recipe.reading,
+                          policy_options(recipe.machine, recipe.adapter), recipe.seed)),
         lessons_(recipe, start_.renderer, start_.tokenizer,
                  start_.network->config().context_tokens),
         optimizer_(start_.network->parameters(), recipe.optimizer),
@@ -183,7 +183,7 @@ class SftRun {
       for (const Lesson& lesson : lessons) batch.add(lesson, stage.section_weight);
     }
     const torch::Tensor logprobs = start_.network->logprobs(batch.packed).logprobs;
-    const torch::Tensor weights = torch::tensor(batch.weights);
+    const torch::Tensor weights = torch::tensor(batch.weights).to(start_.network->options().device);
     const torch::Tensor loss = -(logprobs * weights).sum();
     loss.backward();
     sums.lessons[batch_index] += static_cast<double>(drawn - drawn_[batch_index]);

@@ -85,8 +85,28 @@ TEST_F(RecipeFile, WhatIsKeptSaysEverything) {
   EXPECT_NE(json, to_json(load(with("seed = 7", "seed = 8"))));
 }
 
+// What a run computes on; where nothing is said, the record is as before there was a choice.
+TEST_F(RecipeFile, TheMachineIsRead) {
+  const SftRecipe plain = load(kGood);
+  EXPECT_EQ(plain.machine.device, "cpu");
+  EXPECT_EQ(plain.machine.compute, ComputeType::kFloat32);
+  EXPECT_FALSE(plain.machine.recompute_layers);
+  EXPECT_THAT(to_json(plain), testing::Not(HasSubstr("device")));
+  EXPECT_THAT(to_json(plain), testing::Not(HasSubstr("recompute")));
+  const SftRecipe other = load(
+      with("seed = 7", "device = \"cuda:1\"\ncompute = \"bfloat16\"\nrecompute_layers = true"));
+  EXPECT_EQ(other.machine.device, "cuda:1");
+  EXPECT_EQ(other.machine.compute, ComputeType::kBFloat16);
+  EXPECT_TRUE(other.machine.recompute_layers);
+  EXPECT_THAT(to_json(other), HasSubstr(R"("device":"cuda:1","compute":"bfloat16")"));
+}
+
 TEST_F(RecipeFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(complaint(with("seed = 7", "sead = 7")), HasSubstr("line 2: unknown key sead"));
+  EXPECT_THAT(complaint(with("seed = 7", "device = \"gpu\"")),
+              HasSubstr("line 2: device is 'gpu': choose cpu, cuda or cuda:N"));
+  EXPECT_THAT(complaint(with("seed = 7", "compute = \"float16\"")),
+              HasSubstr("line 2: compute is 'float16': choose one of float32, bfloat16"));
   EXPECT_THAT(complaint(with("seed = 7", "seed = \"7\"")),
               HasSubstr("line 2: key seed must be a whole number, not negative"));
   EXPECT_THAT(complaint(with("\"linear\"", "\"steps\"")),
@@ -169,6 +189,20 @@ TEST_F(RlRecipeFile, RewardsOfStepsAreRead) {
   const RlRecipe recipe = load_rl("own_weight = 0.5", "[step_reward]\ngate = 2\nexit = 1\n");
   EXPECT_EQ(recipe.advantage.own_weight, 0.5);
   EXPECT_EQ(recipe.step_reward.gate, 2);
+}
+
+TEST_F(RlRecipeFile, RolloutsFollowTheDevice) {
+  const auto rollouts = [&](const std::string& keys) {
+    std::ofstream(path()) << keys << "[network]\nweights = \"w\"\n[questions_from.tasks]\nvt = 1\n";
+    return load_rl_recipe(path()).rollouts;
+  };
+  EXPECT_EQ(rollouts(""), Rollouts::kEngine);
+  EXPECT_EQ(rollouts("rollouts = \"torch\"\n"), Rollouts::kTorch);
+  EXPECT_EQ(rollouts("device = \"cuda\"\n"), Rollouts::kTorch);
+  EXPECT_EQ(rollouts("device = \"cuda\"\nrollouts = \"engine\"\n"), Rollouts::kEngine);
+  EXPECT_THROW(rollouts("rollouts = \"none\"\n"), Error);
+  EXPECT_THROW(rollouts("rollout_cache_gb = 0\n"), Error);
+  EXPECT_THAT(to_json(load_rl("")), testing::Not(HasSubstr("rollouts")));
 }
 
 TEST_F(RlRecipeFile, WhatCannotGoTogetherIsRefused) {

@@ -8,6 +8,7 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
@@ -94,6 +95,44 @@ TEST_F(Rl, FindsAnOptimumThatIsKnown) {
   });
   ASSERT_EQ(lengths.size(), 30U);
   EXPECT_GT(lengths.front(), 15);
+  EXPECT_LT(lengths.back(), 4);
+}
+
+// The network itself rolls the same trajectories out as the engine with its weights, as long as no
+// draw falls between the two's sums: here of 300 draws a step, each with odds of about 1e-4. So the
+// first three steps may differ by one trajectory, and the optimum is found all the same.
+TEST_F(Rl, TorchRollsOutAsTheEngineDoes) {
+  recipe_.overlong_tokens = 20;
+  std::array<std::vector<double>, 2> lengths;
+  std::array<std::vector<double>, 2> gaps;
+  for (const bool torch : {false, true}) {
+    recipe_.rollouts = torch ? Rollouts::kTorch : Rollouts::kEngine;
+    train_rl(recipe_, options(torch ? "torch" : "engine"), [&](const RlStep& step) {
+      lengths[torch].push_back(step.rollouts.reply_tokens.value());
+      gaps[torch].push_back(step.loss.gap / step.loss.count);
+    });
+  }
+  EXPECT_NEAR(lengths[1][0], lengths[0][0], 1);
+  EXPECT_GT(lengths[1].front(), 15);
+  EXPECT_LT(lengths[1].back(), 4);
+  // The engine's keys are f16; here it is float32 all the way.
+  EXPECT_LT(gaps[1][0], 1e-5);
+  EXPECT_LT(*std::ranges::max_element(gaps[1]), 1e-4);
+  EXPECT_THAT(read(folder_ / "torch/recipe.json"), testing::HasSubstr(R"("rollouts":"torch")"));
+}
+
+TEST_F(Rl, TorchFindsItOneStepStale) {
+  recipe_.rollouts = Rollouts::kTorch;
+  recipe_.overlap = true;
+  recipe_.overlong_tokens = 20;
+  std::vector<double> lengths;
+  std::vector<double> gaps;
+  train_rl(recipe_, options("torch-stale"), [&](const RlStep& step) {
+    lengths.push_back(step.rollouts.reply_tokens.value());
+    gaps.push_back(step.loss.gap / step.loss.count);
+  });
+  EXPECT_LT(gaps[0], 1e-5);
+  EXPECT_GT(gaps[1], 1e-3);  // the weights before the update
   EXPECT_LT(lengths.back(), 4);
 }
 
@@ -212,7 +251,9 @@ class Resumed : public Rl, public testing::WithParamInterface<const char*> {};
 
 TEST_P(Resumed, EndsInTheSameBytes) {
   const std::string how = GetParam();
-  recipe_.overlap = how == "Overlap";
+  recipe_.overlap = how.ends_with("Overlap");
+  if (how.starts_with("Torch")) recipe_.rollouts = Rollouts::kTorch;
+  if (how == "Recomputed") recipe_.machine.recompute_layers = true;
   if (how == "Adapters") recipe_.adapter = {.rank = 2, .matrices = {"attn_qkv", "ffn_down"}};
   if (how == "Average") recipe_.optimizer.average = 0.7;
   recipe_.overlong_tokens = 20;
@@ -229,7 +270,9 @@ TEST_P(Resumed, EndsInTheSameBytes) {
   EXPECT_EQ(read(folder_ / "parts/model.gguf"), read(folder_ / "whole/model.gguf"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, Resumed, testing::Values("Plain", "Overlap", "Adapters", "Average"),
+INSTANTIATE_TEST_SUITE_P(Kinds, Resumed,
+                         testing::Values("Plain", "Overlap", "Adapters", "Average", "Torch",
+                                         "TorchOverlap", "Recomputed"),
                          [](const auto& of) { return std::string(of.param); });
 
 // Updates are rewarded, each by itself, for being malformed, which one that ends at once is. Of 300
