@@ -254,7 +254,8 @@ class NiahTask final : public Task {
     std::vector<std::string> asked;
     for (std::size_t i = 0; i < made.needles.size(); ++i) {
       const Needle& needle = made.needles[i];
-      const bool is_asked = i < static_cast<std::size_t>(config_.queries * config_.values);
+      const bool is_asked =
+          i < static_cast<std::size_t>(config_.queries) * static_cast<std::size_t>(config_.values);
       if (is_asked && (asked.empty() || asked.back() != needle.key)) asked.push_back(needle.key);
       if (is_asked && config_.absent) continue;
       inserts.push_back({depths[i], needle.sentence + separator});
@@ -277,7 +278,8 @@ class NiahTask final : public Task {
     auto document = plan_units(needle_units != nullptr ? needle_units : make_hay(key),
                                std::move(inserts), "", "", {.tokens = spec.tokens}, *tokenizer);
     // What else the document answers: needles of keys that have one value and are not asked for.
-    const auto first = static_cast<std::size_t>(config_.queries * config_.values);
+    const auto first =
+        static_cast<std::size_t>(config_.queries) * static_cast<std::size_t>(config_.values);
     std::vector<Needle> unasked;
     if (config_.values == 1) {
       unasked.assign(made.needles.begin() + static_cast<std::ptrdiff_t>(first), made.needles.end());

@@ -77,7 +77,7 @@ struct Grammar {
       kinds.push_back({split_list(kind.nouns), parse_forms(kind.first), parse_forms(kind.later)});
     }
     for (const prose_forms::Slot& slot : prose_forms::kSlots) {
-      slots[static_cast<std::size_t>(slot.letter)] = split_list(slot.words);
+      slots[static_cast<unsigned char>(slot.letter)] = split_list(slot.words);
     }
   }
 };
@@ -175,7 +175,7 @@ class Prose final : public UnitText {
           break;
         }
         default:
-          out += pick(grammar_.slots[static_cast<std::size_t>(piece.slot)], draw);
+          out += pick(grammar_.slots[static_cast<unsigned char>(piece.slot)], draw);
       }
     }
   }

@@ -40,6 +40,7 @@ std::vector<std::shared_ptr<const Task>> ruler_tasks(const MakeProse& prose) {
        .queries = 4},
   };
   std::vector<std::shared_ptr<const Task>> tasks;
+  tasks.reserve(niah.size() + 3);
   for (const NiahConfig& config : niah) tasks.push_back(niah_task(config, prose));
   tasks.push_back(variable_tracking_task());
   tasks.push_back(common_words_task());

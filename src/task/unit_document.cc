@@ -7,6 +7,7 @@
 #include "task/unit_document.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <utility>
@@ -116,7 +117,7 @@ class Planner {
     std::vector<std::int64_t> before(order_.size());
     for (std::size_t i = 0; i < order_.size(); ++i) {
       const double share = std::clamp(inserts_[order_[i]].depth, 0.0, 1.0);
-      before[i] = static_cast<std::int64_t>(share * static_cast<double>(num_units) + 0.5);
+      before[i] = std::llround(share * static_cast<double>(num_units));
     }
     return lay_out(num_units, before);
   }
