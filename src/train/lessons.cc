@@ -186,13 +186,18 @@ struct LessonSource::State {
   // What is written where a section was wrongly taken for what the question asks: the note on what
   // stands there, under its own name, which is of no harm. `kept` is the reply that was right,
   // `updates` those of the section. Learnt from the decision on. None where nothing is to be added,
-  // or nothing stands out as what the question could be taken to mean.
-  std::optional<Candidate> slip(const Candidate& kept,
-                                const std::vector<Candidate>& updates) const {
+  // or nothing stands out as what the question could be taken to mean: a reader that copies just
+  // any note loses sight of the question where the section answers it.
+  std::optional<Candidate> slip(const Candidate& kept, const std::vector<Candidate>& updates,
+                                const std::vector<std::string>& questions) const {
     constexpr std::size_t kStandsOut = 4;  // bytes of likeness
     const Candidate* nearest = nullptr;
     std::size_t most = 0;
     std::size_t second = 0;
+    std::size_t wording = kept.question.size();  // what even the least alike have in common
+    for (const std::string& other : questions) {
+      wording = std::min(wording, likeness(other, kept.question));
+    }
     for (const Candidate& update : updates) {
       if (update.question == kept.question) continue;
       if (nearest != nullptr && update.question == nearest->question) continue;
@@ -203,6 +208,8 @@ struct LessonSource::State {
       nearest = &update;
     }
     if (nearest == nullptr || (second > 0 && most < second + kStandsOut)) return std::nullopt;
+    // A third of what the question names.
+    if (3 * (most - wording) < kept.question.size() - wording) return std::nullopt;
     const std::vector<TokenId> gate = tokenizer->encode(renderer->prompts().gate_add + "\n");
     if (nearest->response.size() <= gate.size() ||
         !std::equal(gate.begin(), gate.end(), nearest->response.begin())) {
@@ -322,9 +329,12 @@ struct LessonSource::State {
         static_cast<std::size_t>(stage.strangers * wanted + random.uniform());
     // Of all that could be asked, since few sections have something that stands out.
     std::vector<Candidate> slips;
+    std::vector<std::string> questions;
+    for (const auto& sibling : siblings) questions.push_back(sibling->row().question);
     for (const Candidate& kept : keeps) {
       if (static_cast<double>(slips.size()) >= stage.slips * wanted) break;
-      if (auto slipped = slip(kept, notable[kept.section])) slips.push_back(std::move(*slipped));
+      if (auto slipped = slip(kept, notable[kept.section], questions))
+        slips.push_back(std::move(*slipped));
     }
     keeps.resize(std::min(keeps.size(), num_keeps - std::min(num_keeps, num_strangers)));
     const bool ask_absent = random.uniform() < stage.absent;
