@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/check.h"
 #include "base/random.h"
 #include "memagent/runner.h"
 
@@ -45,6 +46,7 @@ std::vector<Group> roll_out(LanguageModel& model,
                             const std::shared_ptr<const PromptRenderer>& renderer,
                             const std::vector<RolloutQuestion>& questions,
                             const RolloutOptions& options) {
+  MEMAGENT_CHECK(options.group > 0, "{} trajectories for a question", options.group);
   const auto per_group = static_cast<std::size_t>(options.group);
   std::vector<Group> groups(questions.size());
   std::vector<SectionReader> readers;

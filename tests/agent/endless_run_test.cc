@@ -67,6 +67,7 @@ class Guests : public RunObserver {
       runner.run(*this);
       leave();
     }
+    runner_ = nullptr;
     EXPECT_EQ(model.in_flight(), 0U);
   }
 
