@@ -7,6 +7,9 @@
 namespace memagent {
 namespace {
 
+constexpr std::size_t kKept = 5;
+constexpr std::int64_t kSettledCount = 100;
+
 bool is_space(char c) { return c == ' ' || c == '\n'; }
 
 class FrequencyOracle final : public Oracle {
@@ -26,10 +29,7 @@ class FrequencyOracle final : public Oracle {
       }
     }
     if (read_to_ >= document_bytes_) count_word();
-    // Stable: of equals the one that was there first stays first.
-    std::stable_sort(counts_.begin(), counts_.end(),
-                     [](const WordCount& a, const WordCount& b) { return a.count > b.count; });
-    if (counts_.size() > kFrequentWordsKept) counts_.resize(kFrequentWordsKept);
+    keep_most_frequent(counts_);
   }
 
   std::string memory() const override {
@@ -74,6 +74,12 @@ class FrequencyOracle final : public Oracle {
 };
 
 }  // namespace
+
+void keep_most_frequent(std::vector<WordCount>& counts) {
+  std::stable_sort(counts.begin(), counts.end(),
+                   [](const WordCount& a, const WordCount& b) { return a.count > b.count; });
+  if (counts.size() > kKept) counts.resize(kKept);
+}
 
 std::unique_ptr<Oracle> frequency_oracle(std::vector<WordCount> begun, std::size_t asked,
                                          std::int64_t document_bytes) {

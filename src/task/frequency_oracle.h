@@ -23,10 +23,10 @@ struct WordCount {
   std::int64_t count = 0;
 };
 
-inline constexpr std::size_t kFrequentWordsKept = 5;
-inline constexpr std::int64_t kSettledCount = 100;
+// The five with the greatest counts, those first; of equals the one that was there first.
+void keep_most_frequent(std::vector<WordCount>& counts);
 
-// `begun`: the memory it begins with, most frequent first, at most kFrequentWordsKept.
+// `begun`: the memory it begins with, as keep_most_frequent() leaves it.
 std::unique_ptr<Oracle> frequency_oracle(std::vector<WordCount> begun, std::size_t asked,
                                          std::int64_t document_bytes);
 

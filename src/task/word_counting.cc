@@ -167,9 +167,7 @@ class FrequentWordsText final : public UnitText {
       const double count = std::round(expected + std::sqrt(3 * expected) * normal);
       if (count >= 1) counts.push_back({words_[rank - 1], static_cast<std::int64_t>(count)});
     }
-    std::stable_sort(counts.begin(), counts.end(),
-                     [](const WordCount& a, const WordCount& b) { return a.count > b.count; });
-    if (counts.size() > kFrequentWordsKept) counts.resize(kFrequentWordsKept);
+    keep_most_frequent(counts);
     return counts;
   }
 

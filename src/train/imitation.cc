@@ -74,13 +74,12 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig co
   SectionReader reader(sample.document(), tokenizer,
                        {.section_tokens = config.section_tokens, .cut = cut});
   EpisodeState state;
-  const std::string begun = joined(noted, oracle->memory());
-  state.memory = renderer->encode(written(prompts, begun));
+  std::string before = joined(noted, oracle->memory());
+  state.memory = renderer->encode(written(prompts, before));
   Episode episode(config, renderer, row.question, state);
 
   std::vector<ImitatedConversation> said;
   ImitatedConversation next;
-  std::string before = begun;
   bool whole = true;  // no memory had to be cut so far
   while (true) {
     switch (episode.need()) {

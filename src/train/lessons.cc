@@ -40,6 +40,12 @@ struct Candidate {
   std::string question;
 };
 
+// The reply that notes what a section answers, and the question that it answers.
+struct Note {
+  std::string question;
+  std::vector<TokenId> response;
+};
+
 // How much two questions have in common at their ends, in bytes: those that name things which are
 // easily taken for one another have most.
 std::size_t likeness(std::string_view a, std::string_view b) {
@@ -185,29 +191,29 @@ struct LessonSource::State {
 
   // What is written where a section was wrongly taken for what the question asks: the note on what
   // stands there, under its own name, which is of no harm. `kept` is the reply that was right,
-  // `updates` those of the section. Learnt from the decision on. None where nothing is to be added,
+  // `notes` are the section's. Learnt from the decision on. None where nothing is to be added,
   // or nothing stands out as what the question could be taken to mean: a reader that copies just
   // any note loses sight of the question where the section answers it.
-  std::optional<Candidate> slip(const Candidate& kept, const std::vector<Candidate>& updates,
+  std::optional<Candidate> slip(const Candidate& kept, const std::vector<Note>& notes,
                                 const std::vector<std::string>& questions) const {
     constexpr std::size_t kStandsOut = 4;  // bytes of likeness
-    const Candidate* nearest = nullptr;
+    const Note* nearest = nullptr;
     std::size_t most = 0;
     std::size_t second = 0;
+    for (const Note& note : notes) {
+      if (note.question == kept.question) continue;
+      if (nearest != nullptr && note.question == nearest->question) continue;
+      const std::size_t like = likeness(note.question, kept.question);
+      second = std::max(second, std::min(like, most));
+      if (like <= most) continue;
+      most = like;
+      nearest = &note;
+    }
+    if (nearest == nullptr || (second > 0 && most < second + kStandsOut)) return std::nullopt;
     std::size_t wording = kept.question.size();  // what even the least alike have in common
     for (const std::string& other : questions) {
       wording = std::min(wording, likeness(other, kept.question));
     }
-    for (const Candidate& update : updates) {
-      if (update.question == kept.question) continue;
-      if (nearest != nullptr && update.question == nearest->question) continue;
-      const std::size_t like = likeness(update.question, kept.question);
-      second = std::max(second, std::min(like, most));
-      if (like <= most) continue;
-      most = like;
-      nearest = &update;
-    }
-    if (nearest == nullptr || (second > 0 && most < second + kStandsOut)) return std::nullopt;
     // A third of what the question names.
     if (3 * (most - wording) < kept.question.size() - wording) return std::nullopt;
     const std::vector<TokenId> gate = tokenizer->encode(renderer->prompts().gate_add + "\n");
@@ -303,9 +309,13 @@ struct LessonSource::State {
     shuffle(keeps, random);
     shuffle(answers, random);
 
-    std::map<std::int64_t, std::vector<Candidate>> notable;  // what each section's notes could be
+    std::map<std::int64_t, std::vector<Note>> notable;  // what each section's notes could be
+    std::vector<std::string> questions;
     if (stage.slips > 0) {
-      for (const Candidate& update : updates) notable[update.section].push_back(update);
+      for (const Candidate& update : updates) {
+        notable[update.section].push_back({update.question, update.response});
+      }
+      for (const auto& sibling : siblings) questions.push_back(sibling->row().question);
     }
 
     // Updates leave room for the replies that change nothing.
@@ -329,8 +339,6 @@ struct LessonSource::State {
         static_cast<std::size_t>(stage.strangers * wanted + random.uniform());
     // Of all that could be asked, since few sections have something that stands out.
     std::vector<Candidate> slips;
-    std::vector<std::string> questions;
-    for (const auto& sibling : siblings) questions.push_back(sibling->row().question);
     for (const Candidate& kept : keeps) {
       if (static_cast<double>(slips.size()) >= stage.slips * wanted) break;
       if (auto slipped = slip(kept, notable[kept.section], questions))

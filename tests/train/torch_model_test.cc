@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "memagent/error.h"
+#include "model/local/generating.h"
 #include "model/local/local_model.h"
 #include "model/local/random_model.h"
 #include "train/cached_attention.h"
@@ -24,41 +25,12 @@ namespace memagent {
 namespace {
 
 using test::random_model;
+using test::random_tokens;
 using test::RandomModelOptions;
+using test::request;
+using test::run;
 
 constexpr std::chrono::milliseconds kLong{600'000};
-
-std::vector<TokenId> random_tokens(std::size_t count, std::uint64_t seed) {
-  RandomStream random(seed);
-  std::vector<TokenId> tokens(count);
-  for (TokenId& token : tokens) token = static_cast<TokenId>(random.below(256));
-  return tokens;
-}
-
-GenerationRequest request(std::vector<TokenId> prompt, std::int32_t max_tokens,
-                          Sampling sampling = {}, std::int32_t shared = 0) {
-  GenerationRequest out;
-  out.prompt.tokens = std::move(prompt);
-  out.max_tokens = max_tokens;
-  out.sampling = sampling;
-  out.shared_prefix_tokens = shared;
-  out.logprobs = true;
-  return out;
-}
-
-std::vector<GenerationResult> run(LanguageModel& model, std::vector<GenerationRequest> requests) {
-  std::map<RequestId, std::size_t> index;
-  for (std::size_t i = 0; i < requests.size(); ++i) index[model.submit(std::move(requests[i]))] = i;
-  std::vector<GenerationResult> out(index.size());
-  std::size_t done = 0;
-  while (done < out.size()) {
-    std::vector<GenerationResult> results;
-    model.wait(results, kLong);
-    done += results.size();
-    for (GenerationResult& result : results) out[index.at(result.id)] = std::move(result);
-  }
-  return out;
-}
 
 // A random model's network, with weights so small that the f16 keys of the engine's cache cost it
 // less than 1e-4.

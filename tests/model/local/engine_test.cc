@@ -4,10 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 
-#include "base/random.h"
 #include "memagent/error.h"
+#include "model/local/generating.h"
 #include "model/local/local_model.h"
 #include "model/local/random_model.h"
 
@@ -15,40 +14,12 @@ namespace memagent {
 namespace {
 
 using test::random_model;
+using test::random_tokens;
 using test::RandomModelOptions;
+using test::request;
+using test::run;
 
 constexpr std::chrono::milliseconds kLong{600'000};
-
-std::vector<TokenId> random_tokens(std::size_t count, std::uint64_t seed) {
-  RandomStream random(seed);
-  std::vector<TokenId> tokens(count);
-  for (TokenId& token : tokens) token = static_cast<TokenId>(random.below(256));
-  return tokens;
-}
-
-GenerationRequest request(std::vector<TokenId> prompt, std::int32_t max_tokens,
-                          Sampling sampling = {}) {
-  GenerationRequest out;
-  out.prompt.tokens = std::move(prompt);
-  out.max_tokens = max_tokens;
-  out.sampling = sampling;
-  out.logprobs = true;
-  return out;
-}
-
-std::vector<GenerationResult> run(LanguageModel& model, std::vector<GenerationRequest> requests) {
-  std::map<RequestId, std::size_t> index;
-  for (std::size_t i = 0; i < requests.size(); ++i) index[model.submit(std::move(requests[i]))] = i;
-  std::vector<GenerationResult> out(index.size());
-  std::size_t done = 0;
-  while (done < out.size()) {
-    std::vector<GenerationResult> results;
-    model.wait(results, kLong);
-    done += results.size();
-    for (GenerationResult& result : results) out[index.at(result.id)] = std::move(result);
-  }
-  return out;
-}
 
 bool same(const GenerationResult& a, const GenerationResult& b) {
   return a.tokens == b.tokens && a.logprobs == b.logprobs && a.stop == b.stop && a.text == b.text;
