@@ -2,6 +2,8 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <vector>
 
@@ -40,6 +42,28 @@ std::uint64_t big_endian(std::string_view bytes) {
 // at all is libpq's own: there is no server to have one.
 bool is_passing(const std::string& state) {
   return state.empty() || state.starts_with("08") || state.starts_with("57P") || state == "53300";
+}
+
+// Why a server that was reached let nobody in: its SQLSTATE, which libpq tells only of a connection
+// that is made again; "" if there is none.
+std::string refusal_state(pg_conn* connection) {
+  PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
+  PQreset(connection);
+  // "FATAL:  28P01" at the end, after where the server is.
+  const std::string message = one_line(PQerrorMessage(connection));
+  const std::size_t space = message.rfind(' ');
+  if (PQstatus(connection) == CONNECTION_OK || space == std::string::npos) return "";
+  const std::string state = message.substr(space + 1);
+  const bool is_state = state.size() == 5 && std::ranges::all_of(state, [](char c) {
+                          return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+                        });
+  return is_state ? state : "";
+}
+
+// Waiting does not help: the user, its password or its rights are wrong, or there is no such
+// database.
+bool is_refusal(const std::string& state) {
+  return state.starts_with("28") || state == "3D000" || state == "42501";
 }
 
 }  // namespace
@@ -86,11 +110,19 @@ PgConnection::PgConnection(const std::string& address) : shown_(shown_store(addr
                               "dbname",           "client_encoding",  nullptr};
   const char* const values[] = {"10",   "10",   "5", "3", "20000", "memagent", address.c_str(),
                                 "UTF8", nullptr};
+  const auto began = std::chrono::steady_clock::now();
   connection_ = PQconnectdbParams(keys, values, 1);
   if (connection_ == nullptr) throw std::bad_alloc();
   if (PQstatus(connection_) != CONNECTION_OK) {
     const std::string why = one_line(PQerrorMessage(connection_));
+    const bool answers_soon = std::chrono::steady_clock::now() - began < std::chrono::seconds(2);
+    const std::string state = answers_soon ? refusal_state(connection_) : "";
     PQfinish(connection_);
+    if (is_refusal(state)) {
+      fail(ErrorKind::kStorage,
+           "session store: {}: {}: check user, password and database (docs/workers.md)", shown_,
+           why);
+    }
     fail(ErrorKind::kUnreachable,
          "session store: {}: cannot be reached: {}: check the address and that the server runs",
          shown_, why);

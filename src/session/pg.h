@@ -54,7 +54,7 @@ class PgResult {
 
 class PgConnection {
  public:
-  // Throws Error(kUnreachable).
+  // Throws Error: kUnreachable, or kStorage if the server lets this user into no such database.
   explicit PgConnection(const std::string& address);
   ~PgConnection();
   PgConnection(const PgConnection&) = delete;

@@ -62,15 +62,19 @@ std::unique_ptr<PgConnection> PgHub::borrow() {
     }
   }
   try {
-    return std::make_unique<PgConnection>(address_);
+    auto connection = std::make_unique<PgConnection>(address_);
+    const std::lock_guard lock(mutex_);
+    was_reached_ = true;
+    return connection;
   } catch (const Error& error) {
-    {
-      const std::lock_guard lock(mutex_);
-      unreachable_ = error.what();
-      unreachable_at_ = std::chrono::steady_clock::now();
-    }
     give_back(nullptr);
-    throw;
+    // What was refused from the first is a mistake in the address; later it is a change of the
+    // server's, which may be put right while sessions wait.
+    const std::lock_guard lock(mutex_);
+    if (error.kind() != ErrorKind::kUnreachable && !was_reached_) throw;
+    unreachable_ = error.what();
+    unreachable_at_ = std::chrono::steady_clock::now();
+    throw Error(ErrorKind::kUnreachable, unreachable_);
   } catch (...) {
     give_back(nullptr);
     throw;

@@ -36,7 +36,8 @@ class PgHub {
   std::int64_t token() const { return token_; }
 
   // Calls `body(connection)`, twice if the first connection turns out to be dead: it must be such
-  // that doing it again does no harm. Throws Error(kUnreachable).
+  // that doing it again does no harm. Throws Error: kUnreachable, or kStorage if the server has
+  // refused this user or database from the first.
   template <typename Body>
   auto with(const Body& body) {
     for (bool again = false;; again = true) {
@@ -78,6 +79,7 @@ class PgHub {
   std::condition_variable changed_;
   std::vector<std::unique_ptr<PgConnection>> idle_;
   int borrowed_ = 0;
+  bool was_reached_ = false;
   // The last failure to connect: who comes just after it need not wait for another.
   std::string unreachable_;
   std::chrono::steady_clock::time_point unreachable_at_;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -247,6 +248,60 @@ TEST_F(WorkerTest, WhatCannotBeIsOneLine) {
           "--queue: the store is a file");
   refused(ask("s", 500, {"--store", store_, "--queue"}), 2, "--queue: the session needs a name");
   refused(run_memagent({"worker", "--store", "postgres://host/db?nonsense=1"}), 2, "nonsense");
+}
+
+// The user "guarded" needs a password, `password`.
+std::string guarded(std::string address, const std::string& password) {
+  PostgresServer::execute(address,
+                          "DO $$ BEGIN CREATE ROLE guarded SUPERUSER LOGIN PASSWORD 'right'; "
+                          "EXCEPTION WHEN duplicate_object THEN NULL; END $$");
+  const std::string trusted = "//memagent@";
+  return address.replace(address.find(trusted), trusted.size(), "//guarded:" + password + "@");
+}
+
+// Waiting would not help: nobody is let in, or there is nothing to be let into.
+TEST_F(WorkerTest, AStoreThatRefusesIsNotWaitedFor) {
+  const auto refused = [&](const std::string& address, const std::string& what) {
+    for (const std::string command : {"worker", "serve"}) {
+      const RunResult result =
+          run_memagent({command, "--model", tiny_model(), "--quiet", "--store", address});
+      EXPECT_EQ(result.exit_code, 3) << command << ": " << result.errors;
+      EXPECT_THAT(result.errors, AllOf(HasSubstr(what), Not(HasSubstr("wrong"))));
+      EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
+    }
+  };
+  std::string stranger = store_;
+  stranger.replace(stranger.find("memagent@"), 8, "stranger");
+  refused(stranger, "role \"stranger\" does not exist");
+  refused(guarded(store_, "wrong"), "password authentication failed");
+  std::string elsewhere = store_;
+  elsewhere.replace(elsewhere.find("@/test"), 6, "@/no");
+  refused(elsewhere, "does not exist: check user, password and database");
+}
+
+// One that let it in before is: an operator may put it right.
+TEST_F(WorkerTest, AStoreThatRefusesLaterIsWaitedFor) {
+  ASSERT_EQ(queue("s", 60'000).exit_code, 0);
+  std::vector<std::string> arguments = worker({"--until-empty"});
+  std::ranges::replace(arguments, store_, guarded(store_, "right"));
+  RunningProgram program(arguments);
+  ASSERT_TRUE(program.wait_for_error_text("session 's': begun"));
+  PostgresServer::execute(store_, "ALTER ROLE guarded PASSWORD 'other'");
+  PostgresServer::execute(store_,
+                          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                          "WHERE usename = 'guarded'");
+  ASSERT_TRUE(program.wait_for_error_text("password authentication failed"));
+  ASSERT_TRUE(program.wait_for_error_text("trying again in"));
+  PostgresServer::execute(store_, "ALTER ROLE guarded PASSWORD 'right'");
+  ASSERT_TRUE(program.wait_for_error_text("the session store answers again"));
+  const SessionStore store(store_);
+  const auto before = store.find("s")->conversations;
+  for (int tries = 0; store.find("s")->conversations == before && tries < 1500; ++tries) {
+    poll(nullptr, 0, 20);
+  }
+  EXPECT_GT(store.find("s")->conversations, before);
+  program.send(SIGTERM);
+  EXPECT_EQ(program.wait().exit_code, 0);
 }
 
 }  // namespace
