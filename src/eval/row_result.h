@@ -20,8 +20,8 @@ namespace memagent {
 struct RowKey {
   Method method = Method::kMemory;
   std::string task;
-  std::int64_t length = 0;  // tokens asked for
-  std::int64_t index = 0;   // of the row in its task
+  std::int64_t length = 0;                          // tokens asked for
+  std::int64_t index = 0;                           // of the row in its task
   auto operator<=>(const RowKey&) const = default;  // NOLINT(modernize-use-nullptr): clang 14
 };
 

@@ -137,8 +137,10 @@ TEST(DocumentRule, CountsOnlyWhatMayBeAQuestion) {
     counted += bytes(text);
     return bytes(text);
   };
-  const SplitConversation result = split_conversation(
-      chat({message("user", std::string(10'000'000, 'x') + "\n\nWho?")}), count, 20);
+  std::string text;
+  text.resize(10'000'000, 'x');
+  const SplitConversation result =
+      split_conversation(chat({message("user", text + "\n\nWho?")}), count, 20);
   EXPECT_EQ(result.question, "Who?");
   EXPECT_EQ(counted, 4);
 }

@@ -18,7 +18,7 @@ class ByteStream : public TokenStream {
 ByteTokenizer::ByteTokenizer(ByteTokenizerOptions options) : options_(std::move(options)) {
   for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<char>(i);
   for (const std::string& name : options_.end) {
-    const auto id = special_token(name);
+    const auto id = ByteTokenizer::special_token(name);
     MEMAGENT_CHECK(id.has_value(), "end token {} is not among the special tokens", name);
     end_tokens_.push_back(*id);
   }
