@@ -64,9 +64,8 @@ class PolicyNetwork {
   PolicyNetwork& operator=(const PolicyNetwork&) = delete;
 
   // Copies every tensor of a model of the same shape. Throws Error(kUsage) naming what differs.
-  // Where the network has more layers, up to twice as many, these are spread evenly between the
-  // model's: each is a copy of the one before it whose output matrices are zero, so that the
-  // network starts as the model is (block expansion, arXiv 2401.02415).
+  // The network may have more layers, up to twice as many, and be a whole number of times as wide
+  // (width, heads, feed-forward): it then starts as the model is (grown.h).
   void load(const ModelFile& model);
   // Normally distributed matrices of standard deviation 0.02 (those that write to the residual
   // stream divided by sqrt(2 layers), as in GPT-2), norms one, biases zero.

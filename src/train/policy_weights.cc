@@ -13,6 +13,8 @@
 #include "base/random.h"
 #include "model/local/model_file_layout.h"
 #include "model/local/model_rows.h"
+#include "train/grown.h"
+#include "train/normal.h"
 #include "train/policy_state.h"
 
 namespace memagent {
@@ -20,39 +22,6 @@ namespace {
 
 bool ends_with(const std::string& text, std::string_view end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-// Box-Muller on counter-based draws: element i of a tensor is the same on any machine.
-void fill_normal(torch::Tensor view, std::uint64_t key, double deviation) {
-  torch::Tensor values = torch::empty(view.sizes(), torch::kFloat);
-  float* data = values.data_ptr<float>();
-  for (std::int64_t i = 0; i < values.numel(); i += 2) {
-    const auto counter = static_cast<std::uint64_t>(i);
-    const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform(key, counter)));
-    const double angle = 2.0 * M_PI * uniform(key, counter + 1);
-    data[i] = static_cast<float>(deviation * radius * std::cos(angle));
-    if (i + 1 < values.numel()) {
-      data[i + 1] = static_cast<float>(deviation * radius * std::sin(angle));
-    }
-  }
-  view.copy_(values);
-}
-
-struct LayerSource {
-  std::int32_t layer = 0;  // of the model that is loaded
-  bool added = false;      // a copy that is to change nothing yet
-};
-
-// Where each of `num_layers` layers comes from, of a model that has `num_there`.
-std::vector<LayerSource> layer_sources(std::int32_t num_layers, std::int32_t num_there) {
-  const std::int32_t num_added = num_layers - num_there;
-  std::vector<LayerSource> sources;
-  for (std::int32_t layer = 0; layer < num_there; ++layer) {
-    sources.push_back({layer, false});
-    const bool ends_share = (layer + 1) * num_added / num_there > layer * num_added / num_there;
-    if (ends_share) sources.push_back({layer, true});
-  }
-  return sources;
 }
 
 // "blk.3.attn_q.weight" into the layer's number and what follows it.
@@ -185,11 +154,12 @@ void PolicyNetwork::load(const ModelFile& model) {
   if (mine.num_layers < theirs.num_layers || mine.num_layers > 2 * theirs.num_layers) {
     need("num_layers", mine.num_layers, theirs.num_layers);
   }
-  need("model_dim", mine.model_dim, theirs.model_dim);
-  need("num_heads", mine.num_heads, theirs.num_heads);
-  need("num_kv_heads", mine.num_kv_heads, theirs.num_kv_heads);
+  const std::int32_t times = std::max(1, mine.model_dim / theirs.model_dim);
+  need("model_dim", mine.model_dim, times * theirs.model_dim);
+  need("num_heads", mine.num_heads, times * theirs.num_heads);
+  need("num_kv_heads", mine.num_kv_heads, times * theirs.num_kv_heads);
   need("head_dim", mine.head_dim, theirs.head_dim);
-  need("ffn_dim", mine.ffn_dim, theirs.ffn_dim);
+  need("ffn_dim", mine.ffn_dim, times * theirs.ffn_dim);
   need("vocab_size", mine.vocab_size, theirs.vocab_size);
   need("tied_output", mine.tied_output ? 1 : 0, theirs.tied_output ? 1 : 0);
   need("qkv_bias", mine.qkv_bias ? 1 : 0, theirs.qkv_bias ? 1 : 0);
@@ -208,15 +178,16 @@ void PolicyNetwork::load(const ModelFile& model) {
       }
       name = fmt::format("blk.{}{}", source.layer, rest);
     }
-    RowReader reader(model.tensor(name), TensorType::kF32,
+    const TensorView& there = model.tensor(name);
+    RowReader reader(there, TensorType::kF32,
                      {theirs.rotary_pairs, mine.rotary_pairs, mine.head_dim}, model.name());
-    torch::Tensor values = torch::empty(named.view.sizes(), torch::kFloat);
+    torch::Tensor values = torch::empty(there.shape, torch::kFloat);
     auto* out = static_cast<std::byte*>(values.data_ptr());
     for (std::int64_t row = 0; row < reader.rows(); ++row) {
       const std::span<const std::byte> bytes = reader.row(row);
       out = std::copy(bytes.begin(), bytes.end(), out);
     }
-    torch::Tensor(named.view).copy_(values);
+    torch::Tensor(named.view).copy_(widened(named.name, values, times, mine.tied_output));
   }
 }
 

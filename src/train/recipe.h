@@ -34,6 +34,8 @@ struct NetworkConfig {
   double rope_theta = 10000;
   // Put between those of `weights`, at most as many; they change nothing at first.
   std::int32_t more_layers = 0;
+  // So many times the width, heads and feed-forward units of `weights`; no change at first either.
+  std::int32_t times_as_wide = 1;
 };
 
 // How the policy reads, in training as later: what an Episode is made with.

@@ -25,6 +25,7 @@ void describe(Visitor&& v, NetworkConfig& c) {
   v("context_tokens", c.context_tokens, "the longest prompt and reply together");
   v("rope_theta", c.rope_theta, "base of the rotary frequencies");
   v("more_layers", c.more_layers, "put between those of weights; they change nothing at first");
+  v("times_as_wide", c.times_as_wide, "as weights are; changes nothing at first, either");
 }
 
 template <typename Visitor>

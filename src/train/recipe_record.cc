@@ -50,6 +50,7 @@ nlohmann::ordered_json common_json(Recipe& recipe) {
   if (recipe.machine.compute == plain.compute) json.erase("compute");
   if (!recipe.machine.recompute_layers) json.erase("recompute_layers");
   describe(WriteFields{json["network"]}, recipe.network);
+  if (recipe.network.times_as_wide == 1) json["network"].erase("times_as_wide");
   describe(WriteFields{json["reading"]}, recipe.reading);
   if (recipe.adapter.rank > 0) describe(WriteFields{json["adapter"]}, recipe.adapter);
   describe(WriteFields{json["optimizer"]}, recipe.optimizer);

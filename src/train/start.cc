@@ -58,6 +58,11 @@ Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
            network.more_layers, network.weights, config.num_layers);
     }
     config.num_layers += network.more_layers;
+    for (std::int32_t* of :
+         {&config.model_dim, &config.num_heads, &config.num_kv_heads, &config.ffn_dim}) {
+      *of *= network.times_as_wide;
+    }
+    check_config(config, network.weights);
     start.network = std::make_unique<PolicyNetwork>(config, options);
     start.network->load(*file);
   }

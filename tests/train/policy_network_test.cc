@@ -111,6 +111,43 @@ TEST_P(Families, MoreLayersStartAsTheModelIs) {
   EXPECT_THROW(PolicyNetwork(config, {}).load(*file), Error);
 }
 
+// Twice and three times as wide it says the same, and its copies learn different things.
+TEST_P(Families, AWiderNetworkStartsAsTheModelIs) {
+  const auto file = model();
+  const auto tokens = random_tokens(40, file->config().vocab_size, 3);
+  PackedBatch batch;
+  batch.add(tokens);
+  batch.learn(0, 1, 40);
+  PolicyNetwork network(file->config(), {});
+  network.load(*file);
+  const torch::Tensor want = network.logprobs(batch).logprobs;
+  for (const std::int32_t times : {2, 3}) {
+    ModelConfig config = file->config();
+    config.num_layers += 1;
+    config.model_dim *= times;
+    config.num_heads *= times;
+    config.num_kv_heads *= times;
+    config.ffn_dim *= times;
+    PolicyNetwork wider(config, {});
+    wider.load(*file);
+    const torch::Tensor got = wider.logprobs(batch).logprobs;
+    EXPECT_LT((got - want).abs().max().item<float>(), 1e-4) << times;
+    got.sum().backward();
+    for (const Parameter& parameter : wider.parameters()) {
+      if (parameter.name.find("attn_output.weight") == std::string::npos) continue;
+      if (parameter.value.abs().max().item<float>() == 0) continue;  // of the added layer
+      const torch::Tensor gradient = torch::Tensor(parameter.value).grad();
+      const std::int64_t rows = file->config().model_dim;
+      const torch::Tensor first = gradient.slice(0, 0, rows);
+      const torch::Tensor second = gradient.slice(0, rows, 2 * rows);
+      EXPECT_GT((first - second).abs().max().item<float>(), 0) << parameter.name;
+    }
+    config.num_heads = file->config().num_heads;
+    config.num_kv_heads = file->config().num_kv_heads;
+    EXPECT_THROW(PolicyNetwork(config, {}).load(*file), Error);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Families,
                          testing::Values(Architecture::kLlama, Architecture::kQwen2,
                                          Architecture::kQwen3),
