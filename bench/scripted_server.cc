@@ -1,7 +1,7 @@
 // The server of `memagent serve` over a model that is a script, for bench/serve_load.mjs: what is
 // measured is the server, since the model costs next to nothing.
 //
-//   scripted_server [--max-concurrent N]     prints "at http://127.0.0.1:PORT/v1"
+//   scripted_server [--max-concurrent N] [--batch N]     prints "at http://127.0.0.1:PORT/v1"
 //
 // A conversation says what the model does with it, in the question so that every prompt has it:
 //
@@ -39,7 +39,8 @@ std::string stamp() {
 
 class StampingModel : public LanguageModel {
  public:
-  StampingModel() {
+  // Gives at most `batch` results together, as an engine does that computes so many at a time.
+  explicit StampingModel(std::size_t batch) : batch_(batch) {
     capabilities_.tokens = true;
     capabilities_.parallel = 1 << 20;
     capabilities_.name = "scripted";
@@ -95,9 +96,9 @@ class StampingModel : public LanguageModel {
       }
       if (due <= Clock::now()) {
         go_on(results);
-        // All that is due, as an engine gives a batch's results together.
+        // All that is due, up to a batch.
         while (!waiting_.empty() && waiting_.begin()->first <= Clock::now() &&
-               results.size() < 256) {
+               results.size() < batch_) {
           go_on(results);
         }
         if (!results.empty()) return;
@@ -151,6 +152,7 @@ class StampingModel : public LanguageModel {
     results.push_back(std::move(result));
   }
 
+  const std::size_t batch_;
   Capabilities capabilities_;
   std::shared_ptr<const test::ByteTokenizer> tokenizer_ = test::byte_tokenizer();
   std::string chat_template_;
@@ -165,7 +167,7 @@ class StampingModel : public LanguageModel {
   bool woken_ = false;
 };
 
-int serve(std::size_t max_concurrent) {
+int serve(std::size_t max_concurrent, std::size_t batch) {
   sigset_t ends;
   sigemptyset(&ends);
   sigaddset(&ends, SIGTERM);
@@ -176,7 +178,7 @@ int serve(std::size_t max_concurrent) {
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
 
-  StampingModel model;
+  StampingModel model(batch);
   ServerOptions options;
   options.http.port = 0;
   options.service.max_concurrent = max_concurrent;
@@ -210,6 +212,8 @@ int main(int argc, char** argv) {
   std::size_t max_concurrent = 4096;
   CLI::App app("The server over a model that answers by the clock");
   app.add_option("--max-concurrent", max_concurrent);
+  std::size_t batch = 64;
+  app.add_option("--batch", batch);
   CLI11_PARSE(app, argc, argv);
-  return memagent::bench::serve(max_concurrent);
+  return memagent::bench::serve(max_concurrent, batch);
 }

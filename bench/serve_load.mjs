@@ -1,7 +1,7 @@
 // Many streaming clients at once against the server.
 //
 //   node bench/serve_load.mjs build/release/memagent [CLIENTS]
-//   node bench/serve_load.mjs build/release/bench/scripted_server [CLIENTS]
+//   node bench/serve_load.mjs build/release/bench/scripted_server [CLIENTS [BATCH]]
 //
 // With memagent, each client streams one short chat with the model inside the program: that nothing
 // fails, and what a stream costs in memory. The model is shared by all, so times are the model's.
@@ -14,7 +14,8 @@
 //   idle      streams that have begun and wait for their first word: memory
 //   words     answers that grow by a word a second each
 //   readings  memories that change once a second each
-//   at once   readings whose model answers at once: the server has all it can do
+//   at once   readings whose model answers at once, BATCH of them together (64, as many as
+//             our engine computes at a time): the server has all it can do
 //
 // Each client opens a connection of its own; all are open at the same time. The last line is JSON.
 import {spawn} from "node:child_process";
@@ -23,11 +24,11 @@ import net from "node:net";
 import {cpus, loadavg} from "node:os";
 import {basename} from "node:path";
 
-const [program, count = "1000"] = process.argv.slice(2);
+const [program, count = "1000", batch = "64"] = process.argv.slice(2);
 const clients = Number(count);
 const scripted = basename(program) === "scripted_server";
 const most = ["--max-concurrent", String(2 * clients)];
-const server = spawn(program, scripted ? most : ["serve", "--port", "0", "--quiet", ...most],
+const server = spawn(program, scripted ? [...most, "--batch", batch] : ["serve", "--port", "0", "--quiet", ...most],
     {stdio: ["ignore", "pipe", "inherit"]});
 const url = new URL(await new Promise((ready) => server.stdout.on("data", (bytes) => {
     const found = String(bytes).match(/at (http:\S+)\n/);
@@ -40,9 +41,9 @@ const processorMs = () => {
     return 10 * (Number(fields[11]) + Number(fields[12]));
 };
 
-// One stream over a socket of its own. `onBegun` is called at its first event; `delays` gets, for
-// each time that comes for the first time, the nanoseconds since then.
-function stream(body, onBegun, delays) {
+// One stream over a socket of its own. `onBegun` is called at its first event; `seen.delays` gets,
+// for each time that comes for the first time, the nanoseconds since then.
+function stream(body, onBegun, seen) {
     const text = JSON.stringify({stream: true, ...body});
     return new Promise((done) => {
         const began = performance.now();
@@ -65,7 +66,9 @@ function stream(body, onBegun, delays) {
                 const time = Number(digits);
                 if (time <= latest) continue;  // the summary has the last memory again
                 latest = time;
-                delays.push(now - time);
+                seen.delays.push(now - time);
+                seen.first ??= now;
+                seen.last = now;
             }
             if (rest.includes("data: [DONE]\n\n")) result.failed = false;
             rest = rest.slice(end);
@@ -83,7 +86,7 @@ const rounded = (number) => Math.round(number * 100) / 100;
 
 // All clients with one kind of request. Memory is looked at when all have begun.
 async function load(name, body) {
-    const delays = [];
+    const seen = {delays: []};
     const before = {kib: status("VmRSS"), ms: processorMs()};
     const own = process.cpuUsage();
     const began = performance.now();
@@ -94,22 +97,27 @@ async function load(name, body) {
         if (++begun < clients) return;
         kib = status("VmRSS");
         threads = status("Threads");
-    }, delays)));
+    }, seen)));
     const seconds = (performance.now() - began) / 1000;
     const used = process.cpuUsage(own);
     const good = results.filter((result) => !result.failed);
     const ms = (key, p) => Math.round(percentile(good.map((result) => result[key]), p));
+    const serverMs = processorMs() - before.ms;
     const report = {failures: clients - good.length, seconds: rounded(seconds), threads,
         kib_per_stream: rounded((kib - before.kib) / clients),
-        server_cores: rounded((processorMs() - before.ms) / 1000 / seconds),
+        server_cores: rounded(serverMs / 1000 / seconds),
         clients_cores: rounded((used.user + used.system) / 1e6 / seconds)};
     if (name === "idle") return report;
+    const {delays} = seen;
     if (delays.length === 0) {
         return {...report, first_event_ms: {p50: ms("first", 0.5), p99: ms("first", 0.99)},
             whole_ms: {p50: ms("whole", 0.5), p99: ms("whole", 0.99)}};
     }
     const delay = (p) => rounded(percentile(delays, p) / 1e6);
-    return {...report, events: delays.length, events_per_s: Math.round(delays.length / seconds),
+    // While they come: what a model waits before its first is not the server's time.
+    const busy = (seen.last - seen.first) / 1e9;
+    return {...report, events: delays.length, events_per_s: Math.round(delays.length / busy),
+        server_us_per_event: Math.round(1000 * serverMs / delays.length),
         overhead_ms: {p50: delay(0.5), p90: delay(0.9), p99: delay(0.99), p999: delay(0.999),
             max: delay(1)}};
 }
@@ -124,8 +132,8 @@ const loads = scripted ? {
     "at once": reading(20, "first_ms=3000 pace_ms=0"),
 } : {chats: {...chat("Say something."), max_tokens: 16}};
 
-await stream(Object.values(loads).at(-1), () => {}, []);  // warm-up
-const report = {clients, load_before: rounded(loadavg()[0])};
+await stream(Object.values(loads).at(-1), () => {}, {delays: []});  // warm-up
+const report = {clients, ...(scripted && {batch: Number(batch)}), load_before: rounded(loadavg()[0])};
 for (const [name, body] of Object.entries(loads)) {
     report[name] = await load(name, body);
     console.log(name, JSON.stringify(report[name]));

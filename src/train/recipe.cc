@@ -146,9 +146,11 @@ void read_common(TomlTable& root, Recipe& recipe, const std::string& path) {
   read_held_out(root.table("held_out"), recipe.held_out);
   for (const std::string& key : network.keys()) {
     if (key == "more_layers" || key == "times_as_wide") {
-      if (recipe.network.more_layers < 0) network.fail_at(key, "must be at least 0");
-      const std::int32_t times = recipe.network.times_as_wide;
-      if (times < 1 || times > 16) network.fail_at(key, "must be from 1 to 16");
+      const NetworkConfig& grown = recipe.network;
+      if (grown.more_layers < 0) network.fail_at("more_layers", "must be at least 0");
+      if (grown.times_as_wide < 1 || grown.times_as_wide > 16) {
+        network.fail_at("times_as_wide", "must be from 1 to 16");
+      }
       if (recipe.network.weights.empty()) network.fail_at(key, "needs network.weights");
       continue;
     }

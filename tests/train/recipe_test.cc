@@ -125,6 +125,14 @@ TEST_F(RecipeFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(complaint(with("tokenizer = \"words/tokenizer.json\"",
                              "weights = \"w.gguf\"\nnum_layers = 2")),
               HasSubstr("line 5: network.num_layers and network.weights: weights bring their own"));
+  const std::string grown = "tokenizer = \"words/tokenizer.json\"";
+  EXPECT_THAT(complaint(with(grown, grown + "\ntimes_as_wide = 2")),
+              HasSubstr("line 5: network.times_as_wide needs network.weights"));
+  const std::string weights = "weights = \"w.gguf\"\n";
+  EXPECT_THAT(complaint(with(grown, weights + "more_layers = 1\ntimes_as_wide = 0")),
+              HasSubstr("line 6: network.times_as_wide must be from 1 to 16"));
+  EXPECT_THAT(complaint(with(grown, weights + "times_as_wide = 2\nmore_layers = -1")),
+              HasSubstr("line 6: network.more_layers must be at least 0"));
   EXPECT_THAT(complaint(with("[optimizer]", "[adapter]\nmatrices = [\"attn_q\"]\n[optimizer]")),
               HasSubstr("line 6: adapter.matrices has 'attn_q': choose of attn_qkv, attn_output"));
   EXPECT_THAT(complaint(with("[optimizer]", "[held_out]\nsteps = 5\n[optimizer]")),
