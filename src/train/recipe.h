@@ -106,9 +106,11 @@ struct SftRecipe {
   std::vector<Stage> stages;
 };
 
-// Tasks of a warm start that are not tasks, but texts, learnt from beginning to end: random tokens
-// said twice, what copying is learnt from first; and generated prose.
+// Tasks of a warm start that are not tasks, but texts: random tokens said twice, what copying is
+// learnt from first; lists of keys with words in which few tokens or letters come again and again,
+// asked for by their keys; and generated prose.
 inline constexpr const char* kDrillTask = "drill";
+inline constexpr const char* kRepeatsTask = "repeats";
 inline constexpr const char* kProseTask = "prose";
 
 // The name that stands for QuestionConfig::data among tasks.

@@ -276,5 +276,28 @@ TEST_F(Lessons, DrillsSayEverythingTwice) {
   EXPECT_EQ(lessons[0].replies[0].kind, ReplyKind::kText);
 }
 
+// What a key is asked for stands behind it in the list, and is of few different tokens.
+TEST_F(Lessons, RepeatsAreAskedForByTheirKeys) {
+  recipe_.stages[0].tasks = {{"repeats", 1}};
+  const LessonSource lessons = source();
+  std::size_t tokens = 0;
+  std::size_t different = 0;
+  for (std::int64_t number = 0; number < 50; ++number) {
+    const auto drawn = lessons.draw(0, number);
+    ASSERT_EQ(drawn.size(), 1U);
+    const std::vector<TokenId>& list = drawn[0].prefix;
+    for (const Reply& reply : drawn[0].replies) {
+      std::vector<TokenId> line = reply.prompt;
+      EXPECT_EQ(line.size(), 2U);
+      line.insert(line.end(), reply.response.begin(), reply.response.end() - 1);
+      EXPECT_EQ(reply.response.back(), tokenizer_->end_tokens().front());
+      EXPECT_NE(std::search(list.begin(), list.end(), line.begin(), line.end()), list.end());
+      tokens += line.size() - 2;
+      different += std::set<TokenId>(line.begin() + 2, line.end()).size();
+    }
+  }
+  EXPECT_LT(2 * different, tokens);
+}
+
 }  // namespace
 }  // namespace memagent
