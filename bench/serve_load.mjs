@@ -27,8 +27,8 @@ import {basename} from "node:path";
 const [program, count = "1000", batch = "64"] = process.argv.slice(2);
 const clients = Number(count);
 const scripted = basename(program) === "scripted_server";
-const most = ["--max-concurrent", String(2 * clients)];
-const server = spawn(program, scripted ? [...most, "--batch", batch] : ["serve", "--port", "0", "--quiet", ...most],
+const flags = scripted ? ["--batch", batch] : ["serve", "--port", "0", "--quiet"];
+const server = spawn(program, [...flags, "--max-concurrent", String(2 * clients)],
     {stdio: ["ignore", "pipe", "inherit"]});
 const url = new URL(await new Promise((ready) => server.stdout.on("data", (bytes) => {
     const found = String(bytes).match(/at (http:\S+)\n/);
@@ -133,7 +133,8 @@ const loads = scripted ? {
 } : {chats: {...chat("Say something."), max_tokens: 16}};
 
 await stream(Object.values(loads).at(-1), () => {}, {delays: []});  // warm-up
-const report = {clients, ...(scripted && {batch: Number(batch)}), load_before: rounded(loadavg()[0])};
+const report = {clients, ...(scripted && {batch: Number(batch)}),
+    load_before: rounded(loadavg()[0])};
 for (const [name, body] of Object.entries(loads)) {
     report[name] = await load(name, body);
     console.log(name, JSON.stringify(report[name]));

@@ -10,12 +10,12 @@
 #include "base/check.h"
 #include "base/fail.h"
 #include "base/random.h"
-#include "task/prose.h"
 #include "task/registry.h"
 #include "task/unit_document.h"
 #include "task/world/questions.h"
 #include "train/drawing.h"
 #include "train/imitation.h"
+#include "train/text_lessons.h"
 
 namespace memagent {
 namespace {
@@ -129,79 +129,6 @@ struct LessonSource::State {
   std::vector<std::vector<std::shared_ptr<const Task>>> tasks;  // null: a text
   std::shared_ptr<const PromptRenderer> renderer;
   std::shared_ptr<const Tokenizer> tokenizer;
-
-  std::vector<Lesson> drill(std::size_t task, std::int64_t tokens, RandomStream& random) const {
-    Reply reply{ReplyKind::kText, {}, {}};
-    const auto vocab = static_cast<std::uint64_t>(tokenizer->vocab_size());
-    for (std::int64_t i = 0; i < std::max<std::int64_t>(2, tokens / 2); ++i) {
-      reply.prompt.push_back(static_cast<TokenId>(random.below(vocab)));
-    }
-    reply.response = reply.prompt;
-    return {{task, {}, {std::move(reply)}}};
-  }
-
-  // What is easily copied wrong: tokens that come back, so that the one before does not tell what
-  // follows. Few different ones of the vocabulary, or a word of few different letters or digits.
-  std::vector<TokenId> repetitive(RandomStream& random) const {
-    if (random.below(2) == 0) {
-      constexpr std::string_view kCharacters[] = {"0123456789", "0123456789abcdef-",
-                                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-                                                  "abcdefghijklmnopqrstuvwxyz-"};
-      const std::string_view characters = kCharacters[random.below(std::size(kCharacters))];
-      std::string chosen;
-      for (std::uint64_t i = 2 + random.below(8); i > 0; --i) {
-        chosen += characters[random.below(characters.size())];
-      }
-      std::string word;
-      for (std::uint64_t i = 3 + random.below(34); i > 0; --i) {
-        word += chosen[random.below(chosen.size())];
-      }
-      return tokenizer->encode(word);
-    }
-    std::vector<TokenId> chosen;
-    for (std::uint64_t i = std::uint64_t{2} << random.below(5); i > 0; --i) {
-      chosen.push_back(
-          static_cast<TokenId>(random.below(static_cast<std::uint64_t>(tokenizer->vocab_size()))));
-    }
-    std::vector<TokenId> tokens;
-    const std::uint64_t most = std::min<std::uint64_t>(30, 4 * chosen.size());
-    for (std::uint64_t i = 2 + random.below(most); i > 0; --i) {
-      tokens.push_back(chosen[random.below(chosen.size())]);
-    }
-    return tokens;
-  }
-
-  // A list of such, each after a key of two tokens, and each asked for by its key.
-  std::vector<Lesson> repeats(std::size_t task, RandomStream& random) const {
-    const std::vector<TokenId> line_end = tokenizer->encode("\n");
-    Lesson lesson{task, {}, {}};
-    for (std::uint64_t i = 1 + random.below(8); i > 0; --i) {
-      Reply reply{ReplyKind::kAnswer, {}, repetitive(random)};
-      for (int k = 0; k < 2; ++k) {
-        reply.prompt.push_back(static_cast<TokenId>(
-            random.below(static_cast<std::uint64_t>(tokenizer->vocab_size()))));
-      }
-      for (const std::vector<TokenId>& part : {reply.prompt, reply.response, line_end}) {
-        lesson.prefix.insert(lesson.prefix.end(), part.begin(), part.end());
-      }
-      reply.response.push_back(tokenizer->end_tokens().front());
-      lesson.replies.push_back(std::move(reply));
-    }
-    return {std::move(lesson)};
-  }
-
-  std::vector<Lesson> prose(std::size_t task, std::int64_t tokens, std::uint64_t key) const {
-    const auto units = generated_prose(key);
-    std::string text;
-    std::vector<TokenId> ids;
-    for (std::int64_t i = 0; std::ssize(ids) < tokens; ++i) {
-      text.clear();
-      units->append(i, text);
-      tokenizer->encode(text, ids);
-    }
-    ids.resize(static_cast<std::size_t>(tokens));
-    return {{task, {}, {{ReplyKind::kText, {ids.front()}, {ids.begin() + 1, ids.end()}}}}};
-  }
 
   void add(const std::string& question, const std::vector<ImitatedConversation>& reading,
            std::vector<Candidate>& updates, std::vector<Candidate>& keeps,
@@ -450,9 +377,7 @@ LessonSource::LessonSource(const SftRecipe& recipe, std::shared_ptr<const Prompt
     }
     std::vector<std::shared_ptr<const Task>> tasks;
     for (const TaskWeight& task : stage.tasks) {
-      const bool text =
-          task.task == kDrillTask || task.task == kRepeatsTask || task.task == kProseTask;
-      tasks.push_back(text ? nullptr : find_tasks({task.task}, {}).at(0));
+      tasks.push_back(is_text_task(task.task) ? nullptr : find_tasks({task.task}, {}).at(0));
     }
     s.tasks.push_back(std::move(tasks));
     check_sections(recipe.reading, stage.section_tokens.back(), context_tokens, *s.renderer,
@@ -468,10 +393,10 @@ std::vector<Lesson> LessonSource::draw(std::size_t stage, std::int64_t number) c
   RandomStream random(key);
   const std::size_t task = drawn_task(random, s.stages[stage].tasks);
   if (s.tasks[stage][task] != nullptr) return s.document(stage, task, random, number);
-  if (s.stages[stage].tasks[task].task == kRepeatsTask) return s.repeats(task, random);
-  const std::int64_t tokens = drawn_length(random, s.stages[stage].section_tokens);
-  return s.stages[stage].tasks[task].task == kDrillTask ? s.drill(task, tokens, random)
-                                                        : s.prose(task, tokens, random.next());
+  Lesson lesson = text_lesson(s.stages[stage].tasks[task].task, s.stages[stage].section_tokens,
+                              *s.tokenizer, random);
+  lesson.task = task;
+  return {std::move(lesson)};
 }
 
 }  // namespace memagent

@@ -96,7 +96,7 @@ Stage read_stage(TomlTable table) {
   if (stage.keep_sure < 0 || stage.keep_sure > 1) {
     table.fail_at("keep_sure", "must be from 0 to 1");
   }
-  read_tasks(table.table("tasks"), stage.tasks, {kDrillTask, kRepeatsTask, kProseTask});
+  read_tasks(table.table("tasks"), stage.tasks, {kTextTasks.begin(), kTextTasks.end()});
   if (stage.tasks.empty()) table.fail_at("tasks", "has none: name at least one");
   return stage;
 }

@@ -5,6 +5,7 @@
 // keys with their defaults (`memagent train keys`).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -106,12 +107,11 @@ struct SftRecipe {
   std::vector<Stage> stages;
 };
 
-// Tasks of a warm start that are not tasks, but texts: random tokens said twice, what copying is
-// learnt from first; lists of keys with words in which few tokens or letters come again and again,
-// asked for by their keys; and generated prose.
+// Tasks of a warm start that are not tasks, but texts (text_lessons.h).
 inline constexpr const char* kDrillTask = "drill";
 inline constexpr const char* kRepeatsTask = "repeats";
 inline constexpr const char* kProseTask = "prose";
+inline constexpr std::array kTextTasks = {kDrillTask, kRepeatsTask, kProseTask};
 
 // The name that stands for QuestionConfig::data among tasks.
 inline constexpr const char* kDataTask = "data";

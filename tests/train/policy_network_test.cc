@@ -80,13 +80,18 @@ TEST_P(Families, WeightsGoInAndOutUnchanged) {
   }
 }
 
+// One sequence, learnt but for its first token.
+PackedBatch forty_tokens(const ModelFile& file) {
+  PackedBatch batch;
+  batch.add(random_tokens(40, file.config().vocab_size, 3));
+  batch.learn(0, 1, 40);
+  return batch;
+}
+
 // Layers put in between change nothing, but their output matrices have gradients.
 TEST_P(Families, MoreLayersStartAsTheModelIs) {
   const auto file = model();
-  const auto tokens = random_tokens(40, file->config().vocab_size, 3);
-  PackedBatch batch;
-  batch.add(tokens);
-  batch.learn(0, 1, 40);
+  const PackedBatch batch = forty_tokens(*file);
   PolicyNetwork network(file->config(), {});
   network.load(*file);
   const torch::Tensor want = network.logprobs(batch).logprobs;
@@ -114,10 +119,7 @@ TEST_P(Families, MoreLayersStartAsTheModelIs) {
 // Twice and three times as wide it says the same, and its copies learn different things.
 TEST_P(Families, AWiderNetworkStartsAsTheModelIs) {
   const auto file = model();
-  const auto tokens = random_tokens(40, file->config().vocab_size, 3);
-  PackedBatch batch;
-  batch.add(tokens);
-  batch.learn(0, 1, 40);
+  const PackedBatch batch = forty_tokens(*file);
   PolicyNetwork network(file->config(), {});
   network.load(*file);
   const torch::Tensor want = network.logprobs(batch).logprobs;

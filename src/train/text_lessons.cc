@@ -1,0 +1,100 @@
+#include "train/text_lessons.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+#include "task/prose.h"
+#include "task/unit_document.h"
+#include "train/drawing.h"
+
+namespace memagent {
+namespace {
+
+TokenId any_token(const Tokenizer& tokenizer, RandomStream& random) {
+  return static_cast<TokenId>(random.below(static_cast<std::uint64_t>(tokenizer.vocab_size())));
+}
+
+Lesson drill(std::int64_t tokens, const Tokenizer& tokenizer, RandomStream& random) {
+  Reply reply{ReplyKind::kText, {}, {}};
+  for (std::int64_t i = 0; i < std::max<std::int64_t>(2, tokens / 2); ++i) {
+    reply.prompt.push_back(any_token(tokenizer, random));
+  }
+  reply.response = reply.prompt;
+  return {0, {}, {std::move(reply)}};
+}
+
+// What is easily copied wrong: tokens that come back, so that the one before does not tell what
+// follows. Few different ones of the vocabulary, or a word of few different letters or digits.
+std::vector<TokenId> repetitive(const Tokenizer& tokenizer, RandomStream& random) {
+  if (random.below(2) == 0) {
+    constexpr std::string_view kCharacters[] = {"0123456789", "0123456789abcdef-",
+                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                                                "abcdefghijklmnopqrstuvwxyz-"};
+    const std::string_view characters = kCharacters[random.below(std::size(kCharacters))];
+    std::string chosen;
+    for (std::uint64_t i = 2 + random.below(8); i > 0; --i) {
+      chosen += characters[random.below(characters.size())];
+    }
+    std::string word;
+    for (std::uint64_t i = 3 + random.below(34); i > 0; --i) {
+      word += chosen[random.below(chosen.size())];
+    }
+    return tokenizer.encode(word);
+  }
+  std::vector<TokenId> chosen;
+  for (std::uint64_t i = std::uint64_t{2} << random.below(5); i > 0; --i) {
+    chosen.push_back(any_token(tokenizer, random));
+  }
+  std::vector<TokenId> tokens;
+  const std::uint64_t most = std::min<std::uint64_t>(30, 4 * chosen.size());
+  for (std::uint64_t i = 2 + random.below(most); i > 0; --i) {
+    tokens.push_back(chosen[random.below(chosen.size())]);
+  }
+  return tokens;
+}
+
+// A list of such, each after a key of two tokens, and each asked for by its key.
+Lesson repeats(const Tokenizer& tokenizer, RandomStream& random) {
+  const std::vector<TokenId> line_end = tokenizer.encode("\n");
+  Lesson lesson;
+  for (std::uint64_t i = 1 + random.below(8); i > 0; --i) {
+    Reply reply{ReplyKind::kAnswer, {}, repetitive(tokenizer, random)};
+    for (int k = 0; k < 2; ++k) reply.prompt.push_back(any_token(tokenizer, random));
+    for (const std::vector<TokenId>& part : {reply.prompt, reply.response, line_end}) {
+      lesson.prefix.insert(lesson.prefix.end(), part.begin(), part.end());
+    }
+    reply.response.push_back(tokenizer.end_tokens().front());
+    lesson.replies.push_back(std::move(reply));
+  }
+  return lesson;
+}
+
+Lesson prose(std::int64_t tokens, const Tokenizer& tokenizer, RandomStream& random) {
+  const auto units = generated_prose(random.next());
+  std::string text;
+  std::vector<TokenId> ids;
+  for (std::int64_t i = 0; std::ssize(ids) < tokens; ++i) {
+    text.clear();
+    units->append(i, text);
+    tokenizer.encode(text, ids);
+  }
+  ids.resize(static_cast<std::size_t>(tokens));
+  return {0, {}, {{ReplyKind::kText, {ids.front()}, {ids.begin() + 1, ids.end()}}}};
+}
+
+}  // namespace
+
+bool is_text_task(const std::string& name) {
+  return std::ranges::find(kTextTasks, name) != kTextTasks.end();
+}
+
+Lesson text_lesson(const std::string& name, const std::vector<std::int64_t>& tokens,
+                   const Tokenizer& tokenizer, RandomStream& random) {
+  if (name == kRepeatsTask) return repeats(tokenizer, random);
+  const std::int64_t length = drawn_length(random, tokens);
+  return name == kDrillTask ? drill(length, tokenizer, random) : prose(length, tokenizer, random);
+}
+
+}  // namespace memagent

@@ -1,0 +1,25 @@
+// Lessons that are no readings of documents: generated texts, and copying as such.
+//
+//   drill    random tokens said twice: what copying is learnt from first
+//   repeats  a list of words in which few tokens or letters come again and again, each asked for by
+//            the key before it: what makes a copy lose or double a piece
+//   prose    generated, learnt from its second token on
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "memagent/tokenizer.h"
+#include "train/lessons.h"
+
+namespace memagent {
+
+// A name among a stage's tasks that stands for one of these.
+bool is_text_task(const std::string& name);
+// Of that name. Drills and prose have a length drawn from `tokens`.
+Lesson text_lesson(const std::string& name, const std::vector<std::int64_t>& tokens,
+                   const Tokenizer& tokenizer, RandomStream& random);
+
+}  // namespace memagent
