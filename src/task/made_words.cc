@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "task/word_pieces.h"
 
 namespace memagent {
 namespace {
@@ -92,17 +93,24 @@ constexpr std::size_t kNounsOfSplit = 326;
 static_assert(kNumShortNames == kAdjectivesOfSplit * kNounsOfSplit);
 static_assert(kNumLongNames == kNumShortNames * kNounsOfSplit);
 
+// The words of a list, each with a space after it.
+std::vector<std::string_view> words_of(std::string_view list) {
+  std::vector<std::string_view> words;
+  while (!list.empty()) {
+    const std::size_t end = list.find(' ');
+    words.push_back(list.substr(0, end));
+    list.remove_prefix(end + 1);
+  }
+  return words;
+}
+
 // [split][word]: words in turn, so that both halves run from a to z.
 using Halves = std::array<std::vector<std::string_view>, 2>;
 
 Halves halves(std::string_view list, std::size_t words_of_split) {
   Halves result;
   std::size_t word = 0;
-  while (!list.empty()) {
-    const std::size_t end = list.find(' ');
-    result[word++ % 2].push_back(list.substr(0, end));
-    list.remove_prefix(end + 1);
-  }
+  for (const std::string_view each : words_of(list)) result[word++ % 2].push_back(each);
   MEMAGENT_CHECK(result[0].size() == words_of_split && result[1].size() == words_of_split,
                  "{} and {} words", result[0].size(), result[1].size());
   return result;
@@ -147,6 +155,12 @@ void append_spliced_word(std::uint64_t index, std::string& out) {
   out += tail.substr(tail.size() - std::min<std::size_t>(tail.size(), 2 + lengths / 4));
 }
 
+void append_word_of_pieces(std::uint64_t index, std::string& out) {
+  static const std::vector<std::string_view> pieces = words_of(kWordPieces);
+  RandomStream draw(mix64(index));
+  for (std::uint64_t i = 1 + draw.below(4); i > 0; --i) out += pieces[draw.below(pieces.size())];
+}
+
 void append_coined_word(std::uint64_t index, std::string& out) {
   const std::size_t begin = out.size();
   if (index < kNumSyllableWords) {
@@ -154,19 +168,16 @@ void append_coined_word(std::uint64_t index, std::string& out) {
     out += kVowels[index >> 5 & 7];
     out += kMiddles[index >> 8 & 31];
     out += kEndings[index >> 13 & 7];
-  } else {
+  } else if (index - kNumSyllableWords < kNumSplicedWords) {
     append_spliced_word(index - kNumSyllableWords, out);
+  } else {
+    append_word_of_pieces(index - kNumSyllableWords - kNumSplicedWords, out);
   }
   // A listed word may be the test split's.
   static const std::vector<std::string_view> listed = [] {
-    std::vector<std::string_view> words;
-    for (const std::string_view list : {kAdjectives, kNouns}) {
-      for (std::size_t at = 0; at < list.size();) {
-        const std::size_t end = list.find(' ', at);
-        words.push_back(list.substr(at, end - at));
-        at = end + 1;
-      }
-    }
+    std::vector<std::string_view> words = words_of(kAdjectives);
+    const std::vector<std::string_view> nouns = words_of(kNouns);
+    words.insert(words.end(), nouns.begin(), nouns.end());
     std::sort(words.begin(), words.end());
     return words;
   }();
@@ -255,8 +266,14 @@ void append_short_name(std::uint64_t index, Split split, std::string& out) {
 std::uint64_t drawn_short_name(RandomStream& draw, Split split) {
   if (split == Split::kTrain && draw.below(4) != 0) {
     const auto word = [&draw] {
-      return draw.below(2) == 0 ? draw.below(kNumSyllableWords)
-                                : kNumSyllableWords + draw.below(kNumSplicedWords);
+      switch (draw.below(4)) {
+        case 0:
+          return draw.below(kNumSyllableWords);
+        case 1:
+          return kNumSyllableWords + draw.below(kNumSplicedWords);
+        default:
+          return kNumSyllableWords + kNumSplicedWords + draw.below(kNumPieceWords);
+      }
     };
     const std::uint64_t first = word();
     return kNumShortNames + first * kNumCoinedWords + word();

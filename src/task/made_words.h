@@ -42,10 +42,13 @@ inline constexpr std::uint64_t kNumLongNames = kNumShortNames * 326;
 // Of the training split alone: names of two coined words, so that whoever learns from names learns
 // to compare letters rather than a list of words. Some are made of syllables ("braister"), each of
 // them once; then come those that begin as one listed word and end as another ("lantisan"), which
-// have the letters of real words and are not all different.
+// have the letters of real words, and those of one to four groups of letters that any English word
+// may have ("ousantr"). These two are not all different.
 inline constexpr std::uint64_t kNumSyllableWords = std::uint64_t{32} * 8 * 32 * 8;
 inline constexpr std::uint64_t kNumSplicedWords = std::uint64_t{507} * 4 * 507 * 4;
-inline constexpr std::uint64_t kNumCoinedWords = kNumSyllableWords + kNumSplicedWords;
+inline constexpr std::uint64_t kNumPieceWords = std::uint64_t{1} << 30;
+inline constexpr std::uint64_t kNumCoinedWords =
+    kNumSyllableWords + kNumSplicedWords + kNumPieceWords;
 inline constexpr std::uint64_t kNumCoinedNames = kNumCoinedWords * kNumCoinedWords;
 // `index` below kNumShortNames; for the training split, coined names follow.
 void append_short_name(std::uint64_t index, Split split, std::string& out);

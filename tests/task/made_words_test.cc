@@ -114,8 +114,13 @@ TEST(MadeWords, CoinedWordsAreDifferentAndNoneIsListed) {
   EXPECT_EQ(coined.size(), kNumSyllableWords);
   // Of those that are spliced most are; short heads and tails are many words'.
   std::uint64_t spliced = 0;
-  for (std::uint64_t i = kNumSyllableWords; i < kNumCoinedWords; i += 61, ++spliced) coin(i);
+  const std::uint64_t first_of_pieces = kNumSyllableWords + kNumSplicedWords;
+  for (std::uint64_t i = kNumSyllableWords; i < first_of_pieces; i += 61, ++spliced) coin(i);
   EXPECT_GT(coined.size(), kNumSyllableWords + spliced * 3 / 4);
+  // So are those of pieces; a quarter is a single one.
+  const std::size_t before = coined.size();
+  for (std::uint64_t i = 0; i < 20000; ++i) coin(first_of_pieces + i * 53687);
+  EXPECT_GT(coined.size() - before, 14000U);
   // An adjective and a noun of either split for each of 181 * 326 names.
   for (const Split split : {Split::kTrain, Split::kTest}) {
     for (std::uint64_t i = 0; i < kNumShortNames; i += 325) {
