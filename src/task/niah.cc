@@ -12,6 +12,7 @@
 #include "task/depths.h"
 #include "task/evidence_oracle.h"
 #include "task/made_words.h"
+#include "task/needle_wording.h"
 #include "task/permutation.h"
 #include "task/unit_sample.h"
 #include "task/world/questions.h"
@@ -23,7 +24,7 @@ using Key = NiahConfig::Key;
 using Value = NiahConfig::Value;
 using Hay = NiahConfig::Hay;
 
-enum Purpose : std::uint64_t { kNeedles = 1, kHaystack = 2, kAlike = 3 };
+enum Purpose : std::uint64_t { kNeedles = 1, kHaystack = 2, kAlike = 3, kWording = 4 };
 
 const char* value_word(Value value) { return value == Value::kNumber ? "number" : "code"; }
 
@@ -44,10 +45,39 @@ void append_opening(Value kind, std::string& out) {
 constexpr std::string_view kMiddle = " is ";
 constexpr char kClosing = '.';
 
+std::string in_words(int count) {
+  constexpr const char* kWords[] = {"no", "one", "two", "three", "four", "five", "six"};
+  return count < 7 ? kWords[count] : fmt::format("{}", count);
+}
+
+// "a, b, c and d".
+std::string listed(const std::vector<std::string>& items) {
+  std::string text;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) text += i + 1 == items.size() ? " and " : ", ";
+    text += items[i];
+  }
+  return text;
+}
+
+std::string make_question(const NiahConfig& config, const std::vector<std::string>& keys) {
+  const char* word = value_word(config.value);
+  if (keys.size() > 1) {
+    return fmt::format("Which {}s are entered for {}? Give all {}.", word, listed(keys),
+                       in_words(static_cast<int>(keys.size())));
+  }
+  if (config.values > 1) {
+    return fmt::format("Which {0} {1}s are entered for {2}? Give all {0}.", in_words(config.values),
+                       word, keys[0]);
+  }
+  return fmt::format("Which {} is entered for {}?", word, keys[0]);
+}
+
 struct Needle {
   std::string key;
   std::string value;
   std::string sentence;
+  std::string question;  // that asks for its key alone
 };
 
 // The row's keys that are alike: the first are those of its needles, then come the haystack's.
@@ -87,6 +117,7 @@ class NeedleUnits final : public UnitText {
     append_value(config_.value, draw, split_, needle.value);
     append(index, needle.sentence);
     needle.sentence.pop_back();  // the line's end
+    needle.question = make_question(config_, {needle.key});
     return needle;
   }
 
@@ -128,6 +159,7 @@ Needles make_needles(const NiahConfig& config, Split split, std::uint64_t key,
                      const AlikeKeys* alike) {
   Needles result;
   RandomStream draw(derive(key, kNeedles));
+  RandomStream wording(derive(key, kWording));
   std::vector<std::string> values;
   for (int i = 0; i < config.keys; ++i) {
     std::string key_text;
@@ -152,43 +184,22 @@ Needles make_needles(const NiahConfig& config, Split split, std::uint64_t key,
       } while (std::find(values.begin(), values.end(), value) != values.end());
       values.push_back(value);
       std::string sentence;
-      append_opening(config.value, sentence);
-      sentence += key_text;
-      sentence += kMiddle;
-      sentence += value;
-      sentence += kClosing;
-      result.needles.push_back({key_text, value, sentence});
+      std::string question;
+      if (config.reworded) {
+        sentence = worded_needle(wording, split, value_word(config.value), key_text, value);
+        question = worded_question(wording, split, value_word(config.value), key_text);
+      } else {
+        append_opening(config.value, sentence);
+        sentence += key_text;
+        sentence += kMiddle;
+        sentence += value;
+        sentence += kClosing;
+        question = make_question(config, {key_text});
+      }
+      result.needles.push_back({key_text, value, std::move(sentence), std::move(question)});
     }
   }
   return result;
-}
-
-std::string in_words(int count) {
-  constexpr const char* kWords[] = {"no", "one", "two", "three", "four", "five", "six"};
-  return count < 7 ? kWords[count] : fmt::format("{}", count);
-}
-
-// "a, b, c and d".
-std::string listed(const std::vector<std::string>& items) {
-  std::string text;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (i > 0) text += i + 1 == items.size() ? " and " : ", ";
-    text += items[i];
-  }
-  return text;
-}
-
-std::string make_question(const NiahConfig& config, const std::vector<std::string>& keys) {
-  const char* word = value_word(config.value);
-  if (keys.size() > 1) {
-    return fmt::format("Which {}s are entered for {}? Give all {}.", word, listed(keys),
-                       in_words(static_cast<int>(keys.size())));
-  }
-  if (config.values > 1) {
-    return fmt::format("Which {0} {1}s are entered for {2}? Give all {0}.", in_words(config.values),
-                       word, keys[0]);
-  }
-  return fmt::format("Which {} is entered for {}?", word, keys[0]);
 }
 
 Evidence needle_fact(const Needle& needle) {
@@ -200,11 +211,11 @@ Evidence needle_fact(const Needle& needle) {
 }
 
 // The key of one needle that the row does not ask for, asked for.
-Row sibling_row(const NiahConfig& config, const Row& row, const Needle& needle) {
+Row sibling_row(const Row& row, const Needle& needle) {
   Row sibling;
   sibling.id = row.id + "-" + needle.key;
   sibling.task = row.task;
-  sibling.question = make_question(config, {needle.key});
+  sibling.question = needle.question;
   sibling.answers = {needle.value};
   sibling.match = Match::kAll;
   sibling.evidence = {needle_fact(needle)};
@@ -264,7 +275,8 @@ class NiahTask final : public Task {
       row.evidence.push_back(needle_fact(needle));
       insert_of.push_back(i);
     }
-    row.question = make_question(config_, asked);
+    row.question =
+        asked.size() == 1 ? made.needles.front().question : make_question(config_, asked);
     if (config_.absent) {
       row.answers = world::no_answer_spellings();
       row.match = Match::kAny;
@@ -284,12 +296,12 @@ class NiahTask final : public Task {
     if (config_.values == 1) {
       unasked.assign(made.needles.begin() + static_cast<std::ptrdiff_t>(first), made.needles.end());
     }
-    const MakeRows others = [config = config_, row, unasked = std::move(unasked), needle_units,
+    const MakeRows others = [row, unasked = std::move(unasked), needle_units,
                              num_units = document->num_units](std::int64_t most,
                                                               std::uint64_t draw_key) {
       std::vector<Row> rows;
       for (const Needle& needle : unasked) {
-        if (std::ssize(rows) < most) rows.push_back(sibling_row(config, row, needle));
+        if (std::ssize(rows) < most) rows.push_back(sibling_row(row, needle));
       }
       const std::int64_t left =
           needle_units == nullptr ? 0 : std::min(most - std::ssize(rows), num_units);
@@ -297,7 +309,7 @@ class NiahTask final : public Task {
                               draw_key);
       for (std::int64_t i = 0; i < left; ++i) {
         const auto unit = static_cast<std::int64_t>(order.forward(static_cast<std::uint64_t>(i)));
-        rows.push_back(sibling_row(config, row, needle_units->needle(unit)));
+        rows.push_back(sibling_row(row, needle_units->needle(unit)));
       }
       return rows;
     };
@@ -318,6 +330,9 @@ class NiahTask final : public Task {
 std::shared_ptr<const Task> niah_task(NiahConfig config, MakeProse prose) {
   MEMAGENT_CHECK(config.queries >= 1 && config.keys >= config.queries && config.values >= 1,
                  "{} keys, {} values, {} queries", config.keys, config.values, config.queries);
+  MEMAGENT_CHECK(!config.reworded ||
+                     (config.hay != Hay::kNeedles && config.values == 1 && config.queries == 1),
+                 "{}: only single needles in other text are reworded", config.name);
   return std::make_shared<NiahTask>(std::move(config), std::move(prose));
 }
 

@@ -27,7 +27,8 @@ struct NiahConfig {
   // Keys share words or digits (alike_keys.h): of a haystack of needles every other one's, as long
   // as there are any.
   bool alike = false;
-  bool absent = false;  // the asked keys do not stand in the text: nothing is to be noted
+  bool absent = false;    // the asked keys do not stand in the text: nothing is to be noted
+  bool reworded = false;  // one key is asked for, and all is said in words drawn for it
 };
 
 // `prose` makes the haystack of Hay::kProse.

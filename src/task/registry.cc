@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "task/alike_tasks.h"
+#include "task/niah.h"
 #include "task/prose.h"
 #include "task/relay.h"
 #include "task/ruler_tasks.h"
@@ -19,14 +20,25 @@ using Tasks = std::vector<std::shared_ptr<const Task>>;
 struct Families {
   Tasks ruler;
   Tasks alike;
-  Tasks relay;
+  Tasks single;  // of no group
   Tasks world;
 };
+
+std::shared_ptr<const Task> reworded_task(const MakeProse& prose) {
+  return niah_task(
+      {.name = "reworded",
+       .description = "a number in prose beside three others, each said in other words",
+       .hay = NiahConfig::Hay::kProse,
+       .keys = 4,
+       .reworded = true},
+      prose);
+}
 
 Families make_families(const TaskOptions& options) {
   const MakeProse prose =
       options.haystack_file.empty() ? generated_prose : prose_of_file(options.haystack_file);
-  Families families{ruler_tasks(prose), alike_tasks(prose), {relay_task(prose)}, {}};
+  Families families{
+      ruler_tasks(prose), alike_tasks(prose), {relay_task(prose), reworded_task(prose)}, {}};
   // RULER's two question-answering tasks are asked about the world.
   for (auto& task : world_tasks()) {
     (task->name().starts_with("qa_") ? families.ruler : families.world).push_back(std::move(task));
@@ -37,7 +49,7 @@ Families make_families(const TaskOptions& options) {
 Tasks all_of(const Families& families) {
   Tasks tasks = families.ruler;
   tasks.insert(tasks.end(), families.alike.begin(), families.alike.end());
-  tasks.insert(tasks.end(), families.relay.begin(), families.relay.end());
+  tasks.insert(tasks.end(), families.single.begin(), families.single.end());
   tasks.insert(tasks.end(), families.world.begin(), families.world.end());
   return tasks;
 }

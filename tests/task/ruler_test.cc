@@ -31,7 +31,7 @@ std::unique_ptr<Sample> make(const std::string& task, SampleSpec spec) {
 
 std::vector<std::string> ruler_names() {
   std::vector<std::string> names;
-  for (const auto& task : find_tasks({"ruler", "alike", "relay"}, {})) {
+  for (const auto& task : find_tasks({"ruler", "alike", "relay", "reworded"}, {})) {
     const bool elsewhere = task->name().starts_with("qa_") || task->name() == "alike_absent";
     if (!elsewhere) names.push_back(task->name());
   }
