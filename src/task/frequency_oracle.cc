@@ -7,67 +7,62 @@
 namespace memagent {
 namespace {
 
-constexpr std::size_t kKept = 5;
-constexpr std::int64_t kSettledCount = 100;
+constexpr std::size_t kNamed = 3;
+// Before a vote: a word after it is spelt of the tokens that it has in a text.
+const std::string kListed = "- ";
 
 bool is_space(char c) { return c == ' ' || c == '\n'; }
 
 class FrequencyOracle final : public Oracle {
  public:
-  FrequencyOracle(std::vector<WordCount> begun, std::size_t asked, std::int64_t document_bytes)
-      : counts_(std::move(begun)), asked_(asked), document_bytes_(document_bytes) {}
+  FrequencyOracle(const std::vector<std::string>& begun, std::int64_t document_bytes)
+      : document_bytes_(document_bytes) {
+    for (const std::string& vote : begun) votes_.push_back(kListed + vote);
+  }
 
   void read(std::int64_t, std::int64_t byte_end, std::string_view text) override {
     if (byte_end <= read_to_) return;
     read_to_ = byte_end;
-    if (settled()) return;
+    if (votes_.size() >= kFrequencyVotes) return;
+    std::vector<std::string> words;
     for (const char c : text) {
       if (is_space(c)) {
-        count_word();
+        take_word(words);
       } else {
         word_ += c;  // one that a section's end cuts goes on in the next
       }
     }
-    if (read_to_ >= document_bytes_) count_word();
-    keep_most_frequent(counts_);
+    if (read_to_ >= document_bytes_) take_word(words);
+    if (!words.empty()) votes_.push_back(kListed + most_frequent(words));
   }
 
   std::string memory() const override {
     std::string memory;
-    for (const WordCount& each : counts_) {
-      if (!memory.empty()) memory += '\n';
-      memory += each.word + ": " + std::to_string(each.count);
-    }
+    for (const std::string& vote : votes_) memory += (memory.empty() ? "" : "\n") + vote;
     return memory;
   }
-  bool complete() const override { return settled() || read_to_ >= document_bytes_; }
+  bool complete() const override {
+    return votes_.size() >= kFrequencyVotes || read_to_ >= document_bytes_;
+  }
   std::string answer() const override {
-    std::string answer;
-    for (std::size_t i = 0; i < std::min(asked_, counts_.size()); ++i) {
-      if (!answer.empty()) answer += ", ";
-      answer += counts_[i].word;
+    std::vector<std::string> words;
+    for (const std::string_view vote : votes_) {
+      for (std::size_t at = kListed.size(); at < vote.size();) {
+        const std::size_t end = std::min(vote.find(", ", at), vote.size());
+        words.emplace_back(vote.substr(at, end - at));
+        at = end + 2;
+      }
     }
-    return answer;
+    return most_frequent(words);
   }
 
  private:
-  bool settled() const { return !counts_.empty() && counts_.front().count >= kSettledCount; }
-  void count_word() {
-    const bool dots = word_.find_first_not_of('.') == std::string::npos;
-    if (!dots) {
-      const auto found = std::find_if(counts_.begin(), counts_.end(),
-                                      [&](const WordCount& each) { return each.word == word_; });
-      if (found != counts_.end()) {
-        ++found->count;
-      } else {
-        counts_.push_back({word_, 1});
-      }
-    }
+  void take_word(std::vector<std::string>& words) {
+    if (word_.find_first_not_of('.') != std::string::npos) words.push_back(word_);
     word_.clear();
   }
 
-  std::vector<WordCount> counts_;
-  std::size_t asked_;
+  std::vector<std::string> votes_;
   std::int64_t document_bytes_;
   std::int64_t read_to_ = 0;
   std::string word_;  // so far
@@ -75,15 +70,30 @@ class FrequencyOracle final : public Oracle {
 
 }  // namespace
 
-void keep_most_frequent(std::vector<WordCount>& counts) {
+std::string most_frequent(const std::vector<std::string>& words) {
+  std::vector<std::pair<std::string_view, std::int64_t>> counts;
+  for (const std::string& word : words) {
+    const auto found = std::find_if(counts.begin(), counts.end(),
+                                    [&](const auto& each) { return each.first == word; });
+    if (found != counts.end()) {
+      ++found->second;
+    } else {
+      counts.emplace_back(word, 1);
+    }
+  }
   std::stable_sort(counts.begin(), counts.end(),
-                   [](const WordCount& a, const WordCount& b) { return a.count > b.count; });
-  if (counts.size() > kKept) counts.resize(kKept);
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string named;
+  for (std::size_t i = 0; i < std::min(kNamed, counts.size()); ++i) {
+    named += i == 0 ? "" : ", ";
+    named += counts[i].first;
+  }
+  return named;
 }
 
-std::unique_ptr<Oracle> frequency_oracle(std::vector<WordCount> begun, std::size_t asked,
+std::unique_ptr<Oracle> frequency_oracle(const std::vector<std::string>& begun,
                                          std::int64_t document_bytes) {
-  return std::make_unique<FrequencyOracle>(std::move(begun), asked, document_bytes);
+  return std::make_unique<FrequencyOracle>(begun, document_bytes);
 }
 
 }  // namespace memagent

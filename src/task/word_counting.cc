@@ -154,21 +154,14 @@ class FrequentWordsText final : public UnitText {
     return {words_.begin() + 1, words_.begin() + 1 + kAskedRanks};
   }
 
-  // What a reader may have counted that comes from as much text again as it likes: of the first
-  // ranks, each its share of `words` words with the chance that it has in a text.
-  std::vector<WordCount> counted_elsewhere(double words, RandomStream& random) const {
-    constexpr std::size_t kRanks = 10;
-    std::vector<WordCount> counts;
-    for (std::size_t rank = 2; rank < std::min(kRanks, words_.size() + 1); ++rank) {
-      const double expected = words / (static_cast<double>(rank * rank) * kZeta2);
-      // A sum of four uniform numbers is near enough to normal.
-      double normal = -2;
-      for (int i = 0; i < 4; ++i) normal += random.uniform();
-      const double count = std::round(expected + std::sqrt(3 * expected) * normal);
-      if (count >= 1) counts.push_back({words_[rank - 1], static_cast<std::int64_t>(count)});
+  // What a section of some other text of the same words would vote for (frequency_oracle.h).
+  std::string vote_elsewhere(RandomStream& random) const {
+    std::vector<std::string> words;
+    for (std::uint64_t i = 30 + random.below(60); i > 0; --i) {
+      const std::size_t rank = rank_of(random.below(ends_.back()));
+      if (rank > 0) words.push_back(words_[rank]);
     }
-    keep_most_frequent(counts);
-    return counts;
+    return most_frequent(words);
   }
 
  private:
@@ -207,31 +200,30 @@ class FrequentWordsText final : public UnitText {
   Permutation order_;
 };
 
-// A text of frequent words, read by one who has counted before: its siblings ask the same question,
-// but begin with memories of other texts of the same words.
+// A text of frequent words, some of whose votes have been taken: its siblings ask the same
+// question, but begin with the votes of other texts of the same words.
 class FrequentWordsSample final : public Sample {
  public:
   FrequentWordsSample(std::shared_ptr<const Sample> text,
-                      std::shared_ptr<const FrequentWordsText> words, std::vector<WordCount> begun)
+                      std::shared_ptr<const FrequentWordsText> words,
+                      std::vector<std::string> begun)
       : text_(std::move(text)), words_(std::move(words)), begun_(std::move(begun)) {}
 
   const Row& row() const override { return text_->row(); }
   std::unique_ptr<DocumentSource> document() const override { return text_->document(); }
   std::unique_ptr<Oracle> oracle() const override {
-    return frequency_oracle(begun_, kAskedRanks, row().document_bytes);
+    return frequency_oracle(begun_, row().document_bytes);
   }
+  // From a single vote to all that are taken.
   std::vector<std::unique_ptr<Sample>> siblings(std::int64_t most,
                                                 std::uint64_t key) const override {
-    constexpr std::int64_t kMost = 12;
-    // From hardly anything to what settles it: 100 of the first word are 660 words.
-    constexpr double kFewest = 20;
-    constexpr double kManyTimes = 45;
+    constexpr std::int64_t kMost = 3;  // a section's vote is the same for all of them
     std::vector<std::unique_ptr<Sample>> samples;
     RandomStream random(derive(key, kBegun));
     for (std::int64_t i = 0; i < std::min(most, kMost); ++i) {
-      const double words = kFewest * std::pow(kManyTimes, random.uniform());
-      samples.push_back(std::make_unique<FrequentWordsSample>(
-          text_, words_, words_->counted_elsewhere(words, random)));
+      std::vector<std::string> votes(1 + random.below(kFrequencyVotes));
+      for (std::string& vote : votes) vote = words_->vote_elsewhere(random);
+      samples.push_back(std::make_unique<FrequentWordsSample>(text_, words_, std::move(votes)));
     }
     return samples;
   }
@@ -239,7 +231,7 @@ class FrequentWordsSample final : public Sample {
  private:
   std::shared_ptr<const Sample> text_;
   std::shared_ptr<const FrequentWordsText> words_;
-  std::vector<WordCount> begun_;
+  std::vector<std::string> begun_;
 };
 
 // What is different about the two tasks. List: CommonWordsList or FrequentWordsText.
@@ -276,7 +268,7 @@ struct FrequentWords {
                                       const std::shared_ptr<const UnitDocument>& document) {
     auto words = std::static_pointer_cast<const FrequentWordsText>(document->units);
     return std::make_unique<FrequentWordsSample>(unit_sample(std::move(row), {}, document, nullptr),
-                                                 std::move(words), std::vector<WordCount>());
+                                                 std::move(words), std::vector<std::string>());
   }
 };
 

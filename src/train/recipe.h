@@ -110,8 +110,9 @@ struct SftRecipe {
 // Tasks of a warm start that are not tasks, but texts (text_lessons.h).
 inline constexpr const char* kDrillTask = "drill";
 inline constexpr const char* kRepeatsTask = "repeats";
+inline constexpr const char* kTallyTask = "tally";
 inline constexpr const char* kProseTask = "prose";
-inline constexpr std::array kTextTasks = {kDrillTask, kRepeatsTask, kProseTask};
+inline constexpr std::array kTextTasks = {kDrillTask, kRepeatsTask, kTallyTask, kProseTask};
 
 // The name that stands for QuestionConfig::data among tasks.
 inline constexpr const char* kDataTask = "data";

@@ -117,8 +117,8 @@ std::string sft_recipe_keys() {
   std::string text = common_keys(SftRecipe());
   list_keys("\n[[stage]]", Stage(), text);
   return text +
-         "tasks                                 task names (or drill, repeats, prose), each with a "
-         "weight\n";
+         "tasks                                 task names (or drill, repeats, tally, prose), each "
+         "with a weight\n";
 }
 
 std::string rl_recipe_keys() {

@@ -1,10 +1,12 @@
 #include "train/text_lessons.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <string_view>
 #include <utility>
 
+#include "task/frequency_oracle.h"
 #include "task/prose.h"
 #include "task/unit_document.h"
 #include "train/drawing.h"
@@ -71,6 +73,45 @@ Lesson repeats(const Tokenizer& tokenizer, RandomStream& random) {
   return lesson;
 }
 
+// Words as often as they like, and which three came most often: one reply about them all.
+Lesson tally(const Tokenizer& tokenizer, RandomStream& random) {
+  std::vector<std::string> words(2 + random.below(24));
+  for (std::string& word : words) {
+    for (std::uint64_t i = 2 + random.below(5); i > 0; --i) {
+      word += static_cast<char>('a' + random.below(26));
+    }
+  }
+  // From all alike to Zipf's law of exponent 2.
+  const double exponent = 0.5 + 1.5 * random.uniform();
+  std::vector<double> ends;
+  for (std::size_t rank = 1; rank <= words.size(); ++rank) {
+    ends.push_back((ends.empty() ? 0 : ends.back()) +
+                   std::pow(static_cast<double>(rank), -exponent));
+  }
+  const double dots = random.uniform();
+  std::vector<std::string> drawn;
+  std::string text;
+  for (std::uint64_t i = std::uint64_t{4} << random.below(5); i > 0;) {
+    if (random.uniform() * 1.5 < dots) {
+      text += " ...";
+      continue;
+    }
+    const auto rank = std::ranges::upper_bound(ends, random.uniform() * ends.back());
+    drawn.push_back(words[static_cast<std::size_t>(rank - ends.begin())]);
+    text += random.below(16) == 0 ? '\n' : ' ';
+    text += drawn.back();
+    --i;
+  }
+  Lesson lesson;
+  lesson.prefix = tokenizer.encode(text);
+  std::string named = " ";
+  named += most_frequent(drawn);
+  Reply reply{ReplyKind::kAnswer, tokenizer.encode("\n-"), tokenizer.encode(named)};
+  reply.response.push_back(tokenizer.end_tokens().front());
+  lesson.replies.push_back(std::move(reply));
+  return lesson;
+}
+
 Lesson prose(std::int64_t tokens, const Tokenizer& tokenizer, RandomStream& random) {
   const auto units = generated_prose(random.next());
   std::string text;
@@ -93,6 +134,7 @@ bool is_text_task(const std::string& name) {
 Lesson text_lesson(const std::string& name, const std::vector<std::int64_t>& tokens,
                    const Tokenizer& tokenizer, RandomStream& random) {
   if (name == kRepeatsTask) return repeats(tokenizer, random);
+  if (name == kTallyTask) return tally(tokenizer, random);
   const std::int64_t length = drawn_length(random, tokens);
   return name == kDrillTask ? drill(length, tokenizer, random) : prose(length, tokenizer, random);
 }

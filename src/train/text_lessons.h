@@ -3,6 +3,8 @@
 //   drill    random tokens said twice: what copying is learnt from first
 //   repeats  a list of words in which few tokens or letters come again and again, each asked for by
 //            the key before it: what makes a copy lose or double a piece
+//   tally    a list of words of which some come more often than others, and the three that come
+//            most often: what the question of the task fwe is learnt from
 //   prose    generated, learnt from its second token on
 #pragma once
 

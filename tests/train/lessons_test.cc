@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
+#include <span>
+#include <sstream>
 
 #include "memagent/error.h"
 #include "support/byte_tokenizer.h"
@@ -297,6 +300,40 @@ TEST_F(Lessons, RepeatsAreAskedForByTheirKeys) {
     }
   }
   EXPECT_LT(2 * different, tokens);
+}
+
+// Counted here in another way: no word that is not named comes more often than one that is.
+TEST_F(Lessons, TalliesNameTheThreeMostFrequentWords) {
+  recipe_.stages[0].tasks = {{"tally", 1}};
+  const LessonSource lessons = source();
+  int of_three = 0;
+  for (std::int64_t number = 0; number < 50; ++number) {
+    const auto drawn = lessons.draw(0, number);
+    ASSERT_EQ(drawn.size(), 1U);
+    std::map<std::string, int> counts;
+    std::istringstream words(tokenizer_->decode(drawn[0].prefix));
+    for (std::string word; words >> word;) {
+      if (word != "...") ++counts[word];
+    }
+    const Reply& reply = drawn[0].replies.at(0);
+    EXPECT_EQ(tokenizer_->decode(reply.prompt), "\n-");
+    EXPECT_EQ(reply.response.back(), tokenizer_->end_tokens().front());
+    std::istringstream named(
+        tokenizer_->decode(std::span(reply.response).first(reply.response.size() - 1)));
+    int least = 1000;
+    int num_named = 0;
+    for (std::string word; named >> word; ++num_named) {
+      if (word.back() == ',') word.pop_back();
+      ASSERT_TRUE(counts.contains(word)) << word;
+      EXPECT_LE(counts[word], least) << "most frequent first";
+      least = counts[word];
+      counts.erase(word);
+    }
+    for (const auto& [word, count] : counts) EXPECT_LE(count, least) << word;
+    EXPECT_TRUE(num_named == 3 || counts.empty()) << num_named;
+    of_three += num_named == 3 ? 1 : 0;
+  }
+  EXPECT_GT(of_three, 40);
 }
 
 }  // namespace
