@@ -22,7 +22,7 @@ std::string whole_text(DocumentSource& source) {
 class UnitSample final : public Sample {
  public:
   UnitSample(Row row, std::shared_ptr<const UnitDocument> document, MakeOracle make_oracle,
-             MakeRows others = nullptr)
+             MakeRows others)
       : row_(std::move(row)),
         document_(std::move(document)),
         make_oracle_(std::move(make_oracle)),
@@ -42,6 +42,7 @@ class UnitSample final : public Sample {
     const std::string text = whole_text(*document());
     for (Row& row : others_(most, key)) {
       for (Evidence& fact : row.evidence) {
+        if (fact.byte_begin >= 0) continue;
         const std::size_t at = text.find(fact.text);
         MEMAGENT_CHECK(at != std::string::npos, "row {}: '{}' is not in its document", row.id,
                        fact.text);
@@ -94,17 +95,11 @@ std::string row_id(std::string_view task, const SampleSpec& spec) {
 }
 
 std::unique_ptr<Sample> unit_sample(Row row, std::shared_ptr<const UnitDocument> document,
-                                    MakeOracle make_oracle) {
+                                    MakeOracle make_oracle, MakeRows others) {
   row.tokens = document->tokens;
   row.document_bytes = document->bytes;
-  return std::make_unique<UnitSample>(std::move(row), std::move(document), std::move(make_oracle));
-}
-
-std::unique_ptr<Sample> unit_sample(Row row, const std::vector<std::size_t>& insert_of,
-                                    std::shared_ptr<const UnitDocument> document,
-                                    MakeOracle make_oracle) {
-  return unit_sample(std::move(row), insert_of, std::move(document), std::move(make_oracle),
-                     nullptr);
+  return std::make_unique<UnitSample>(std::move(row), std::move(document), std::move(make_oracle),
+                                      std::move(others));
 }
 
 std::unique_ptr<Sample> unit_sample(Row row, const std::vector<std::size_t>& insert_of,

@@ -20,21 +20,19 @@ std::string row_id(std::string_view task, const SampleSpec& spec);
 
 using MakeOracle = std::function<std::unique_ptr<Oracle>(const Row&)>;
 
-// Fills in the row's tokens and document_bytes. Without `make_oracle` there is no oracle.
+// Makes the rows of siblings. Evidence without byte ranges stands in the document word for word,
+// once.
+using MakeRows = std::function<std::vector<Row>(std::int64_t most, std::uint64_t key)>;
+
+// Fills in the row's tokens and document_bytes. Without `make_oracle` there is no oracle, without
+// `others` there are no siblings.
 std::unique_ptr<Sample> unit_sample(Row row, std::shared_ptr<const UnitDocument> document,
-                                    MakeOracle make_oracle);
+                                    MakeOracle make_oracle, MakeRows others = nullptr);
 // The same, and fills in byte ranges of the row's evidence: evidence i is the
 // insert `insert_of[i]` of the plan's input, which begins with its text.
 std::unique_ptr<Sample> unit_sample(Row row, const std::vector<std::size_t>& insert_of,
                                     std::shared_ptr<const UnitDocument> document,
-                                    MakeOracle make_oracle);
-
-// The same with siblings: `others` makes their rows, with no byte ranges yet. Each piece of their
-// evidence stands in the document word for word, once.
-using MakeRows = std::function<std::vector<Row>(std::int64_t most, std::uint64_t key)>;
-std::unique_ptr<Sample> unit_sample(Row row, const std::vector<std::size_t>& insert_of,
-                                    std::shared_ptr<const UnitDocument> document,
-                                    MakeOracle make_oracle, MakeRows others);
+                                    MakeOracle make_oracle, MakeRows others = nullptr);
 
 // Throws Error(kUsage) unless spec.tokens is from `fewest` to 2^40 and spec.index not negative;
 // names the task.

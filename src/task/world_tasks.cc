@@ -11,6 +11,7 @@
 #include "task/evidence_oracle.h"
 #include "task/unit_document.h"
 #include "task/unit_sample.h"
+#include "task/world/fact_questions.h"
 #include "task/world/filler.h"
 #include "task/world/layout.h"
 #include "task/world/questions.h"
@@ -77,6 +78,7 @@ class WorldTask final : public Task {
     const std::size_t supporting = question.paragraphs.size();
 
     std::vector<Insert> inserts;
+    std::vector<ParagraphPlan> plans = question.paragraphs;  // of the inserts
     std::vector<std::vector<SentenceSpan>> spans(supporting);
     const std::vector<double> depths =
         world::supporting_depths(spec.index, info_.paragraphs, mix64(spec.seed));
@@ -85,14 +87,17 @@ class WorldTask final : public Task {
       world::append_paragraph(*world, question.paragraphs[i], inserts[i].text, &spans[i]);
     }
     add_near_duplicates(spec, *world, question, derive(key, 3), *tokenizer, inserts);
+    for (std::size_t i = 0; plans.size() < inserts.size(); ++i) {
+      plans.push_back(question.near_duplicates[i]);
+    }
 
     UnitLimits limits{.tokens = spec.tokens, .num_units = 0};
     if (spec.paragraphs > 0) {
       limits = {.tokens = 0,
                 .num_units = spec.paragraphs - static_cast<std::int64_t>(inserts.size())};
     }
-    auto document =
-        plan_units(world::filler(world, derive(key, 4)), inserts, "", "", limits, *tokenizer);
+    const auto filler = world::filler(world, derive(key, 4));
+    auto document = plan_units(filler, inserts, "", "", limits, *tokenizer);
 
     Row row;
     row.id = row_id(info_.name, spec);
@@ -103,7 +108,16 @@ class WorldTask final : public Task {
     for (const world::Support& support : question.support) {
       row.evidence.push_back(evidence(support, spans[support.paragraph], *document));
     }
-    return unit_sample(std::move(row), std::move(document), evidence_oracle);
+    const MakeRows others = [told = world::WorldDocument{world, filler, std::move(plans), document},
+                             row](std::int64_t most, std::uint64_t draw_key) {
+      std::vector<Row> rows = world::fact_questions(told, most, draw_key);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        rows[i].id = fmt::format("{}-fact-{}", row.id, i);
+        rows[i].task = row.task;
+      }
+      return rows;
+    };
+    return unit_sample(std::move(row), std::move(document), evidence_oracle, others);
   }
 
  private:

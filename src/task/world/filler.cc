@@ -7,7 +7,6 @@
 
 #include "base/random.h"
 #include "task/permutation.h"
-#include "task/world/paragraph.h"
 
 namespace memagent::world {
 namespace {
@@ -19,9 +18,9 @@ constexpr std::array kPattern = {kPerson, kTown, kFilm,    kBook, kTeam,       k
                                  kPerson, kFilm, kRiver,   kBook, kPerson,     kTown,   kTeam,
                                  kPerson, kFilm, kCompany, kBook, kUniversity, kPerson};
 
-class Filler final : public UnitText {
+class Encyclopedia final : public Filler {
  public:
-  Filler(std::shared_ptr<const World> world, std::uint64_t key)
+  Encyclopedia(std::shared_ptr<const World> world, std::uint64_t key)
       : world_(std::move(world)), key_(key) {
     std::uint64_t rounds = ~std::uint64_t{0};
     for (std::size_t i = 0; i < kPattern.size(); ++i) {
@@ -41,6 +40,10 @@ class Filler final : public UnitText {
   std::int64_t size() const override { return size_; }
 
   void append(std::int64_t index, std::string& out) const override {
+    append_paragraph(*world_, plan(index), out);
+  }
+
+  ParagraphPlan plan(std::int64_t index) const override {
     const std::uint64_t round = static_cast<std::uint64_t>(index) / kPattern.size();
     // Each round begins elsewhere in the pattern.
     const std::uint64_t slot =
@@ -51,7 +54,7 @@ class Filler final : public UnitText {
     ParagraphPlan plan;
     plan.subject = {kind, Circle::kFiller, order_[k].forward(round * a_round_[k] + rank_[slot])};
     plan.key = derive(derive(key_, 0x756E6974), static_cast<std::uint64_t>(index));
-    append_paragraph(*world_, plan, out);
+    return plan;
   }
 
  private:
@@ -65,8 +68,8 @@ class Filler final : public UnitText {
 
 }  // namespace
 
-std::shared_ptr<const UnitText> filler(std::shared_ptr<const World> world, std::uint64_t key) {
-  return std::make_shared<Filler>(std::move(world), key);
+std::shared_ptr<const Filler> filler(std::shared_ptr<const World> world, std::uint64_t key) {
+  return std::make_shared<Encyclopedia>(std::move(world), key);
 }
 
 }  // namespace memagent::world

@@ -6,11 +6,18 @@
 #include <memory>
 
 #include "task/unit_document.h"
+#include "task/world/paragraph.h"
 #include "task/world/world.h"
 
 namespace memagent::world {
 
-// Unit i is one paragraph. Documents of different keys start elsewhere in the world.
-std::shared_ptr<const UnitText> filler(std::shared_ptr<const World> world, std::uint64_t key);
+// Unit i is one paragraph.
+class Filler : public UnitText {
+ public:
+  virtual ParagraphPlan plan(std::int64_t index) const = 0;
+};
+
+// Documents of different keys start elsewhere in the world.
+std::shared_ptr<const Filler> filler(std::shared_ptr<const World> world, std::uint64_t key);
 
 }  // namespace memagent::world

@@ -47,8 +47,6 @@ struct Chain {
   std::vector<Fact> facts;
 };
 
-bool is_askable(Fact fact) { return !wordings_of(fact).questions.empty(); }
-
 // A link whose end is always of one profession, which is then no secret.
 bool tells_profession(Fact link) { return link != Fact::kSpouse; }
 
@@ -229,23 +227,26 @@ std::vector<std::string> spellings(const World& world, const ParagraphPlan& plan
   return answers;
 }
 
+// Whether a chain's first stop may be described by another fact of its own instead of being named.
+enum class First { kNamed, kNamedOrDescribed };
+
 // The question about the end of a chain, whose paragraphs are the question's first ones.
-void ask(const World& world, const Chain& chain, RandomStream& random, Question& question) {
+void ask(const World& world, const Chain& chain, First by, RandomStream& random,
+         Question& question) {
   const std::size_t last = chain.stops.size() - 1;
   const Fact asked = chain.facts[last];
   std::string first = mention(world, chain.stops[0], random);
   bool named = true;
 
-  // Sometimes the first stop is not named but described by a fact of its own.
   const auto described = facts_with(world, chain.stops[0], [&](const FactInfo& fact) {
     return !wordings_of(fact.fact).reverse.empty() && fact.fact != chain.facts[0] &&
            std::ranges::find(chain.stops, world.value(chain.stops[0], fact.fact).entity) ==
                chain.stops.end();
   });
-  if (!described.empty() && random.below(4) == 0) {
+  if (by == First::kNamedOrDescribed && !described.empty() && random.below(4) == 0) {
     const Fact fact = described[random.below(described.size())];
-    const Entity by = world.value(chain.stops[0], fact).entity;
-    first = replaced(pick(wordings_of(fact).reverse, random), "{x}", mention(world, by, random));
+    const Entity other = world.value(chain.stops[0], fact).entity;
+    first = replaced(pick(wordings_of(fact).reverse, random), "{x}", mention(world, other, random));
     named = false;
     support(world, 0, fact, 0, question);
   }
@@ -273,7 +274,7 @@ Question chain_question(const World& world, std::uint64_t key, int hops) {
   const Chain chain = draw_chain(world, hops, random);
   Question question;
   add_paragraphs(chain, random, question);
-  ask(world, chain, random, question);
+  ask(world, chain, First::kNamedOrDescribed, random, question);
   add_near_duplicates(world, chain, random, question.near_duplicates);
   return question;
 }
@@ -282,6 +283,17 @@ Question chain_question(const World& world, std::uint64_t key, int hops) {
 
 Question single_question(const World& world, std::uint64_t key) {
   return chain_question(world, key, 1);
+}
+
+bool is_askable(Fact fact) { return !wordings_of(fact).questions.empty(); }
+
+Question fact_question(const World& world, const ParagraphPlan& plan, Fact fact,
+                       std::uint64_t key) {
+  RandomStream random(key);
+  Question question;
+  question.paragraphs.push_back(plan);
+  ask(world, {{plan.subject}, {fact}}, First::kNamed, random, question);
+  return question;
 }
 
 Question bridge_question(const World& world, std::uint64_t key, int hops) {

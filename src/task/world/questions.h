@@ -38,6 +38,10 @@ struct Question {
 
 // One fact of one entity.
 Question single_question(const World& world, std::uint64_t key);
+// False of what only descriptions are made of.
+bool is_askable(Fact fact);
+// That fact of the paragraph's subject, which is named.
+Question fact_question(const World& world, const ParagraphPlan& plan, Fact fact, std::uint64_t key);
 // A chain over `hops` paragraphs, at least 2.
 Question bridge_question(const World& world, std::uint64_t key, int hops);
 

@@ -182,6 +182,49 @@ TEST_P(EveryTask, LeavesNoTraceOfItsFactsInOtherParagraphs) {
   }
 }
 
+// Other questions ask for what paragraphs tell: each names its paragraph's heading, and the
+// sentence that tells it is the last of its evidence.
+TEST_P(EveryTask, HasSiblingsThatItsParagraphsAnswer) {
+  const auto task = task_named(GetParam());
+  for (std::int64_t index = 0; index < 8; ++index) {
+    const auto sample =
+        sample_of(*task, {.paragraphs = 20, .seed = 8, .split = Split::kTrain, .index = index});
+    const std::string text = read_all(*sample->document());
+    const auto paragraphs = paragraphs_of(text);
+    const auto siblings = sample->siblings(1000, 3);
+    EXPECT_GT(siblings.size(), 40U);
+    std::set<std::string> headings;
+    std::set<std::string> asked;
+    for (const auto& sibling : siblings) {
+      const Row& row = sibling->row();
+      SCOPED_TRACE(row.question);
+      ASSERT_EQ(row.evidence.size(), 1U);
+      const Evidence& fact = row.evidence[0];
+      const Paragraph& paragraph = paragraph_at(paragraphs, fact.byte_begin);
+      EXPECT_EQ(static_cast<std::size_t>(fact.byte_begin), paragraph.begin);
+      EXPECT_LT(static_cast<std::size_t>(fact.byte_end), paragraph.end);
+      EXPECT_EQ(text.substr(paragraph.begin, fact.text.size()), fact.text);
+      EXPECT_EQ(fact.byte_end - fact.byte_begin, std::ssize(fact.text));
+      EXPECT_NE(row.question.find(paragraph.heading), std::string::npos);
+      const std::size_t last = fact.text.rfind(". ", fact.text.size() - 2);
+      const std::string sentence = fact.text.substr(last == std::string::npos ? 0 : last);
+      EXPECT_NE(sentence.find(fact.values.at(0)), std::string::npos) << sentence;
+      EXPECT_EQ(contains_answer(fact.note, fact.values[0]), 1) << fact.note;
+      EXPECT_EQ(row.answers[0], fact.values[0]);
+      headings.insert(paragraph.heading);
+      asked.insert(row.id);
+    }
+    // Hardly any paragraph tells nothing that is asked about.
+    EXPECT_GE(headings.size() + 1, paragraphs.size());
+    EXPECT_EQ(asked.size(), siblings.size());
+    const auto few = sample->siblings(5, 4);
+    ASSERT_EQ(few.size(), 5U);
+    const auto oracle = few[0]->oracle();
+    oracle->read(0, std::ssize(text), text);
+    EXPECT_EQ(oracle->answer(), few[0]->row().answers[0]);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(World, EveryTask,
                          testing::Values("qa_1", "qa_2", "world_bridge_2", "world_bridge_3",
                                          "world_bridge_4", "world_comparison",
