@@ -4,6 +4,7 @@
 //
 //   build/release/bench/training_bench [--sft recipes/nano/sft.toml] [--rl recipes/nano/rl.toml]
 //       [--questions 4] [--threads 2] [--repeat 5] [--processor] [--overlap-steps 0]
+//       [--torch-rollouts]
 //
 // Lessons are of the warm start's last stage, questions and trajectories of the other recipe, with
 // the weights that it names: what is timed is what training does. Utilisation is the arithmetic
@@ -15,6 +16,7 @@
 //
 // `--processor`: seconds that were computed instead of the clock's, for busy machines, with one
 // thread.
+// `--torch-rollouts`: the same rollouts by the network itself, too (`rollouts = "torch"`).
 // `--overlap-steps N`: trains N steps after another and N with `overlap`, and compares the clock's
 // seconds a step, the first, which waits for its rollouts either way, left out. Medians; the last
 // line is one JSON object.
@@ -53,6 +55,7 @@ struct Flags {
   int repeat = 5;
   bool processor = false;
   std::int64_t overlap_steps = 0;
+  bool torch_rollouts = false;
   Seconds seconds() const { return processor ? Seconds::kProcessor : Seconds::kClock; }
 };
 
@@ -124,16 +127,22 @@ Json reinforcement(const Flags& flags, double peak) {
   const ModelConfig& config = start.network->config();
   const DataParallelGroup alone{Rendezvous()};
   const StepQuestions questions(recipe, start, alone);
-  PolicyEngine engine(flags.threads);
   StepRollouts rolled;
-  const double rollout_seconds = time_of(flags, [&] {
-    // As every step does: the engine takes the weights anew and knows nothing of earlier prompts.
-    rolled = questions.roll_out(engine.with_weights_of(start, "bench"), 0, 0, nullptr);
-  });
+  const auto roll_out = [&](const char* what, PolicyEngine engine) {
+    const double seconds = time_of(flags, [&] {
+      // As every step does: the engine takes the weights anew and knows nothing of earlier prompts.
+      rolled = questions.roll_out(engine.with_weights_of(start, "bench"), 0, 0, nullptr);
+    });
+    Json report_of = report(what, config, work_of(rolled.groups), 1, seconds, peak);
+    report_of["reward"] = rolled.metrics.reward.value();
+    report_of["reply_tokens"] = rolled.metrics.reply_tokens.value();
+    return report_of;
+  };
   Json json;
-  json["rollout"] = report("rollout", config, work_of(rolled.groups), 1, rollout_seconds, peak);
-  json["rollout"]["reward"] = rolled.metrics.reward.value();
-  json["rollout"]["reply_tokens"] = rolled.metrics.reply_tokens.value();
+  if (flags.torch_rollouts) {
+    json["rollout_torch"] = roll_out("by torch", PolicyEngine(flags.threads, TorchModelOptions()));
+  }
+  json["rollout"] = roll_out("rollout", PolicyEngine(flags.threads));
 
   std::vector<PolicyBatch> batches;
   for (const Group& group : rolled.groups) {
@@ -206,6 +215,7 @@ int main(int argc, char** argv) {
   app.add_option("--repeat", flags.repeat)->check(CLI::PositiveNumber);
   app.add_flag("--processor", flags.processor);
   app.add_option("--overlap-steps", flags.overlap_steps)->check(CLI::NonNegativeNumber);
+  app.add_flag("--torch-rollouts", flags.torch_rollouts);
   CLI11_PARSE(app, argc, argv);
   if (flags.processor && flags.threads != 1) {
     fmt::print(stderr, "training_bench: --processor needs --threads 1\n");
