@@ -1,19 +1,31 @@
 #!/bin/sh
 # What models/nano/README.md reports, from rows of the test split. Run from the project's root after
-# `make build`; stopped, it goes on where it was. About half an hour on two cores.
+# `make build`; stopped, it goes on where it was. About 40 minutes on two cores.
 #
 #   recipes/nano/evaluate.sh [MODEL] [FOLDER]
 set -eu
 model=${1:-builtin:nano}
 folder=${2:-models/nano}
+work=${EVALUATE_WORK:-build/evaluate}
 evaluate() { # NAME TASKS LENGTHS ROWS [FLAGS...]
   name=$1 tasks=$2 lengths=$3 rows=$4
   shift 4
   build/release/memagent eval --model "$model" --tasks "$tasks" --lengths "$lengths" \
-    --samples "$rows" --out "build/evaluate/$name" --json "$folder/$name.json" "$@"
+    --samples "$rows" --out "$work/$name" --json "$folder/$name.json" "$@"
 }
-mkdir -p build/evaluate
-evaluate eval niah,vt,relay 1K,8K,64K 16 --method memory,truncate-middle,retrieve --html build/evaluate/eval.html
-evaluate eval-alike alike 8K 12
-evaluate eval-512k niah,vt,relay 512K 4
-evaluate eval-3.5m niah_single_2,niah_multikey_1,vt,relay 3.5M 1
+mkdir -p "$work"
+evaluate eval niah,vt,relay,reworded 1K,8K,64K 32 --traces none
+evaluate eval-alike alike 8K 48 --traces none
+evaluate eval-methods niah,vt,relay 1K,8K,64K 8 --method memory,truncate-middle,retrieve --traces none
+# What it was not trained on: sections of other sizes, and other prose around the needles.
+cat README.md docs/*.md docs/*/*.md >"$work/haystack.txt"
+other() { # NAME [FLAGS...]
+  name=$1
+  shift
+  evaluate "eval-$name" niah_single_2,niah_multikey_1,niah_multiquery,relay 8K 32 --traces none "$@"
+}
+for tokens in 64 128 192 256 384; do other "sections-$tokens" --section-tokens "$tokens"; done
+other haystack --haystack "$work/haystack.txt"
+evaluate eval-512k niah,vt,relay,reworded 512K 4 --traces none
+evaluate eval-lengths niah_single_2,niah_multikey_1,vt,relay 1K,8K,64K,512K,3.5M 2 --traces none \
+  --html "$work/eval-lengths.html"
