@@ -76,6 +76,7 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig co
   EpisodeState state;
   std::string before = joined(noted, oracle->memory());
   state.memory = renderer->encode(written(prompts, before));
+  if (std::ssize(state.memory.tokens) > config.memory_tokens) return {};
   Episode episode(config, renderer, row.question, state);
 
   std::vector<ImitatedConversation> said;

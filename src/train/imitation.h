@@ -31,8 +31,9 @@ struct ImitatedConversation {
 
 // The whole reading of one sample. `config` is as the reader's; keep_prompts is implied. `noted`:
 // lines that the memory holds when reading begins, about something else than is asked for: what a
-// reader noted in error stays there, and must not mislead it. Throws Error(kUsage) for a sample
-// without an oracle, and for a model without an end token.
+// reader noted in error stays there, and must not mislead it. Empty where the memory that reading
+// begins with is longer than memories may be. Throws Error(kUsage) for a sample without an oracle,
+// and for a model without an end token.
 std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig config, Cut cut,
                                           const std::shared_ptr<const PromptRenderer>& renderer,
                                           const std::shared_ptr<const Tokenizer>& tokenizer,

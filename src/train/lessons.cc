@@ -274,6 +274,7 @@ struct LessonSource::State {
     std::vector<Candidate> unanswered;
     const auto learn = [&](const Sample& of) {
       const std::vector<ImitatedConversation> reading_of_it = read(of);
+      if (reading_of_it.empty()) return;
       add(of.row().question, reading_of_it, updates, keeps, answers);
       if (stage.unfinished == 0 || random.uniform() >= stage.unfinished) return;
       if (auto partial = unfinished(of.row(), reading_of_it, random)) {

@@ -302,6 +302,24 @@ TEST_F(Lessons, RepeatsAreAskedForByTheirKeys) {
   EXPECT_LT(2 * different, tokens);
 }
 
+// Readings that begin with votes of eleven sections, some 275 bytes, are left out where memories are
+// shorter; the others are learnt from.
+TEST_F(Lessons, LeaveOutReadingsThatBeginWithTooMuch) {
+  recipe_.reading.memory_tokens = 150;
+  recipe_.stages[0].tasks = {{"fwe", 1}};
+  const LessonSource lessons = source();
+  int updates = 0;
+  for (std::int64_t number = 0; number < 20; ++number) {
+    for (const Lesson& lesson : lessons.draw(0, number)) {
+      for (const Reply& reply : lesson.replies) {
+        updates += reply.kind == ReplyKind::kUpdate ? 1 : 0;
+        EXPECT_LE(reply.response.size(), 150 + std::string("UPDATE\n").size());
+      }
+    }
+  }
+  EXPECT_GT(updates, 20);
+}
+
 // Counted here in another way: no word that is not named comes more often than one that is.
 TEST_F(Lessons, TalliesNameTheThreeMostFrequentWords) {
   recipe_.stages[0].tasks = {{"tally", 1}};
