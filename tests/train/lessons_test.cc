@@ -302,8 +302,8 @@ TEST_F(Lessons, RepeatsAreAskedForByTheirKeys) {
   EXPECT_LT(2 * different, tokens);
 }
 
-// Readings that begin with votes of eleven sections, some 275 bytes, are left out where memories are
-// shorter; the others are learnt from.
+// Readings that begin with votes of eleven sections, some 275 bytes, are left out where memories
+// are shorter; the others are learnt from.
 TEST_F(Lessons, LeaveOutReadingsThatBeginWithTooMuch) {
   recipe_.reading.memory_tokens = 150;
   recipe_.stages[0].tasks = {{"fwe", 1}};
