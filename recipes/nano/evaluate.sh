@@ -3,6 +3,8 @@
 # `make build`; stopped, it goes on where it was. About 40 minutes on two cores.
 #
 #   recipes/nano/evaluate.sh [MODEL] [FOLDER]
+#
+# Rows that are done are kept in build/evaluate, or EVALUATE_WORK: another one for another model.
 set -eu
 model=${1:-builtin:nano}
 folder=${2:-models/nano}

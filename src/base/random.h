@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace memagent {
 
@@ -41,5 +43,10 @@ class RandomStream {
   std::uint64_t key_;
   std::uint64_t counter_ = 0;
 };
+
+template <typename T>
+void shuffle(std::vector<T>& items, RandomStream& random) {
+  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random.below(i)]);
+}
 
 }  // namespace memagent

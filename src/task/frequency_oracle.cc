@@ -1,5 +1,7 @@
 #include "task/frequency_oracle.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -7,18 +9,12 @@
 namespace memagent {
 namespace {
 
-constexpr std::size_t kNamed = 3;
-// Before a vote: a word after it is spelt of the tokens that it has in a text.
-const std::string kListed = "- ";
-
 bool is_space(char c) { return c == ' ' || c == '\n'; }
 
 class FrequencyOracle final : public Oracle {
  public:
-  FrequencyOracle(const std::vector<std::string>& begun, std::int64_t document_bytes)
-      : document_bytes_(document_bytes) {
-    for (const std::string& vote : begun) votes_.push_back(kListed + vote);
-  }
+  FrequencyOracle(std::vector<FrequencyVote> begun, std::int64_t document_bytes)
+      : votes_(std::move(begun)), document_bytes_(document_bytes) {}
 
   void read(std::int64_t, std::int64_t byte_end, std::string_view text) override {
     if (byte_end <= read_to_) return;
@@ -33,12 +29,15 @@ class FrequencyOracle final : public Oracle {
       }
     }
     if (read_to_ >= document_bytes_) take_word(words);
-    if (!words.empty()) votes_.push_back(kListed + most_frequent(words));
+    if (!words.empty()) votes_.push_back(most_frequent(words));
   }
 
   std::string memory() const override {
     std::string memory;
-    for (const std::string& vote : votes_) memory += (memory.empty() ? "" : "\n") + vote;
+    for (const FrequencyVote& vote : votes_) {
+      // After "- " a word is spelt of the tokens that it has in a text.
+      memory += fmt::format("{}- {}", memory.empty() ? "" : "\n", fmt::join(vote, ", "));
+    }
     return memory;
   }
   bool complete() const override {
@@ -46,14 +45,8 @@ class FrequencyOracle final : public Oracle {
   }
   std::string answer() const override {
     std::vector<std::string> words;
-    for (const std::string_view vote : votes_) {
-      for (std::size_t at = kListed.size(); at < vote.size();) {
-        const std::size_t end = std::min(vote.find(", ", at), vote.size());
-        words.emplace_back(vote.substr(at, end - at));
-        at = end + 2;
-      }
-    }
-    return most_frequent(words);
+    for (const FrequencyVote& vote : votes_) words.insert(words.end(), vote.begin(), vote.end());
+    return fmt::format("{}", fmt::join(most_frequent(words), ", "));
   }
 
  private:
@@ -62,7 +55,7 @@ class FrequencyOracle final : public Oracle {
     word_.clear();
   }
 
-  std::vector<std::string> votes_;
+  std::vector<FrequencyVote> votes_;
   std::int64_t document_bytes_;
   std::int64_t read_to_ = 0;
   std::string word_;  // so far
@@ -70,7 +63,7 @@ class FrequencyOracle final : public Oracle {
 
 }  // namespace
 
-std::string most_frequent(const std::vector<std::string>& words) {
+FrequencyVote most_frequent(const std::vector<std::string>& words) {
   std::vector<std::pair<std::string_view, std::int64_t>> counts;
   for (const std::string& word : words) {
     const auto found = std::find_if(counts.begin(), counts.end(),
@@ -83,17 +76,15 @@ std::string most_frequent(const std::vector<std::string>& words) {
   }
   std::stable_sort(counts.begin(), counts.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
-  std::string named;
-  for (std::size_t i = 0; i < std::min(kNamed, counts.size()); ++i) {
-    named += i == 0 ? "" : ", ";
-    named += counts[i].first;
-  }
-  return named;
+  counts.resize(std::min(kFrequencyWords, counts.size()));
+  FrequencyVote vote;
+  for (const auto& [word, count] : counts) vote.emplace_back(word);
+  return vote;
 }
 
-std::unique_ptr<Oracle> frequency_oracle(const std::vector<std::string>& begun,
+std::unique_ptr<Oracle> frequency_oracle(std::vector<FrequencyVote> begun,
                                          std::int64_t document_bytes) {
-  return std::make_unique<FrequencyOracle>(begun, document_bytes);
+  return std::make_unique<FrequencyOracle>(std::move(begun), document_bytes);
 }
 
 }  // namespace memagent

@@ -18,14 +18,15 @@
 
 namespace memagent {
 
-// The votes that are taken.
-inline constexpr std::size_t kFrequencyVotes = 11;
+inline constexpr std::size_t kFrequencyVotes = 11;  // that are taken
+inline constexpr std::size_t kFrequencyWords = 3;   // of a vote, and of the answer
 
-// "a, b, c": the three most frequent of words in the order that they come in; fewer if there are.
-std::string most_frequent(const std::vector<std::string>& words);
+// Of words in the order that they come in; fewer if there are.
+using FrequencyVote = std::vector<std::string>;
+FrequencyVote most_frequent(const std::vector<std::string>& words);
 
-// `begun`: votes that have been taken, each as most_frequent() writes it.
-std::unique_ptr<Oracle> frequency_oracle(const std::vector<std::string>& begun,
+// `begun`: votes that have been taken.
+std::unique_ptr<Oracle> frequency_oracle(std::vector<FrequencyVote> begun,
                                          std::int64_t document_bytes);
 
 }  // namespace memagent

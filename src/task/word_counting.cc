@@ -111,7 +111,6 @@ class CommonWordsList final : public UnitText {
   Permutation order_;
 };
 
-constexpr std::int64_t kAskedRanks = 3;
 constexpr int kCodeLetters = 6;
 constexpr std::int64_t kWordsPerLine = 16;
 constexpr double kZeta2 = std::numbers::pi * std::numbers::pi / 6;  // the sum of all 1 / k^2
@@ -151,11 +150,11 @@ class FrequentWordsText final : public UnitText {
   std::int64_t size() const override { return static_cast<std::int64_t>(ends_.back()); }
 
   std::vector<std::string> asked_words() const {
-    return {words_.begin() + 1, words_.begin() + 1 + kAskedRanks};
+    return {words_.begin() + 1, words_.begin() + 1 + kFrequencyWords};
   }
 
   // What a section of some other text of the same words would vote for (frequency_oracle.h).
-  std::string vote_elsewhere(RandomStream& random) const {
+  FrequencyVote vote_elsewhere(RandomStream& random) const {
     std::vector<std::string> words;
     for (std::uint64_t i = 30 + random.below(60); i > 0; --i) {
       const std::size_t rank = rank_of(random.below(ends_.back()));
@@ -206,7 +205,7 @@ class FrequentWordsSample final : public Sample {
  public:
   FrequentWordsSample(std::shared_ptr<const Sample> text,
                       std::shared_ptr<const FrequentWordsText> words,
-                      std::vector<std::string> begun)
+                      std::vector<FrequencyVote> begun)
       : text_(std::move(text)), words_(std::move(words)), begun_(std::move(begun)) {}
 
   const Row& row() const override { return text_->row(); }
@@ -221,8 +220,8 @@ class FrequentWordsSample final : public Sample {
     std::vector<std::unique_ptr<Sample>> samples;
     RandomStream random(derive(key, kBegun));
     for (std::int64_t i = 0; i < std::min(most, kMost); ++i) {
-      std::vector<std::string> votes(1 + random.below(kFrequencyVotes));
-      for (std::string& vote : votes) vote = words_->vote_elsewhere(random);
+      std::vector<FrequencyVote> votes(1 + random.below(kFrequencyVotes));
+      for (FrequencyVote& vote : votes) vote = words_->vote_elsewhere(random);
       samples.push_back(std::make_unique<FrequentWordsSample>(text_, words_, std::move(votes)));
     }
     return samples;
@@ -231,7 +230,7 @@ class FrequentWordsSample final : public Sample {
  private:
   std::shared_ptr<const Sample> text_;
   std::shared_ptr<const FrequentWordsText> words_;
-  std::vector<std::string> begun_;
+  std::vector<FrequencyVote> begun_;
 };
 
 // What is different about the two tasks. List: CommonWordsList or FrequentWordsText.
@@ -268,7 +267,7 @@ struct FrequentWords {
                                       const std::shared_ptr<const UnitDocument>& document) {
     auto words = std::static_pointer_cast<const FrequentWordsText>(document->units);
     return std::make_unique<FrequentWordsSample>(unit_sample(std::move(row), {}, document, nullptr),
-                                                 std::move(words), std::vector<std::string>());
+                                                 std::move(words), std::vector<FrequencyVote>());
   }
 };
 

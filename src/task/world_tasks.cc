@@ -87,9 +87,10 @@ class WorldTask final : public Task {
       world::append_paragraph(*world, question.paragraphs[i], inserts[i].text, &spans[i]);
     }
     add_near_duplicates(spec, *world, question, derive(key, 3), *tokenizer, inserts);
-    for (std::size_t i = 0; plans.size() < inserts.size(); ++i) {
-      plans.push_back(question.near_duplicates[i]);
-    }
+    // Those for which there was room are the first.
+    plans.insert(plans.end(), question.near_duplicates.begin(),
+                 question.near_duplicates.begin() +
+                     static_cast<std::ptrdiff_t>(inserts.size() - supporting));
 
     UnitLimits limits{.tokens = spec.tokens, .num_units = 0};
     if (spec.paragraphs > 0) {

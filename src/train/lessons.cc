@@ -20,11 +20,6 @@
 namespace memagent {
 namespace {
 
-template <typename T>
-void shuffle(std::vector<T>& items, RandomStream& random) {
-  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random.below(i)]);
-}
-
 ReplyKind kind_of(const Conversation& conversation) {
   if (conversation.kind == ConversationKind::kAnswer) return ReplyKind::kAnswer;
   return conversation.decision == Decision::kKeep ? ReplyKind::kKeep : ReplyKind::kUpdate;

@@ -1,5 +1,7 @@
 #include "train/text_lessons.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -7,6 +9,7 @@
 #include <utility>
 
 #include "task/frequency_oracle.h"
+#include "task/made_words.h"
 #include "task/prose.h"
 #include "task/unit_document.h"
 #include "train/drawing.h"
@@ -77,9 +80,7 @@ Lesson repeats(const Tokenizer& tokenizer, RandomStream& random) {
 Lesson tally(const Tokenizer& tokenizer, RandomStream& random) {
   std::vector<std::string> words(2 + random.below(24));
   for (std::string& word : words) {
-    for (std::uint64_t i = 2 + random.below(5); i > 0; --i) {
-      word += static_cast<char>('a' + random.below(26));
-    }
+    word = made_code(random, Split::kTrain, static_cast<int>(2 + random.below(5)), 'a');
   }
   // From all alike to Zipf's law of exponent 2.
   const double exponent = 0.5 + 1.5 * random.uniform();
@@ -104,9 +105,8 @@ Lesson tally(const Tokenizer& tokenizer, RandomStream& random) {
   }
   Lesson lesson;
   lesson.prefix = tokenizer.encode(text);
-  std::string named = " ";
-  named += most_frequent(drawn);
-  Reply reply{ReplyKind::kAnswer, tokenizer.encode("\n-"), tokenizer.encode(named)};
+  Reply reply{ReplyKind::kAnswer, tokenizer.encode("\n-"),
+              tokenizer.encode(fmt::format(" {}", fmt::join(most_frequent(drawn), ", ")))};
   reply.response.push_back(tokenizer.end_tokens().front());
   lesson.replies.push_back(std::move(reply));
   return lesson;

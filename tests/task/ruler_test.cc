@@ -343,7 +343,7 @@ TEST(CountingOracle, CountsWordsThatSectionsCut) {
 
 TEST(FrequencyOracle, LetsSectionsVoteAndCountsTheVotes) {
   const std::string text = "b a ... b a c\n... ... d b d a ... d b c c\ne";
-  const auto oracle = frequency_oracle({"c, a"}, std::ssize(text));
+  const auto oracle = frequency_oracle({{"c", "a"}}, std::ssize(text));
   const auto read = [&](std::size_t begin, std::size_t end) {
     oracle->read(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end),
                  std::string_view(text).substr(begin, end - begin));
