@@ -48,8 +48,9 @@ std::unique_ptr<DocumentSource> list_source(std::vector<TitledText> documents);
 std::unique_ptr<DocumentSource> spooled_source(std::unique_ptr<DocumentSource> source);
 
 enum class Cut {
-  kNatural,  // back to the last paragraph, line or sentence end within the last eighth of the
-             // section, of a small one within its last 96 tokens
+  kNatural,  // back to the last Markdown heading, or else paragraph, line or sentence end within
+             // the last eighth of the section; of a small one a sentence end within its last 96
+             // tokens and a heading within its last 256, but not of its first half
   kExact,    // exactly section_tokens tokens (the paper's behaviour)
 };
 

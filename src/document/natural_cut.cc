@@ -6,7 +6,7 @@ namespace memagent {
 namespace {
 
 // How good a place is for a cut, worst first.
-enum class Place { kInside, kCharacter, kWord, kSentence, kLine, kParagraph };
+enum class Place { kInside, kCharacter, kWord, kSentence, kLine, kParagraph, kHeading };
 
 bool is_blank(char byte) { return byte == ' ' || byte == '\t' || byte == '\r'; }
 bool is_space(char byte) { return is_blank(byte) || byte == '\n'; }
@@ -41,6 +41,8 @@ constexpr std::string_view kClosers[] = {"\"",
                                          "\xE3\x80\x8B"};
 // Most sentences are shorter.
 constexpr std::size_t kSentenceTokens = 96;
+// Most of what stands under one heading of an encyclopedia is shorter.
+constexpr std::size_t kHeadedTokens = 256;
 // Sentence ends that need white space after them: . ! ? and the ellipsis.
 constexpr std::string_view kSpacedEnds[] = {".", "!", "?", "\xE2\x80\xA6"};
 // Sentence ends that do not: ideographic and full-width stops, the danda.
@@ -57,6 +59,21 @@ bool ends_sentence(std::string_view before, bool space_follows) {
   return remove_one_of(core, kOwnEnds) || (space && remove_one_of(core, kSpacedEnds));
 }
 
+// Markdown: one to six number signs and a space.
+bool begins_heading(std::string_view line) {
+  const std::size_t signs = line.find_first_not_of('#');
+  return signs != std::string_view::npos && signs >= 1 && signs <= 6 && line[signs] == ' ';
+}
+
+// The last line with something in it is a heading: what follows belongs to it.
+bool ends_heading(std::string_view before) {
+  const std::size_t last = before.find_last_not_of(" \t\r\n");
+  if (last == std::string_view::npos) return false;
+  const std::size_t end_of_above = before.rfind('\n', last);
+  const std::size_t begin = end_of_above == std::string_view::npos ? 0 : end_of_above + 1;
+  return begins_heading(before.substr(begin, last + 1 - begin));
+}
+
 Place place_at(std::string_view text, std::size_t at) {
   const bool at_end = at == text.size();
   if (!at_end && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80) return Place::kInside;
@@ -65,11 +82,15 @@ Place place_at(std::string_view text, std::size_t at) {
   const bool newline_follows = !at_end && text[at] == '\n';
   const std::string_view line = without_blanks(before);
   if (line.ends_with('\n') && !newline_follows) {
+    if (ends_heading(before)) return Place::kWord;
+    if (begins_heading(text.substr(at))) return Place::kHeading;
     const std::string_view above = without_blanks(line.substr(0, line.size() - 1));
     return above.ends_with('\n') ? Place::kParagraph : Place::kLine;
   }
   const bool space_follows = at_end || is_space(text[at]);
-  if (ends_sentence(before, space_follows)) return Place::kSentence;
+  if (ends_sentence(before, space_follows)) {
+    return ends_heading(before) ? Place::kWord : Place::kSentence;
+  }
   if (space_follows || (!before.empty() && is_space(before.back()))) return Place::kWord;
   return Place::kCharacter;
 }
@@ -78,20 +99,22 @@ Place place_at(std::string_view text, std::size_t at) {
 
 std::size_t natural_cut(std::string_view text, std::span<const std::size_t> ends,
                         std::size_t tokens) {
+  const std::size_t half = tokens / 2;
+  const std::size_t eighth = tokens / 8;
+  const std::size_t for_heading = std::max(eighth, std::min(half, kHeadedTokens));
+  const std::size_t for_sentence = std::max(eighth, std::min(half, kSentenceTokens));
   Place best = Place::kInside;
   std::size_t best_tokens = tokens;
-  const std::size_t fewest = std::max<std::size_t>(1, tokens - tokens / 8);
-  for (std::size_t kept = tokens; kept >= fewest; --kept) {
+  for (std::size_t kept = tokens; kept > 0 && tokens - kept <= for_heading; --kept) {
+    const std::size_t back = tokens - kept;
     const Place place = place_at(text, ends[kept - 1]);
-    if (place <= best) continue;
+    // Farther back than an eighth the nearest is taken, of whatever kind.
+    const bool near = back <= eighth || (place >= Place::kSentence && back <= for_sentence &&
+                                         best < Place::kSentence);
+    if (place <= best || !(near || place == Place::kHeading)) continue;
     best = place;
     best_tokens = kept;
-    if (best == Place::kParagraph) break;
-  }
-  if (best >= Place::kSentence) return best_tokens;
-  const std::size_t farthest = tokens - std::min(tokens / 2, kSentenceTokens);
-  for (std::size_t kept = fewest - 1; kept > 0 && kept >= farthest; --kept) {
-    if (place_at(text, ends[kept - 1]) >= Place::kSentence) return kept;
+    if (best == Place::kHeading) break;
   }
   return best_tokens;
 }

@@ -226,6 +226,28 @@ TEST(SectionReader, TheBetterPlaceWinsOverTheLater) {
   EXPECT_EQ(first_section(filler + "a\n\nbcdef", 48), filler + "a\n\nbcdef");
 }
 
+// What stands under a heading is read together where it fits.
+TEST(SectionReader, SectionsEndBeforeHeadings) {
+  const std::string filler(30, 'x');
+  // 48 tokens: a heading within the last 24 wins over whatever comes later.
+  EXPECT_EQ(first_section(filler + "\n\n## a\n\nb. c d\n\nefghij", 48), filler + "\n\n");
+  EXPECT_EQ(first_section("# a\n" + filler + "\n# b\n\nc. d\n\nefgh", 48), "# a\n" + filler + "\n");
+  // Headings in a row belong together.
+  EXPECT_EQ(first_section(filler + "\n# a\n# b\nc. de fghijklm", 48), filler + "\n");
+  // Farther back than half of a section none is looked for.
+  const std::string late = filler.substr(9) + "\n\n# a\n" + filler;
+  EXPECT_EQ(first_section(late, 48).size(), 48U);
+  // Never after a heading, and not within it, if there is another place.
+  EXPECT_EQ(first_section(filler + filler + " b\n# A. c d", 69), filler + filler + " b\n");
+  EXPECT_EQ(first_section("# " + filler + "\n\n" + filler, 36), "# " + filler + "\n\n");
+  // No headings: signs without a space, too many of them, or not at a line's beginning.
+  for (const std::string sign : {"#a", "####### a", "b # a"}) {
+    EXPECT_EQ(first_section(filler + "\n" + sign + " cde. fghijklmnopqrstuv", 48),
+              filler + "\n" + sign + " cde. ")
+        << sign;
+  }
+}
+
 TEST(SectionReader, RunsOfEmptyLinesStayWithWhatTheyEnd) {
   EXPECT_EQ(first_section(std::string(40, 'x') + "xa\n \n\nbcdef", 48),
             std::string(40, 'x') + "xa\n \n\n");
