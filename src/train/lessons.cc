@@ -15,6 +15,7 @@
 #include "task/world/questions.h"
 #include "train/drawing.h"
 #include "train/imitation.h"
+#include "train/stray_questions.h"
 #include "train/text_lessons.h"
 
 namespace memagent {
@@ -55,8 +56,10 @@ std::size_t likeness(std::string_view a, std::string_view b) {
 }
 
 // One or two notes that a reader may have made in error: those of `others` questions, of one
-// document, which `row` does not ask for. Empty if there are none.
-std::string misleading_notes(const Row& row, const std::vector<std::unique_ptr<Sample>>& others,
+// document, which `question` does not ask for. `evidence` is what answers it. Empty if there are
+// none.
+std::string misleading_notes(const std::string& question, const std::vector<Evidence>& evidence,
+                             const std::vector<std::unique_ptr<Sample>>& others,
                              RandomStream& random) {
   std::string notes;
   if (others.empty()) return notes;
@@ -65,15 +68,15 @@ std::string misleading_notes(const Row& row, const std::vector<std::unique_ptr<S
     const Row* other = nullptr;
     for (std::uint64_t tries = std::uint64_t{1} << random.below(5); tries > 0; --tries) {
       const Row& drawn = others[random.below(others.size())]->row();
-      if (drawn.evidence.empty() || drawn.question == row.question) continue;
+      if (drawn.evidence.empty() || drawn.question == question) continue;
       if (other == nullptr ||
-          likeness(drawn.question, row.question) > likeness(other->question, row.question)) {
+          likeness(drawn.question, question) > likeness(other->question, question)) {
         other = &drawn;
       }
     }
     if (other == nullptr) continue;
     const std::string& note = other->evidence[random.below(other->evidence.size())].note;
-    const bool asked = std::any_of(row.evidence.begin(), row.evidence.end(),
+    const bool asked = std::any_of(evidence.begin(), evidence.end(),
                                    [&](const Evidence& own) { return own.note == note; });
     if (asked || notes == note) continue;
     if (!notes.empty()) notes += '\n';
@@ -81,6 +84,20 @@ std::string misleading_notes(const Row& row, const std::vector<std::unique_ptr<S
   }
   return notes;
 }
+
+// A question, and the memories that one who reads a document for it may have.
+struct Asker {
+  std::string question;
+  std::vector<TokenText> memories;
+};
+
+// Those who ask what a document does not answer.
+struct Strangers {
+  std::vector<Asker> askers;
+  bool of_other_kind = false;  // than the questions that the document answers
+  // Of another task: it has nothing on the document's questions either. Null for stray questions.
+  std::unique_ptr<Sample> outsider;
+};
 
 // The candidates of one section share what their prompts begin with.
 Lesson joined(std::vector<Candidate> candidates, std::size_t task) {
@@ -121,7 +138,8 @@ struct LessonSource::State {
   std::uint64_t seed = 0;
   EpisodeConfig config;
   std::vector<Stage> stages;
-  std::vector<std::vector<std::shared_ptr<const Task>>> tasks;  // null: a text
+  std::vector<std::vector<std::shared_ptr<const Task>>> tasks;    // null: a text
+  std::vector<std::vector<std::shared_ptr<const Task>>> outside;  // null: stray questions
   std::shared_ptr<const PromptRenderer> renderer;
   std::shared_ptr<const Tokenizer> tokenizer;
 
@@ -139,19 +157,65 @@ struct LessonSource::State {
     }
   }
 
-  // Another document's question, at some point of its reading, asked of one of these sections:
-  // nothing is to be noted.
-  Candidate stranger(const Row& row, const std::vector<ImitatedConversation>& reading,
-                     const Section& section, std::size_t at) const {
-    const TokenText before = at == 0 ? renderer->encode(renderer->prompts().empty_memory)
-                                     : reading[at - 1].conversation.memory;
+  Asker asker(const Sample& of, const EpisodeConfig& reading) const {
+    Asker asker{of.row().question, {renderer->encode(renderer->prompts().empty_memory)}};
+    for (const ImitatedConversation& said :
+         imitate(of, reading, Cut::kNatural, renderer, tokenizer)) {
+      if (said.conversation.kind == ConversationKind::kUpdate) {
+        asker.memories.push_back(said.conversation.memory);
+      }
+    }
+    return asker;
+  }
+
+  // Questions that no task asks: nothing was noted, or what another question asks for.
+  Strangers strays(const std::vector<std::unique_ptr<Sample>>& siblings,
+                   RandomStream& random) const {
+    constexpr int kStrays = 4;
+    Strangers strays;
+    strays.of_other_kind = true;
+    for (int i = 0; i < kStrays; ++i) {
+      const std::string question = stray_question(random);
+      const std::string noted = misleading_notes(question, {}, siblings, random);
+      Asker asker{question, {renderer->encode(renderer->prompts().empty_memory)}};
+      if (!noted.empty()) asker.memories.push_back(renderer->encode(noted));
+      strays.askers.push_back(std::move(asker));
+    }
+    return strays;
+  }
+
+  // `spec`: of another document than `sample`'s.
+  Strangers strangers(std::size_t stage_index, const Task& task, const Sample& sample,
+                      const std::vector<std::unique_ptr<Sample>>& siblings, SampleSpec spec,
+                      const EpisodeConfig& reading, RandomStream& random) const {
+    const Stage& stage = stages[stage_index];
+    Strangers strangers;
+    if (stage.outsiders > 0 && random.uniform() < stage.outsiders) {
+      const auto outsider = outside[stage_index][drawn_task(random, stage.outside)];
+      if (outsider == nullptr) return strays(siblings, random);
+      strangers.of_other_kind = true;
+      spec.tokens = std::max(spec.tokens, outsider->fewest_tokens(*tokenizer));
+      strangers.outsider = outsider->sample(spec, tokenizer);
+    }
+    const auto other = strangers.of_other_kind ? nullptr : task.sample(spec, tokenizer);
+    const Sample& asks = other == nullptr ? *strangers.outsider : *other;
+    // Where every document is asked the same, this one answers it, too.
+    if (asks.row().question == sample.row().question) return {};
+    strangers.askers.push_back(asker(asks, reading));
+    return strangers;
+  }
+
+  // A question asked of a section, at some point of the reading: nothing is to be noted.
+  Candidate stranger(const Asker& asker, const Section& section, RandomStream& random) const {
+    // At the end of its reading it knows what it looks for, earlier it does not.
+    const TokenText& before = asker.memories[random.below(asker.memories.size())];
     Candidate candidate;
     candidate.section = section.index;
     candidate.prompt = renderer
-                           ->update(config.policy, config.layout, renderer->encode(row.question),
+                           ->update(config.policy, config.layout, renderer->encode(asker.question),
                                     before, TokenTextView(section.tokens, section.text))
                            .tokens;
-    candidate.question = row.question;
+    candidate.question = asker.question;
     candidate.response = config.policy == Policy::kGated
                              ? tokenizer->encode(renderer->prompts().gate_keep)
                              : before.tokens;
@@ -201,20 +265,15 @@ struct LessonSource::State {
   }
 
   // The question asked of a memory. `answer` empty: that there is none.
-  Candidate answered(const Row& row, const TokenText& memory, const std::string& answer) const {
+  Candidate answered(const std::string& question, const TokenText& memory,
+                     const std::string& answer) const {
     Candidate candidate;
     candidate.kind = ReplyKind::kAnswer;
-    candidate.prompt = renderer->answer(renderer->encode(row.question), memory).tokens;
+    candidate.prompt = renderer->answer(renderer->encode(question), memory).tokens;
     candidate.response =
         tokenizer->encode(answer.empty() ? world::no_answer_spellings().front() : answer);
     candidate.response.push_back(tokenizer->end_tokens().front());
     return candidate;
-  }
-
-  // A question at the end of a reading that found nothing but `noted`, which does not answer it.
-  Candidate absent(const Row& row, const std::string& noted) const {
-    return answered(row, renderer->encode(noted.empty() ? renderer->prompts().empty_memory : noted),
-                    "");
   }
 
   // The question asked of a memory that lacks something: what is there is the answer, or that there
@@ -230,7 +289,7 @@ struct LessonSource::State {
     }
     if (partial.empty()) return std::nullopt;
     const ImitatedConversation& said = *partial[random.below(partial.size())];
-    return answered(row, said.conversation.memory, said.answer_now);
+    return answered(row.question, said.conversation.memory, said.answer_now);
   }
 
   std::vector<Section> sections_of(const Sample& sample, const EpisodeConfig& reading) const {
@@ -262,7 +321,7 @@ struct LessonSource::State {
     const auto read = [&](const Sample& of) {
       std::string noted;
       if (random.uniform() < stage.misnoted) {
-        noted = misleading_notes(of.row(), siblings, random);
+        noted = misleading_notes(of.row().question, of.row().evidence, siblings, random);
       }
       return imitate(of, reading, Cut::kNatural, renderer, tokenizer, noted);
     };
@@ -320,24 +379,42 @@ struct LessonSource::State {
     keeps.resize(std::min(keeps.size(), num_keeps - std::min(num_keeps, num_strangers)));
     const bool ask_absent = random.uniform() < stage.absent;
     if (num_strangers > 0 || ask_absent) {
-      const std::vector<Section> sections = sections_of(*sample, reading);
       spec.index = 2 * number + 1;
-      const auto other = task.sample(spec, tokenizer);
-      // Where every document is asked the same, this one answers it, too.
-      const bool strange = other->row().question != sample->row().question;
-      const std::vector<ImitatedConversation> others =
-          imitate(*other, reading, Cut::kNatural, renderer, tokenizer);
-      for (std::size_t i = 0; strange && i < num_strangers && !sections.empty(); ++i) {
-        // At the end of its reading it knows what it looks for, earlier it does not.
-        keeps.push_back(stranger(other->row(), others, sections[random.below(sections.size())],
-                                 random.below(others.size())));
+      const Strangers others =
+          strangers(stage_index, task, *sample, siblings, spec, reading, random);
+      const std::vector<Section> sections = sections_of(*sample, reading);
+      std::vector<Section> foreign;
+      std::optional<Asker> own;
+      if (others.outsider != nullptr) {
+        foreign = sections_of(*others.outsider, reading);
+        for (Section& section : foreign) section.index += std::ssize(sections);
+        own = asker(*sample, reading);
+      }
+      for (std::size_t i = 0; !others.askers.empty() && i < num_strangers; ++i) {
+        const bool abroad = !foreign.empty() && random.below(2) == 0;
+        const Asker& asks = abroad ? *own : others.askers[random.below(others.askers.size())];
+        const std::vector<Section>& asked = abroad ? foreign : sections;
+        if (asked.empty()) break;
+        keeps.push_back(stranger(asks, asked[random.below(asked.size())], random));
       }
       if (ask_absent) {
-        // Either nothing was noted or what a question like it asks for.
-        const bool misled = random.uniform() < stage.misnoted;
-        const Row& asked = misled ? sample->row() : other->row();
-        const std::string noted = misled ? misleading_notes(asked, siblings, random) : "";
-        if (!misled || !noted.empty()) unanswered.push_back(absent(asked, noted));
+        // Either nothing was noted or what a question like it asks for. Of another kind, all notes
+        // are beside the point: half of them have some.
+        const bool misled = random.uniform() <
+                            (others.of_other_kind ? std::max(0.5, stage.misnoted) : stage.misnoted);
+        const bool strange = !others.askers.empty() && (others.of_other_kind || !misled);
+        const std::string& asked =
+            strange ? others.askers.front().question : sample->row().question;
+        const std::string noted =
+            misled ? misleading_notes(asked,
+                                      strange ? std::vector<Evidence>() : sample->row().evidence,
+                                      siblings, random)
+                   : "";
+        // A question at the end of a reading that found nothing which answers it.
+        if (!misled || !noted.empty()) {
+          const std::string& memory = noted.empty() ? renderer->prompts().empty_memory : noted;
+          unanswered.push_back(answered(asked, renderer->encode(memory), ""));
+        }
       }
     }
     ask(keeps, most);
@@ -376,6 +453,11 @@ LessonSource::LessonSource(const SftRecipe& recipe, std::shared_ptr<const Prompt
       tasks.push_back(is_text_task(task.task) ? nullptr : find_tasks({task.task}, {}).at(0));
     }
     s.tasks.push_back(std::move(tasks));
+    std::vector<std::shared_ptr<const Task>> outside;
+    for (const TaskWeight& task : stage.outside) {
+      outside.push_back(task.task == kStrayTask ? nullptr : find_tasks({task.task}, {}).at(0));
+    }
+    s.outside.push_back(std::move(outside));
     check_sections(recipe.reading, stage.section_tokens.back(), context_tokens, *s.renderer,
                    stage.where);
   }

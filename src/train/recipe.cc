@@ -87,6 +87,9 @@ Stage read_stage(TomlTable table) {
   if (stage.strangers < 0 || stage.strangers > 1) {
     table.fail_at("strangers", "must be from 0 to 1");
   }
+  if (stage.outsiders < 0 || stage.outsiders > 1) {
+    table.fail_at("outsiders", "must be from 0 to 1");
+  }
   if (stage.misnoted < 0 || stage.misnoted > 1) table.fail_at("misnoted", "must be from 0 to 1");
   if (stage.unfinished < 0 || stage.unfinished > 1) {
     table.fail_at("unfinished", "must be from 0 to 1");
@@ -98,6 +101,10 @@ Stage read_stage(TomlTable table) {
   }
   read_tasks(table.table("tasks"), stage.tasks, {kTextTasks.begin(), kTextTasks.end()});
   if (stage.tasks.empty()) table.fail_at("tasks", "has none: name at least one");
+  if (stage.outsiders > 0 || table.has("outside")) {
+    read_tasks(table.table("outside"), stage.outside, {kStrayTask});
+    if (stage.outside.empty()) table.fail_at("outside", "has none: name at least one");
+  }
   return stage;
 }
 

@@ -68,6 +68,8 @@ struct Stage {
   double keeps_per_update = 1;           // of replies that change nothing, for each that does
   double strangers = 0.5;  // share of the former that ask what another document answers
   double absent = 0;       // share of documents also asked what they do not answer
+  // Share of documents for which those two are questions of other kinds, of the tasks `outside`.
+  double outsiders = 0;
   // Share of readings that are also asked before they are done, from a memory that lacks something.
   double unfinished = 0;
   // Share of readings that begin with notes on what other questions ask: mistakes of a reader,
@@ -82,6 +84,7 @@ struct Stage {
   double sure = 0;
   double keep_sure = 0.1;
   std::vector<TaskWeight> tasks;
+  std::vector<TaskWeight> outside;
   std::string where;  // file, line and key of section_tokens
 };
 
@@ -112,6 +115,8 @@ inline constexpr const char* kDrillTask = "drill";
 inline constexpr const char* kRepeatsTask = "repeats";
 inline constexpr const char* kTallyTask = "tally";
 inline constexpr const char* kProseTask = "prose";
+// What no task asks (stray_questions.h), among the tasks `outside`.
+inline constexpr const char* kStrayTask = "stray";
 inline constexpr std::array kTextTasks = {kDrillTask, kRepeatsTask, kTallyTask, kProseTask};
 
 // The name that stands for QuestionConfig::data among tasks.

@@ -80,6 +80,7 @@ void describe(Visitor&& v, Stage& c) {
   v("keeps_per_update", c.keeps_per_update, "replies that change nothing for each that does");
   v("strangers", c.strangers, "share of the former that ask what another document answers");
   v("absent", c.absent, "share of documents that are also asked what they do not answer");
+  v("outsiders", c.outsiders, "share of documents whose strangers are of the tasks outside");
   v("misnoted", c.misnoted, "share of readings that begin with notes on another question");
   v("unfinished", c.unfinished, "share of readings that are also asked before they are done");
   v("slips", c.slips,

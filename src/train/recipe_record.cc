@@ -92,6 +92,9 @@ std::string to_json(const SftRecipe& recipe) {
     nlohmann::ordered_json one;
     describe(WriteFields{one}, stage);
     one["tasks"] = weights_json(stage.tasks);
+    // Without it, as runs before it have it.
+    if (stage.outside.empty()) one.erase("outsiders");
+    if (!stage.outside.empty()) one["outside"] = weights_json(stage.outside);
     json["stage"].push_back(std::move(one));
   }
   return json.dump();
@@ -118,7 +121,8 @@ std::string sft_recipe_keys() {
   list_keys("\n[[stage]]", Stage(), text);
   return text +
          "tasks                                 task names (or drill, repeats, tally, prose), each "
-         "with a weight\n";
+         "with a weight\noutside                               the same of strangers' tasks (or "
+         "stray: what none asks)\n";
 }
 
 std::string rl_recipe_keys() {

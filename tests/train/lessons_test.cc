@@ -122,6 +122,67 @@ TEST_F(Lessons, ThatNothingWasFoundIsAnAnswer) {
   }
 }
 
+// A needle document that is asked what no task asks keeps its memory, and has no answer.
+TEST_F(Lessons, StrayQuestionsAreNotAnswered) {
+  Stage& stage = recipe_.stages[0];
+  stage.strangers = 1;
+  stage.absent = 1;
+  stage.outsiders = 1;
+  stage.outside = {{kStrayTask, 1}};
+  const LessonSource from = source();
+  int keeps = 0;
+  int noted = 0;
+  int unanswered = 0;
+  for (std::int64_t number = 0; number < 20; ++number) {
+    for (const Lesson& lesson : from.draw(0, number)) {
+      for (const Reply& reply : lesson.replies) {
+        const std::string prompt = text(reply.prompt);
+        const bool stray = prompt.find("entered for ") == std::string::npos;
+        const std::string response =
+            tokenizer_->decode(std::span(reply.response).first(reply.response.size() - 1));
+        EXPECT_EQ(stray && reply.kind == ReplyKind::kAnswer, response == "not stated") << prompt;
+        if (reply.kind == ReplyKind::kKeep) {
+          EXPECT_TRUE(stray) << prompt;
+          ++keeps;
+        } else if (stray) {
+          EXPECT_EQ(reply.kind, ReplyKind::kAnswer) << prompt;
+          ++unanswered;
+          noted += prompt.find(prompts_.empty_memory) == std::string::npos ? 1 : 0;
+        }
+      }
+    }
+  }
+  EXPECT_GT(keeps, 50);
+  EXPECT_GT(unanswered, 10);
+  EXPECT_GT(noted, 0);
+  EXPECT_LT(noted, unanswered);
+}
+
+// Each task's questions are asked of the other's sections.
+TEST_F(Lessons, OtherTasksAskAndAreAsked) {
+  Stage& stage = recipe_.stages[0];
+  stage.strangers = 1;
+  stage.outsiders = 1;
+  stage.outside = {{"qa_1", 1}};
+  const LessonSource from = source();
+  int there = 0;
+  int here = 0;
+  for (std::int64_t number = 0; number < 20; ++number) {
+    for (const Lesson& lesson : from.draw(0, number)) {
+      const bool of_needles = text(lesson.prefix).find("entered for ") != std::string::npos;
+      for (const Reply& reply : lesson.replies) {
+        if (reply.kind == ReplyKind::kAnswer) continue;
+        const bool asks_needles = text(reply.prompt).find("entered for ") != std::string::npos;
+        EXPECT_EQ(reply.kind == ReplyKind::kUpdate, of_needles && asks_needles);
+        there += !of_needles && asks_needles ? 1 : 0;
+        here += of_needles && !asks_needles ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GT(there, 20);
+  EXPECT_GT(here, 20);
+}
+
 // Asked of a memory that lacks something, a reader says what is there.
 TEST_F(Lessons, MemoriesThatLackSomethingAreAnsweredFrom) {
   prompts_.answer = "{question}\nMEMORY {memory}\nEND";
