@@ -85,10 +85,17 @@ std::string misleading_notes(const std::string& question, const std::vector<Evid
   return notes;
 }
 
-// A question, and the memories that one who reads a document for it may have.
+// A question, and the memories that one who reads a document for it may have: at the end it is
+// known what is looked for, earlier it is not.
 struct Asker {
   std::string question;
   std::vector<TokenText> memories;
+};
+
+// One who has read the document and comes to what was noted once more.
+struct Reader {
+  Asker asker;
+  std::int64_t section = 0;
 };
 
 // Those who ask what a document does not answer.
@@ -157,6 +164,16 @@ struct LessonSource::State {
     }
   }
 
+  void add_readers(const std::string& question, const std::vector<ImitatedConversation>& reading,
+                   std::vector<Reader>& readers) const {
+    const ImitatedConversation& last = reading.back();
+    if (!last.imitable) return;
+    for (const ImitatedConversation& said : reading) {
+      if (kind_of(said.conversation) != ReplyKind::kUpdate) continue;
+      readers.push_back({{question, {last.conversation.memory}}, said.conversation.section_index});
+    }
+  }
+
   Asker asker(const Sample& of, const EpisodeConfig& reading) const {
     Asker asker{of.row().question, {renderer->encode(renderer->prompts().empty_memory)}};
     for (const ImitatedConversation& said :
@@ -205,9 +222,8 @@ struct LessonSource::State {
     return strangers;
   }
 
-  // A question asked of a section, at some point of the reading: nothing is to be noted.
-  Candidate stranger(const Asker& asker, const Section& section, RandomStream& random) const {
-    // At the end of its reading it knows what it looks for, earlier it does not.
+  // A question asked of a section, with one of its memories: nothing is to be noted.
+  Candidate unmoved(const Asker& asker, const Section& section, RandomStream& random) const {
     const TokenText& before = asker.memories[random.below(asker.memories.size())];
     Candidate candidate;
     candidate.section = section.index;
@@ -326,10 +342,12 @@ struct LessonSource::State {
       return imitate(of, reading, Cut::kNatural, renderer, tokenizer, noted);
     };
     std::vector<Candidate> unanswered;
+    std::vector<Reader> readers;
     const auto learn = [&](const Sample& of) {
       const std::vector<ImitatedConversation> reading_of_it = read(of);
       if (reading_of_it.empty()) return;
       add(of.row().question, reading_of_it, updates, keeps, answers);
+      if (stage.again > 0) add_readers(of.row().question, reading_of_it, readers);
       if (stage.unfinished == 0 || random.uniform() >= stage.unfinished) return;
       if (auto partial = unfinished(of.row(), reading_of_it, random)) {
         unanswered.push_back(std::move(*partial));
@@ -376,13 +394,21 @@ struct LessonSource::State {
       if (auto slipped = slip(kept, notable[kept.section], questions))
         slips.push_back(std::move(*slipped));
     }
-    keeps.resize(std::min(keeps.size(), num_keeps - std::min(num_keeps, num_strangers)));
+    shuffle(readers, random);
+    const auto most_readers = static_cast<std::size_t>(stage.again * wanted);
+    readers.resize(std::min(readers.size(), most_readers));
+    const std::size_t num_others = num_strangers + readers.size();
+    keeps.resize(std::min(keeps.size(), num_keeps - std::min(num_keeps, num_others)));
+    const std::vector<Section> sections = sections_of(*sample, reading);
+    for (const Reader& reader : readers) {
+      const Section& section = sections[static_cast<std::size_t>(reader.section)];
+      keeps.push_back(unmoved(reader.asker, section, random));
+    }
     const bool ask_absent = random.uniform() < stage.absent;
     if (num_strangers > 0 || ask_absent) {
       spec.index = 2 * number + 1;
       const Strangers others =
           strangers(stage_index, task, *sample, siblings, spec, reading, random);
-      const std::vector<Section> sections = sections_of(*sample, reading);
       std::vector<Section> foreign;
       std::optional<Asker> own;
       if (others.outsider != nullptr) {
@@ -395,7 +421,7 @@ struct LessonSource::State {
         const Asker& asks = abroad ? *own : others.askers[random.below(others.askers.size())];
         const std::vector<Section>& asked = abroad ? foreign : sections;
         if (asked.empty()) break;
-        keeps.push_back(stranger(asks, asked[random.below(asked.size())], random));
+        keeps.push_back(unmoved(asks, asked[random.below(asked.size())], random));
       }
       if (ask_absent) {
         // Either nothing was noted or what a question like it asks for. Of another kind, all notes

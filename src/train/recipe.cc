@@ -87,6 +87,7 @@ Stage read_stage(TomlTable table) {
   if (stage.strangers < 0 || stage.strangers > 1) {
     table.fail_at("strangers", "must be from 0 to 1");
   }
+  if (stage.again < 0 || stage.again > 1) table.fail_at("again", "must be from 0 to 1");
   if (stage.outsiders < 0 || stage.outsiders > 1) {
     table.fail_at("outsiders", "must be from 0 to 1");
   }

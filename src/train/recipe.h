@@ -67,8 +67,10 @@ struct Stage {
   std::int64_t replies_per_section = 8;  // questions asked of one section, at most
   double keeps_per_update = 1;           // of replies that change nothing, for each that does
   double strangers = 0.5;  // share of the former that ask what another document answers
+  double again = 0;        // share that ask of a section what the memory has from it already
   double absent = 0;       // share of documents also asked what they do not answer
-  // Share of documents for which those two are questions of other kinds, of the tasks `outside`.
+  // Share of documents for which strangers and absent ask questions of other kinds, of the tasks
+  // `outside`.
   double outsiders = 0;
   // Share of readings that are also asked before they are done, from a memory that lacks something.
   double unfinished = 0;

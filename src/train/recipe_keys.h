@@ -79,6 +79,7 @@ void describe(Visitor&& v, Stage& c) {
   v("replies_per_section", c.replies_per_section, "questions asked of one section, at most");
   v("keeps_per_update", c.keeps_per_update, "replies that change nothing for each that does");
   v("strangers", c.strangers, "share of the former that ask what another document answers");
+  v("again", c.again, "share of them that ask of a section what is noted already");
   v("absent", c.absent, "share of documents that are also asked what they do not answer");
   v("outsiders", c.outsiders, "share of documents whose strangers are of the tasks outside");
   v("misnoted", c.misnoted, "share of readings that begin with notes on another question");

@@ -92,7 +92,8 @@ std::string to_json(const SftRecipe& recipe) {
     nlohmann::ordered_json one;
     describe(WriteFields{one}, stage);
     one["tasks"] = weights_json(stage.tasks);
-    // Without it, as runs before it have it.
+    // As runs before these keys have it.
+    if (stage.again == 0) one.erase("again");
     if (stage.outside.empty()) one.erase("outsiders");
     if (!stage.outside.empty()) one["outside"] = weights_json(stage.outside);
     json["stage"].push_back(std::move(one));

@@ -183,6 +183,34 @@ TEST_F(Lessons, OtherTasksAskAndAreAsked) {
   EXPECT_GT(here, 20);
 }
 
+// Met once more, what was noted is not noted again.
+TEST_F(Lessons, WhatIsNotedIsKept) {
+  Stage& stage = recipe_.stages[0];
+  stage.strangers = 0;
+  stage.again = 1;
+  const LessonSource from = source();
+  int kept = 0;
+  int updates = 0;
+  for (std::int64_t number = 0; number < 20; ++number) {
+    for (const Lesson& lesson : from.draw(0, number)) {
+      const std::string section = text(lesson.prefix);
+      for (const Reply& reply : lesson.replies) {
+        if (reply.kind == ReplyKind::kAnswer) continue;
+        const std::string prompt = text(reply.prompt);
+        const std::size_t asked = prompt.find("entered for ") + 12;
+        const std::string key = prompt.substr(asked, prompt.find('?', asked) - asked);
+        const bool noted = prompt.find(key + ": ") != std::string::npos;
+        EXPECT_EQ(noted, reply.kind == ReplyKind::kKeep);
+        EXPECT_TRUE(!noted || section.find(key) != std::string::npos) << key;
+        kept += noted ? 1 : 0;
+        updates += noted ? 0 : 1;
+      }
+    }
+  }
+  EXPECT_GT(updates, 50);
+  EXPECT_GT(kept, updates / 2);
+}
+
 // Asked of a memory that lacks something, a reader says what is there.
 TEST_F(Lessons, MemoriesThatLackSomethingAreAnsweredFrom) {
   prompts_.answer = "{question}\nMEMORY {memory}\nEND";
