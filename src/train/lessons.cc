@@ -15,7 +15,8 @@
 #include "task/world/questions.h"
 #include "train/drawing.h"
 #include "train/imitation.h"
-#include "train/stray_questions.h"
+#include "train/misleading_notes.h"
+#include "train/strangers.h"
 #include "train/text_lessons.h"
 
 namespace memagent {
@@ -42,68 +43,10 @@ struct Note {
   std::vector<TokenId> response;
 };
 
-// How much two questions have in common at their ends, in bytes: those that name things which are
-// easily taken for one another have most.
-std::size_t likeness(std::string_view a, std::string_view b) {
-  const std::size_t most = std::min(a.size(), b.size());
-  const auto begin = static_cast<std::size_t>(
-      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(most), b.begin()).first -
-      a.begin());
-  const auto end = static_cast<std::size_t>(
-      std::mismatch(a.rbegin(), a.rbegin() + static_cast<std::ptrdiff_t>(most), b.rbegin()).first -
-      a.rbegin());
-  return begin + end;
-}
-
-// One or two notes that a reader may have made in error: those of `others` questions, of one
-// document, which `question` does not ask for. `evidence` is what answers it. Empty if there are
-// none.
-std::string misleading_notes(const std::string& question, const std::vector<Evidence>& evidence,
-                             const std::vector<std::unique_ptr<Sample>>& others,
-                             RandomStream& random) {
-  std::string notes;
-  if (others.empty()) return notes;
-  for (std::uint64_t i = 1 + random.below(2); i > 0; --i) {
-    // Of one to sixteen the one that is most like it: errors are of that kind.
-    const Row* other = nullptr;
-    for (std::uint64_t tries = std::uint64_t{1} << random.below(5); tries > 0; --tries) {
-      const Row& drawn = others[random.below(others.size())]->row();
-      if (drawn.evidence.empty() || drawn.question == question) continue;
-      if (other == nullptr ||
-          likeness(drawn.question, question) > likeness(other->question, question)) {
-        other = &drawn;
-      }
-    }
-    if (other == nullptr) continue;
-    const std::string& note = other->evidence[random.below(other->evidence.size())].note;
-    const bool asked = std::any_of(evidence.begin(), evidence.end(),
-                                   [&](const Evidence& own) { return own.note == note; });
-    if (asked || notes == note) continue;
-    if (!notes.empty()) notes += '\n';
-    notes += note;
-  }
-  return notes;
-}
-
-// A question, and the memories that one who reads a document for it may have: at the end it is
-// known what is looked for, earlier it is not.
-struct Asker {
-  std::string question;
-  std::vector<TokenText> memories;
-};
-
 // One who has read the document and comes to what was noted once more.
 struct Reader {
   Asker asker;
   std::int64_t section = 0;
-};
-
-// Those who ask what a document does not answer.
-struct Strangers {
-  std::vector<Asker> askers;
-  bool of_other_kind = false;  // than the questions that the document answers
-  // Of another task: it has nothing on the document's questions either. Null for stray questions.
-  std::unique_ptr<Sample> outsider;
 };
 
 // The candidates of one section share what their prompts begin with.
@@ -145,8 +88,8 @@ struct LessonSource::State {
   std::uint64_t seed = 0;
   EpisodeConfig config;
   std::vector<Stage> stages;
-  std::vector<std::vector<std::shared_ptr<const Task>>> tasks;    // null: a text
-  std::vector<std::vector<std::shared_ptr<const Task>>> outside;  // null: stray questions
+  std::vector<std::vector<std::shared_ptr<const Task>>> tasks;  // null: a text
+  std::vector<StrangerSource> strangers;                        // of each stage
   std::shared_ptr<const PromptRenderer> renderer;
   std::shared_ptr<const Tokenizer> tokenizer;
 
@@ -172,54 +115,6 @@ struct LessonSource::State {
       if (kind_of(said.conversation) != ReplyKind::kUpdate) continue;
       readers.push_back({{question, {last.conversation.memory}}, said.conversation.section_index});
     }
-  }
-
-  Asker asker(const Sample& of, const EpisodeConfig& reading) const {
-    Asker asker{of.row().question, {renderer->encode(renderer->prompts().empty_memory)}};
-    for (const ImitatedConversation& said :
-         imitate(of, reading, Cut::kNatural, renderer, tokenizer)) {
-      if (said.conversation.kind == ConversationKind::kUpdate) {
-        asker.memories.push_back(said.conversation.memory);
-      }
-    }
-    return asker;
-  }
-
-  // Questions that no task asks: nothing was noted, or what another question asks for.
-  Strangers strays(const std::vector<std::unique_ptr<Sample>>& siblings,
-                   RandomStream& random) const {
-    constexpr int kStrays = 4;
-    Strangers strays;
-    strays.of_other_kind = true;
-    for (int i = 0; i < kStrays; ++i) {
-      const std::string question = stray_question(random);
-      const std::string noted = misleading_notes(question, {}, siblings, random);
-      Asker asker{question, {renderer->encode(renderer->prompts().empty_memory)}};
-      if (!noted.empty()) asker.memories.push_back(renderer->encode(noted));
-      strays.askers.push_back(std::move(asker));
-    }
-    return strays;
-  }
-
-  // `spec`: of another document than `sample`'s.
-  Strangers strangers(std::size_t stage_index, const Task& task, const Sample& sample,
-                      const std::vector<std::unique_ptr<Sample>>& siblings, SampleSpec spec,
-                      const EpisodeConfig& reading, RandomStream& random) const {
-    const Stage& stage = stages[stage_index];
-    Strangers strangers;
-    if (stage.outsiders > 0 && random.uniform() < stage.outsiders) {
-      const auto outsider = outside[stage_index][drawn_task(random, stage.outside)];
-      if (outsider == nullptr) return strays(siblings, random);
-      strangers.of_other_kind = true;
-      spec.tokens = std::max(spec.tokens, outsider->fewest_tokens(*tokenizer));
-      strangers.outsider = outsider->sample(spec, tokenizer);
-    }
-    const auto other = strangers.of_other_kind ? nullptr : task.sample(spec, tokenizer);
-    const Sample& asks = other == nullptr ? *strangers.outsider : *other;
-    // Where every document is asked the same, this one answers it, too.
-    if (asks.row().question == sample.row().question) return {};
-    strangers.askers.push_back(asker(asks, reading));
-    return strangers;
   }
 
   // A question asked of a section, with one of its memories: nothing is to be noted.
@@ -408,13 +303,13 @@ struct LessonSource::State {
     if (num_strangers > 0 || ask_absent) {
       spec.index = 2 * number + 1;
       const Strangers others =
-          strangers(stage_index, task, *sample, siblings, spec, reading, random);
+          strangers[stage_index].draw(task, *sample, siblings, spec, reading, random);
       std::vector<Section> foreign;
       std::optional<Asker> own;
       if (others.outsider != nullptr) {
         foreign = sections_of(*others.outsider, reading);
         for (Section& section : foreign) section.index += std::ssize(sections);
-        own = asker(*sample, reading);
+        own = strangers[stage_index].asker(*sample, reading);
       }
       for (std::size_t i = 0; !others.askers.empty() && i < num_strangers; ++i) {
         const bool abroad = !foreign.empty() && random.below(2) == 0;
@@ -479,11 +374,7 @@ LessonSource::LessonSource(const SftRecipe& recipe, std::shared_ptr<const Prompt
       tasks.push_back(is_text_task(task.task) ? nullptr : find_tasks({task.task}, {}).at(0));
     }
     s.tasks.push_back(std::move(tasks));
-    std::vector<std::shared_ptr<const Task>> outside;
-    for (const TaskWeight& task : stage.outside) {
-      outside.push_back(task.task == kStrayTask ? nullptr : find_tasks({task.task}, {}).at(0));
-    }
-    s.outside.push_back(std::move(outside));
+    s.strangers.emplace_back(stage, s.renderer, s.tokenizer);
     check_sections(recipe.reading, stage.section_tokens.back(), context_tokens, *s.renderer,
                    stage.where);
   }
