@@ -120,6 +120,10 @@ TEST_F(RecipeFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(complaint(with("vt = 0.5", "tv = 0.5")),
               HasSubstr("line 10: stage.tasks.tv is no task: choose of niah_single_1, "));
   EXPECT_THAT(complaint(with("{ drill = 1 }", "{}")), HasSubstr("stage.tasks has none"));
+  EXPECT_THAT(complaint(with("vt = 0.5 }", "vt = 0.5 }\noutsiders = 0.5")),
+              HasSubstr("stage.outside has none"));
+  EXPECT_THAT(complaint(with("vt = 0.5 }", "vt = 0.5 }\noutside = { drill = 1 }")),
+              HasSubstr("line 11: stage.outside.drill is no task: choose of niah_single_1, "));
   EXPECT_THAT(complaint(with("tokenizer =", "weights = \"w.gguf\"\ntokenizer =")),
               HasSubstr("network.tokenizer and network.weights: give one of the two"));
   EXPECT_THAT(complaint(with("tokenizer = \"words/tokenizer.json\"",
@@ -152,7 +156,7 @@ TEST(Recipes, OfTheProjectAreRead) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(RECIPES)) {
     const std::string name = entry.path().filename().string();
     if (name == "prompts.toml" || entry.path().extension() != ".toml") continue;
-    const bool rl = name.find("rl") != std::string::npos;
+    const bool rl = name.ends_with("rl.toml");
     SCOPED_TRACE(entry.path().string());
     EXPECT_NO_THROW(rl ? (void)load_rl_recipe(entry.path().string())
                        : (void)load_sft_recipe(entry.path().string()));
