@@ -1,5 +1,7 @@
-// What else a document about the world answers: one question for every fact that its paragraphs
-// tell. For trainers, which learn from a section once for each of them.
+// What else can be asked of a document about the world: one question for every fact that its
+// paragraphs tell; and as the first and as the second of a chain of two, whose other one is not
+// there, for every fact that can be. For trainers, which learn from a section once for each of
+// them.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +26,8 @@ struct WorldDocument {
 };
 
 // At most `most` rows, drawn by `key`. Their evidence begins with the heading of its paragraph:
-// without that it is not known whom "she" means.
+// without that it is not known whom "she" means. What is known before a second paragraph is
+// evidence without length at the document's beginning.
 std::vector<Row> fact_questions(const WorldDocument& document, std::int64_t most,
                                 std::uint64_t key);
 

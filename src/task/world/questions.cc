@@ -227,24 +227,51 @@ std::vector<std::string> spellings(const World& world, const ParagraphPlan& plan
   return answers;
 }
 
-// Whether a chain's first stop may be described by another fact of its own instead of being named.
-enum class First { kNamed, kNamedOrDescribed };
-
-// The question about the end of a chain, whose paragraphs are the question's first ones.
-void ask(const World& world, const Chain& chain, First by, RandomStream& random,
-         Question& question) {
+// Asks about the end of a chain whose first stop is called `first`: by its name, or described. True
+// if only the year of a date is asked for.
+bool put_in_words(std::string first, bool named, const Chain& chain, RandomStream& random,
+                  Question& question) {
   const std::size_t last = chain.stops.size() - 1;
   const Fact asked = chain.facts[last];
-  std::string first = mention(world, chain.stops[0], random);
-  bool named = true;
+  const std::string end = describe(std::move(first), named, chain, last, random);
+  const bool year = !wordings_of(asked).year_questions.empty() && random.below(3) == 0;
+  const Wordings& wordings =
+      year ? wordings_of(asked).year_questions : wordings_of(asked).questions;
+  question.text = replaced(
+      last + (named ? 0 : 1) < 2 ? pick(wordings, random) : pick_for_description(wordings, random),
+      "{x}", end);
+  capitalise(question.text);
+  return year;
+}
 
-  const auto described = facts_with(world, chain.stops[0], [&](const FactInfo& fact) {
+// The last of the question's paragraphs has the answer, the last of its support the fact.
+void answer(const World& world, Fact asked, bool year, Question& question) {
+  const ParagraphPlan& plan = question.paragraphs.back();
+  question.answers = spellings(world, plan, asked);
+  if (year) {
+    question.answers = {std::to_string(world.value(plan.subject, asked).number / 10000)};
+    question.support.back().values = question.answers;
+  }
+}
+
+// Facts that tell who a chain's first stop is without naming it or giving the chain away.
+std::vector<Fact> describing(const World& world, const Chain& chain) {
+  return facts_with(world, chain.stops[0], [&](const FactInfo& fact) {
     return !wordings_of(fact.fact).reverse.empty() && fact.fact != chain.facts[0] &&
            std::ranges::find(chain.stops, world.value(chain.stops[0], fact.fact).entity) ==
                chain.stops.end();
   });
-  if (by == First::kNamedOrDescribed && !described.empty() && random.below(4) == 0) {
-    const Fact fact = described[random.below(described.size())];
+}
+
+// The question about the end of a chain, whose paragraphs are the question's first ones. One time
+// in `one_in` the first stop is described by one of `by` instead of being named.
+void ask(const World& world, const Chain& chain, const std::vector<Fact>& by, std::uint64_t one_in,
+         RandomStream& random, Question& question) {
+  const std::size_t last = chain.stops.size() - 1;
+  std::string first = mention(world, chain.stops[0], random);
+  bool named = true;
+  if (!by.empty() && random.below(one_in) == 0) {
+    const Fact fact = by[random.below(by.size())];
     const Entity other = world.value(chain.stops[0], fact).entity;
     first = replaced(pick(wordings_of(fact).reverse, random), "{x}", mention(world, other, random));
     named = false;
@@ -254,19 +281,8 @@ void ask(const World& world, const Chain& chain, First by, RandomStream& random,
   for (std::size_t i = 0; i <= last; ++i) {
     support(world, i, chain.facts[i], static_cast<std::int32_t>(i), question);
   }
-  const std::string end = describe(std::move(first), named, chain, last, random);
-  const bool year = !wordings_of(asked).year_questions.empty() && random.below(3) == 0;
-  const Wordings& wordings =
-      year ? wordings_of(asked).year_questions : wordings_of(asked).questions;
-  question.text = replaced(
-      last + (named ? 0 : 1) < 2 ? pick(wordings, random) : pick_for_description(wordings, random),
-      "{x}", end);
-  capitalise(question.text);
-  question.answers = spellings(world, question.paragraphs[last], asked);
-  if (year) {
-    question.answers = {std::to_string(world.value(chain.stops[last], asked).number / 10000)};
-    question.support.back().values = question.answers;
-  }
+  const bool year = put_in_words(std::move(first), named, chain, random, question);
+  answer(world, chain.facts[last], year, question);
 }
 
 Question chain_question(const World& world, std::uint64_t key, int hops) {
@@ -274,7 +290,7 @@ Question chain_question(const World& world, std::uint64_t key, int hops) {
   const Chain chain = draw_chain(world, hops, random);
   Question question;
   add_paragraphs(chain, random, question);
-  ask(world, chain, First::kNamedOrDescribed, random, question);
+  ask(world, chain, describing(world, chain), 4, random, question);
   add_near_duplicates(world, chain, random, question.near_duplicates);
   return question;
 }
@@ -287,12 +303,55 @@ Question single_question(const World& world, std::uint64_t key) {
 
 bool is_askable(Fact fact) { return !wordings_of(fact).questions.empty(); }
 
-Question fact_question(const World& world, const ParagraphPlan& plan, Fact fact,
+Question fact_question(const World& world, const ParagraphPlan& plan, FactSet told, Fact fact,
                        std::uint64_t key) {
   RandomStream random(key);
   Question question;
   question.paragraphs.push_back(plan);
-  ask(world, {{plan.subject}, {fact}}, First::kNamed, random, question);
+  const Chain chain = {{plan.subject}, {fact}};
+  std::vector<Fact> by = describing(world, chain);
+  std::erase_if(by, [&](Fact other) { return !told.has(other); });
+  ask(world, chain, by, 2, random, question);
+  return question;
+}
+
+std::optional<Question> first_hop_question(const World& world, const ParagraphPlan& plan, Fact link,
+                                           std::uint64_t key) {
+  if (!is_link(info(link))) return std::nullopt;
+  RandomStream random(key);
+  Chain chain = {{plan.subject, world.value(plan.subject, link).entity}, {link}};
+  chain.facts.push_back(last_fact(world, chain, random));
+  Question question;
+  question.paragraphs.push_back(plan);
+  support(world, 0, link, 0, question);
+  put_in_words(mention(world, plan.subject, random), true, chain, random, question);
+  question.answers = no_answer_spellings();
+  return question;
+}
+
+std::optional<Question> second_hop_question(const World& world, const ParagraphPlan& plan,
+                                            Fact fact, std::uint64_t key) {
+  RandomStream random(key);
+  std::vector<Fact> links;
+  for (int i = 0; i < kNumFacts; ++i) {
+    const auto link = static_cast<Fact>(i);
+    const bool told_by_link = fact == Fact::kOccupation && tells_profession(link);
+    const bool other_way_round = fact == Fact::kSpouse && link == Fact::kSpouse;
+    if (is_link(info(link)) && info(link).target == plan.subject.kind && !told_by_link &&
+        !other_way_round && !wordings_of(link).descriptions.empty()) {
+      links.push_back(link);
+    }
+  }
+  if (links.empty()) return std::nullopt;
+  const Fact link = links[random.below(links.size())];
+  const Entity first = world.any(info(link).kind, Circle::kQuestion, random.next());
+  Question question;
+  question.paragraphs.push_back(plan);
+  question.given = note_of(world, first, link, world.name(plan.subject));
+  support(world, 0, fact, 1, question);
+  const Chain chain = {{first, plan.subject}, {link, fact}};
+  const bool year = put_in_words(mention(world, first, random), true, chain, random, question);
+  answer(world, fact, year, question);
   return question;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct Question {
   std::vector<std::string> rejected;      // as Row::rejected
   std::vector<ParagraphPlan> paragraphs;  // supporting; in the order of reasoning
   std::vector<Support> support;
+  std::string given;  // the note of another paragraph that comes before; empty: none
   // Paragraphs about near-duplicates, the most confusing first: as many of them stand in the
   // document as there is room for.
   std::vector<ParagraphPlan> near_duplicates;
@@ -40,8 +42,18 @@ struct Question {
 Question single_question(const World& world, std::uint64_t key);
 // False of what only descriptions are made of.
 bool is_askable(Fact fact);
-// That fact of the paragraph's subject, which is named.
-Question fact_question(const World& world, const ParagraphPlan& plan, Fact fact, std::uint64_t key);
+// That fact of the paragraph's subject, which is named or described by another fact of `told`.
+Question fact_question(const World& world, const ParagraphPlan& plan, FactSet told, Fact fact,
+                       std::uint64_t key);
+// A chain of two paragraphs that begins with a fact of this one, and whose other one is not there:
+// it has no answer. None if the fact leads nowhere.
+std::optional<Question> first_hop_question(const World& world, const ParagraphPlan& plan, Fact link,
+                                           std::uint64_t key);
+// A chain of two paragraphs that ends with a fact of this one, and of whose first there is the note
+// (Question::given), about something that the world does not know to lead here. None if nothing
+// leads to what the paragraph is about.
+std::optional<Question> second_hop_question(const World& world, const ParagraphPlan& plan,
+                                            Fact fact, std::uint64_t key);
 // A chain over `hops` paragraphs, at least 2.
 Question bridge_question(const World& world, std::uint64_t key, int hops);
 

@@ -195,25 +195,55 @@ TEST_P(EveryTask, HasSiblingsThatItsParagraphsAnswer) {
     EXPECT_GT(siblings.size(), 40U);
     std::set<std::string> headings;
     std::set<std::string> asked;
+    int first_hops = 0;
+    int second_hops = 0;
+    int described = 0;
     for (const auto& sibling : siblings) {
       const Row& row = sibling->row();
       SCOPED_TRACE(row.question);
-      ASSERT_EQ(row.evidence.size(), 1U);
-      const Evidence& fact = row.evidence[0];
-      const Paragraph& paragraph = paragraph_at(paragraphs, fact.byte_begin);
-      EXPECT_EQ(static_cast<std::size_t>(fact.byte_begin), paragraph.begin);
-      EXPECT_LT(static_cast<std::size_t>(fact.byte_end), paragraph.end);
-      EXPECT_EQ(text.substr(paragraph.begin, fact.text.size()), fact.text);
-      EXPECT_EQ(fact.byte_end - fact.byte_begin, std::ssize(fact.text));
-      EXPECT_NE(row.question.find(paragraph.heading), std::string::npos);
-      const std::size_t last = fact.text.rfind(". ", fact.text.size() - 2);
-      const std::string sentence = fact.text.substr(last == std::string::npos ? 0 : last);
-      EXPECT_NE(sentence.find(fact.values.at(0)), std::string::npos) << sentence;
-      EXPECT_EQ(contains_answer(fact.note, fact.values[0]), 1) << fact.note;
-      EXPECT_EQ(row.answers[0], fact.values[0]);
+      std::vector<Evidence> facts = row.evidence;
+      // What was known before: no sentence of this document.
+      const bool second_hop = facts[0].byte_end == 0;
+      if (second_hop) {
+        EXPECT_EQ(facts[0].hop, 0);
+        EXPECT_FALSE(facts[0].note.empty());
+        facts.erase(facts.begin());
+      }
+      ASSERT_FALSE(facts.empty());
+      const Paragraph& paragraph = paragraph_at(paragraphs, facts[0].byte_begin);
+      for (const Evidence& fact : facts) {
+        EXPECT_EQ(static_cast<std::size_t>(fact.byte_begin), paragraph.begin);
+        EXPECT_LT(static_cast<std::size_t>(fact.byte_end), paragraph.end);
+        EXPECT_EQ(text.substr(paragraph.begin, fact.text.size()), fact.text);
+        EXPECT_EQ(fact.byte_end - fact.byte_begin, std::ssize(fact.text));
+        const std::size_t last = fact.text.rfind(". ", fact.text.size() - 2);
+        const std::string sentence = fact.text.substr(last == std::string::npos ? 0 : last);
+        EXPECT_NE(sentence.find(fact.values.at(0)), std::string::npos) << sentence;
+        EXPECT_EQ(contains_answer(fact.note, fact.values[0]), 1) << fact.note;
+      }
+      const bool named = row.question.find(paragraph.heading) != std::string::npos;
+      if (second_hop) {
+        ASSERT_EQ(facts.size(), 1U);
+        EXPECT_FALSE(named);
+        EXPECT_EQ(contains_answer(row.evidence[0].note, paragraph.heading), 1);
+        EXPECT_EQ(facts[0].hop, 1);
+        EXPECT_EQ(row.answers[0], facts[0].values[0]);
+        ++second_hops;
+      } else if (row.answers[0] == "not stated") {
+        EXPECT_TRUE(named);
+        ++first_hops;
+      } else {
+        EXPECT_EQ(row.answers[0], facts.back().values[0]);
+        EXPECT_EQ(facts.size(), named ? 1U : 2U);
+        EXPECT_TRUE(named || row.question.find(facts[0].values[0]) != std::string::npos);
+        described += named ? 0 : 1;
+      }
       headings.insert(paragraph.heading);
       asked.insert(row.id);
     }
+    EXPECT_GT(first_hops, 0);
+    EXPECT_GT(second_hops, 10);
+    EXPECT_GT(described, 0);
     // Hardly any paragraph tells nothing that is asked about.
     EXPECT_GE(headings.size() + 1, paragraphs.size());
     EXPECT_EQ(asked.size(), siblings.size());
