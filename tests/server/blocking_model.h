@@ -93,10 +93,11 @@ class BlockingModel : public LanguageModel {
     ++num_let_;
     changed_.notify_all();
   }
-  // Blocks until so many requests wait for an answer, or so many were cancelled.
+  // Blocks until so many requests wait for an answer. One that was cancelled does not, even before
+  // its result has been taken.
   void wait_for_running(std::size_t count) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return running_.size() >= count; });
+    changed_.wait(lock, [&] { return running_.size() - cancelled_.size() >= count; });
   }
   // Blocks until so many requests have come, whatever became of them.
   void wait_for_submitted(std::size_t count) {
