@@ -95,8 +95,8 @@ class DocumentLessons {
   std::vector<Candidate> keeps_;
   std::vector<Candidate> answers_;
   std::vector<Candidate> unanswered_;  // asked of memories that do not have the whole answer
-  std::vector<Reader> readers_;
-  std::map<std::int64_t, std::vector<Note>> notes_;            // what each section's could be
+  std::vector<Reader> readers_;        // for Stage::again
+  std::map<std::int64_t, std::vector<Note>> notes_;            // each section's, for Stage::slips
   std::map<std::int64_t, std::vector<Candidate>> by_section_;  // what is asked in the end
 };
 
@@ -125,8 +125,10 @@ std::vector<Lesson> DocumentLessons::make() {
   shuffle(updates_, random_);
   shuffle(keeps_, random_);
   shuffle(answers_, random_);
-  for (const Candidate& update : updates_) {
-    notes_[update.section].push_back({update.question, update.response});
+  if (stage_.slips > 0) {
+    for (const Candidate& update : updates_) {
+      notes_[update.section].push_back({update.question, update.response});
+    }
   }
 
   // Updates leave room for the replies that change nothing.
@@ -181,7 +183,7 @@ void DocumentLessons::read(const Sample& of) {
   const ImitatedConversation& last = reading.back();
   for (const ImitatedConversation& said : reading) {
     const ReplyKind kind = kind_of(said.conversation);
-    if (kind == ReplyKind::kUpdate && last.imitable) {
+    if (stage_.again > 0 && kind == ReplyKind::kUpdate && last.imitable) {
       readers_.push_back(
           {{row.question, {last.conversation.memory}}, said.conversation.section_index});
     }
@@ -277,10 +279,10 @@ Candidate DocumentLessons::unmoved(const Asker& asker, const Section& section) c
 }
 
 // What is written where a section was wrongly taken for what the question asks: the note on what
-// stands there, under its own name, which is of no harm. `kept` is the reply that was right.
-// Learnt from the decision on. None where nothing is to be added,
-// or nothing stands out as what the question could be taken to mean: a reader that copies just
-// any note loses sight of the question where the section answers it.
+// stands there, under its own name, which is of no harm. `kept` is the reply that was right. Learnt
+// from the decision on. None where nothing is to be added, or nothing stands out as what the
+// question could be taken to mean: a reader that copies just any note loses sight of the question
+// where the section answers it.
 std::optional<Candidate> DocumentLessons::slip(const Candidate& kept) const {
   constexpr std::size_t kStandsOut = 4;  // bytes of likeness
   const auto notes = notes_.find(kept.section);
