@@ -59,10 +59,11 @@ bool ends_sentence(std::string_view before, bool space_follows) {
   return remove_one_of(core, kOwnEnds) || (space && remove_one_of(core, kSpacedEnds));
 }
 
-// Markdown: one to six number signs and a space.
+// Markdown: one to six number signs and a space, or nothing more: where the text ends behind them,
+// what follows is not known yet.
 bool begins_heading(std::string_view line) {
-  const std::size_t signs = line.find_first_not_of('#');
-  return signs != std::string_view::npos && signs >= 1 && signs <= 6 && line[signs] == ' ';
+  const std::size_t signs = std::min(line.find_first_not_of('#'), line.size());
+  return signs >= 1 && signs <= 6 && (signs == line.size() || line[signs] == ' ');
 }
 
 // The last line with something in it is a heading: what follows belongs to it.

@@ -234,6 +234,10 @@ TEST(SectionReader, SectionsEndBeforeHeadings) {
   EXPECT_EQ(first_section("# a\n" + filler + "\n# b\n\nc. d\n\nefgh", 48), "# a\n" + filler + "\n");
   // Headings in a row belong together.
   EXPECT_EQ(first_section(filler + "\n# a\n# b\nc. de fghijklm", 48), filler + "\n");
+  // The next section's own heading, of which no more is known here than the sign it begins with.
+  const std::string upto = std::string(26, 'x') + "\n# a\n" + std::string(16, 'x') + "\n";
+  EXPECT_EQ(first_section(upto + "# b\nc. de", 48), upto);
+  EXPECT_EQ(first_section(upto + "b\nc. de", 48), std::string(26, 'x') + "\n");
   // Farther back than half of a section none is looked for.
   const std::string late = filler.substr(9) + "\n\n# a\n" + filler;
   EXPECT_EQ(first_section(late, 48).size(), 48U);
