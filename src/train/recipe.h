@@ -117,9 +117,9 @@ inline constexpr const char* kDrillTask = "drill";
 inline constexpr const char* kRepeatsTask = "repeats";
 inline constexpr const char* kTallyTask = "tally";
 inline constexpr const char* kProseTask = "prose";
+inline constexpr std::array kTextTasks = {kDrillTask, kRepeatsTask, kTallyTask, kProseTask};
 // What no task asks (stray_questions.h), among the tasks `outside`.
 inline constexpr const char* kStrayTask = "stray";
-inline constexpr std::array kTextTasks = {kDrillTask, kRepeatsTask, kTallyTask, kProseTask};
 
 // The name that stands for QuestionConfig::data among tasks.
 inline constexpr const char* kDataTask = "data";

@@ -138,20 +138,12 @@ std::string person(RandomStream& draw) {
   return first + ' ' + last;
 }
 
+constexpr std::array<std::string_view, 5> kTitles = {"{0}", "The {0} {1}", "\"{0} {1}\"",
+                                                     "{0} of the {1}", "{0} {1}"};
+
 std::string title(RandomStream& draw) {
   const auto [first, second] = coined_words(draw);
-  switch (draw.below(5)) {
-    case 0:
-      return first;
-    case 1:
-      return fmt::format("The {} {}", first, second);
-    case 2:
-      return fmt::format("\"{} {}\"", first, second);
-    case 3:
-      return fmt::format("{} of the {}", first, second);
-    default:
-      return first + ' ' + second;
-  }
+  return fmt::format(fmt::runtime(one_of(kTitles, draw)), first, second);
 }
 
 // A wh-word before words that make no question: nothing is to be learnt from the forms alone.

@@ -11,8 +11,10 @@
 #include <span>
 #include <sstream>
 
+#include "base/random.h"
 #include "memagent/error.h"
 #include "support/byte_tokenizer.h"
+#include "train/stray_questions.h"
 #include "train/training_batch.h"
 
 namespace memagent {
@@ -120,6 +122,19 @@ TEST_F(Lessons, ThatNothingWasFoundIsAnAnswer) {
     }
     EXPECT_EQ(unanswered, 1);
   }
+}
+
+// Every form can be filled in, and hardly any question comes twice.
+TEST(StrayQuestions, AreMadeAnew) {
+  RandomStream random(5);
+  std::set<std::string> questions;
+  for (int i = 0; i < 3000; ++i) {
+    const std::string question = stray_question(random);
+    EXPECT_EQ(question.find_first_of("{}"), std::string::npos) << question;
+    EXPECT_NE(std::string("?.!").find(question.back()), std::string::npos) << question;
+    questions.insert(question);
+  }
+  EXPECT_GT(questions.size(), 2500U);
 }
 
 // A needle document that is asked what no task asks keeps its memory, and has no answer.

@@ -63,9 +63,10 @@ std::vector<Row> fact_questions(const WorldDocument& document, std::int64_t most
           add(*second);
         }
       }
-      const bool is_there = std::ranges::any_of(document.inserts, [&](const ParagraphPlan& other) {
-        return world.value(plan.subject, fact.fact).entity == other.subject;
-      });
+      if (fact.type != ValueType::kEntity) continue;
+      const Entity next = world.value(plan.subject, fact.fact).entity;
+      const bool is_there = std::ranges::any_of(
+          document.inserts, [&](const ParagraphPlan& other) { return other.subject == next; });
       if (is_there) continue;
       if (const auto first = first_hop_question(world, plan, fact.fact, derive(fact_key, 2))) {
         add(*first);
