@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 
 namespace memagent {
@@ -49,13 +50,24 @@ double now(Seconds seconds) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-double peak_flops(Seconds seconds) {
-  const torch::Tensor a = torch::randn({2048, 2048});
+void wait_for(torch::Device device) {
+  if (device.is_cuda()) torch::cuda::synchronize(device.index());
+}
+
+double peak_flops(Seconds seconds, const PolicyOptions& options) {
+  const bool here = options.device.is_cpu();
+  const std::int64_t size = here ? 2048 : 8192;
+  const torch::Tensor a = torch::randn(
+      {size, size},
+      torch::TensorOptions(options.device).dtype(here ? torch::kFloat : options.compute));
+  const double flops = 2.0 * std::pow(static_cast<double>(size), 3);
   double best = 0;
   for (int i = 0; i < 4; ++i) {
+    wait_for(options.device);
     const double begin = now(seconds);
     torch::mm(a, a);
-    best = std::max(best, 2.0 * 2048 * 2048 * 2048 / (now(seconds) - begin));
+    wait_for(options.device);
+    best = std::max(best, flops / (now(seconds) - begin));
   }
   return best;
 }

@@ -5,6 +5,7 @@
 
 #include "model/local/model_file.h"
 #include "train/packed_batch.h"
+#include "train/policy_network.h"
 #include "train/rollout.h"
 
 namespace memagent {
@@ -33,8 +34,11 @@ ForwardWork work_of(const std::vector<Group>& groups);
 enum class Seconds { kClock, kProcessor };
 double now(Seconds seconds);
 
-// What OpenBLAS reaches a second on a square float32 product of 2,048, with torch's threads: the
-// best of four.
-double peak_flops(Seconds seconds);
+// What a square product reaches a second, the best of four: of 2,048 in float32 by OpenBLAS with
+// torch's threads on the CPU, of 8,192 in the type that is computed in on a device.
+double peak_flops(Seconds seconds, const PolicyOptions& options = {});
+
+// Until all that was asked of the device is done.
+void wait_for(torch::Device device);
 
 }  // namespace memagent

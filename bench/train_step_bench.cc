@@ -1,12 +1,13 @@
-// One training step on the CPU: forward and backward over packed conversations, tokens per second
-// and the share of the machine's float32 peak.
+// One training step: forward and backward over packed conversations, tokens per second and the share
+// of the machine's peak.
 //
 //   build/release/bench/train_step_bench [--shape nano] [--tokens 8192] [--segment 512]
 //       [--children 0] [--learn 0.1] [--threads 2] [--steps 5]
+//       [--device cuda] [--compute bfloat16] [--recompute]
 //
 // `--children N`: each segment is a root with N children of an eighth of its length, all learnt,
-// and throughput counts the tokens that conversations of their own would have had. The peak is what
-// OpenBLAS reaches on a square product of 2,048. The last line is one JSON object.
+// and throughput counts the tokens that conversations of their own would have had. The peak is flops.h's.
+// The last line is one JSON object.
 #include <fmt/format.h>
 #include <torch/torch.h>
 
@@ -18,6 +19,7 @@
 #include "base/random.h"
 #include "flops.h"
 #include "model/local/model_tools.h"
+#include "train/machine.h"
 #include "train/policy_network.h"
 
 namespace {
@@ -43,7 +45,9 @@ int main(int argc, char** argv) {
   double learn = 0.1;
   int threads = 2;
   int steps = 5;
-  CLI::App app("One training step on the CPU");
+  MachineConfig machine;
+  bool bfloat16 = false;
+  CLI::App app("One training step");
   app.add_option("--shape", shape);
   app.add_option("--tokens", tokens);
   app.add_option("--segment", segment);
@@ -51,11 +55,27 @@ int main(int argc, char** argv) {
   app.add_option("--learn", learn);
   app.add_option("--threads", threads);
   app.add_option("--steps", steps);
+  app.add_option("--device", machine.device);
+  app.add_option_function<std::string>(
+         "--compute", [&](const std::string& type) { bfloat16 = type == "bfloat16"; })
+      ->check(CLI::IsMember({"float32", "bfloat16"}));
+  app.add_flag("--recompute", machine.recompute_layers);
   CLI11_PARSE(app, argc, argv);
   torch::set_num_threads(threads);
   const ModelConfig config = named_shape(shape).config;
-  PolicyNetwork network(config, {});
-  network.initialise(1);
+  if (bfloat16) machine.compute = ComputeType::kBFloat16;
+  const PolicyOptions options = policy_options(machine);
+  PolicyNetwork network(config, options);
+  torch::manual_seed(1);
+  for (const Parameter& parameter : network.parameters()) {  // where they are: 7B take long here
+    const torch::NoGradGuard no_gradients;
+    torch::Tensor value = parameter.value;
+    if (value.dim() == 1) {
+      value.fill_(1);
+    } else {
+      value.normal_(0, 0.02);
+    }
+  }
   RandomStream random(7);
   PackedBatch batch;
   std::int64_t apart = 0;  // tokens of the same conversations without sharing
@@ -81,8 +101,9 @@ int main(int argc, char** argv) {
       value.mutable_grad().reset();
     }
     (-network.logprobs(batch).logprobs.mean()).backward();
+    wait_for(options.device);
   };
-  const double peak = peak_flops(Seconds::kClock);
+  const double peak = peak_flops(Seconds::kClock, options);
   step();
   std::vector<double> seconds;
   for (int i = 0; i < steps; ++i) {
@@ -99,10 +120,11 @@ int main(int argc, char** argv) {
       static_cast<double>(batch.num_tokens()) / median, static_cast<double>(apart) / median,
       flops / median / 1e9, peak / 1e9);
   fmt::print(
-      "{{\"shape\":\"{}\",\"tokens\":{},\"segment\":{},\"children\":{},\"threads\":{},"
+      "{{\"shape\":\"{}\",\"device\":\"{}\",\"compute\":\"{}\",\"tokens\":{},\"segment\":{},\"children\":{},\"threads\":{},"
       "\"seconds\":{:.4f},\"tokens_per_second\":{:.0f},\"unshared_tokens_per_second\":{:.0f},"
       "\"gflops\":{:.1f},\"peak_gflops\":{:.1f},\"utilisation\":{:.3f}}}\n",
-      shape, batch.num_tokens(), segment, children, threads, median,
+      shape, machine.device, bfloat16 ? "bfloat16" : "float32", batch.num_tokens(), segment,
+      children, threads, median,
       static_cast<double>(batch.num_tokens()) / median, static_cast<double>(apart) / median,
       flops / median / 1e9, peak / 1e9, flops / median / peak);
   return 0;

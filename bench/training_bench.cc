@@ -4,18 +4,18 @@
 //
 //   build/release/bench/training_bench [--sft recipes/nano/sft.toml] [--rl recipes/nano/rl.toml]
 //       [--questions 4] [--threads 2] [--repeat 5] [--processor] [--overlap-steps 0]
-//       [--torch-rollouts]
+//       [--torch-rollouts] [--device cuda] [--compute bfloat16] [--batch-tokens N]
 //
 // Lessons are of the warm start's last stage, questions and trajectories of the other recipe, with
 // the weights that it names: what is timed is what training does. Utilisation is the arithmetic
 // that the model's definition asks for (flops.h: forward once in a rollout, forward and backward,
-// three times that, in training) over what OpenBLAS reaches on a square float32 product of 2,048
-// with as many threads. A token that several conversations share is computed and counted once. An
+// three times that, in training) over what a square product reaches (peak_flops). A token that several conversations share is computed and counted once. An
 // update's conversations are merged as in rl (trajectory_batch.h), and the groups that agree are
 // left out.
 //
 // `--processor`: seconds that were computed instead of the clock's, for busy machines, with one
 // thread.
+// `--device`, `--compute`: as in recipes. `--batch-tokens`: instead of the recipes'.
 // `--torch-rollouts`: the same rollouts by the network itself, too (`rollouts = "torch"`).
 // `--overlap-steps N`: trains N steps after another and N with `overlap`, and compares the clock's
 // seconds a step, the first, which waits for its rollouts either way, left out. Medians; the last
@@ -34,6 +34,7 @@
 
 #include "flops.h"
 #include "train/advantage.h"
+#include "train/device_copy.h"
 #include "train/policy_engine.h"
 #include "train/policy_loss.h"
 #include "train/rl.h"
@@ -56,6 +57,9 @@ struct Flags {
   bool processor = false;
   std::int64_t overlap_steps = 0;
   bool torch_rollouts = false;
+  std::int64_t batch_tokens = 0;  // 0: the recipe's
+  MachineConfig machine;
+  PolicyOptions options() const { return policy_options(machine); }
   Seconds seconds() const { return processor ? Seconds::kProcessor : Seconds::kClock; }
 };
 
@@ -100,8 +104,10 @@ void forget_gradients(const PolicyNetwork& network) {
 }
 
 Json warm_start(const Flags& flags, double peak) {
-  const SftRecipe recipe = load_sft_recipe(flags.sft);
-  const Start start = make_start(recipe.network, recipe.reading, {}, recipe.seed);
+  SftRecipe recipe = load_sft_recipe(flags.sft);
+  if (flags.batch_tokens > 0) recipe.batch_tokens = flags.batch_tokens;
+  const PolicyOptions options = flags.options();
+  const Start start = make_start(recipe.network, recipe.reading, options, recipe.seed);
   const ModelConfig& config = start.network->config();
   const LessonSource lessons(recipe, start.renderer, start.tokenizer, config.context_tokens);
   const std::size_t stage = recipe.stages.size() - 1;
@@ -111,10 +117,12 @@ Json warm_start(const Flags& flags, double peak) {
       batch.add(lesson, recipe.stages[stage].section_weight);
     }
   }
-  const torch::Tensor weights = torch::tensor(batch.weights);
+  const std::span<const float> batch_weights = batch.weights;
+  const torch::Tensor weights = on_device(batch_weights, options.device);
   const double seconds = time_of(flags, [&] {
     forget_gradients(*start.network);
     (-(start.network->logprobs(batch.packed).logprobs * weights).sum()).backward();
+    wait_for(options.device);
   });
   return report("sft", config, work_of(batch.packed), 3, seconds, peak);
 }
@@ -123,7 +131,9 @@ Json reinforcement(const Flags& flags, double peak) {
   RlRecipe recipe = load_rl_recipe(flags.rl);
   recipe.questions = flags.questions;
   recipe.resample = 0;
-  const Start start = make_start(recipe.network, recipe.reading, {}, recipe.seed);
+  if (flags.batch_tokens > 0) recipe.batch_tokens = flags.batch_tokens;
+  const PolicyOptions options = flags.options();
+  const Start start = make_start(recipe.network, recipe.reading, options, recipe.seed);
   const ModelConfig& config = start.network->config();
   const DataParallelGroup alone{Rendezvous()};
   const StepQuestions questions(recipe, start, alone);
@@ -140,7 +150,9 @@ Json reinforcement(const Flags& flags, double peak) {
   };
   Json json;
   if (flags.torch_rollouts) {
-    json["rollout_torch"] = roll_out("by torch", PolicyEngine(flags.threads, TorchModelOptions()));
+    TorchModelOptions torch_options;
+    if (!options.device.is_cpu()) torch_options.max_running = 256;
+    json["rollout_torch"] = roll_out("by torch", PolicyEngine(flags.threads, torch_options));
   }
   json["rollout"] = roll_out("rollout", PolicyEngine(flags.threads));
 
@@ -168,14 +180,15 @@ Json reinforcement(const Flags& flags, double peak) {
       PolicyLossInput input;
       input.logprobs = start.network->logprobs(batch.packed).logprobs;
       input.old = input.logprobs.detach();
-      input.rollout = torch::tensor(batch.rollout);
-      input.advantages = torch::tensor(batch.advantages);
+      input.rollout = torch::tensor(batch.rollout).to(options.device);
+      input.advantages = torch::tensor(batch.advantages).to(options.device);
       PolicyLossSums sums;
-      PolicyLossOptions options = recipe.loss;
-      options.kl = 0;
-      options.entropy = 0;
-      policy_loss(input, options, sums).backward();
+      PolicyLossOptions loss = recipe.loss;
+      loss.kl = 0;
+      loss.entropy = 0;
+      policy_loss(input, loss, sums).backward();
     }
+    wait_for(options.device);
   });
   json["update"] = report("update", config, work, 3, update_seconds, peak);
   return json;
@@ -188,6 +201,7 @@ double seconds_of_a_step(const Flags& flags, bool overlap) {
   recipe.steps = flags.overlap_steps + 1;
   recipe.overlap = overlap;
   recipe.held_out.steps = 0;
+  recipe.machine = flags.machine;
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() /
       fmt::format("memagent-training-bench-{}-{}", ::getpid(), overlap ? "beside" : "after");
@@ -216,6 +230,11 @@ int main(int argc, char** argv) {
   app.add_flag("--processor", flags.processor);
   app.add_option("--overlap-steps", flags.overlap_steps)->check(CLI::NonNegativeNumber);
   app.add_flag("--torch-rollouts", flags.torch_rollouts);
+  app.add_option("--batch-tokens", flags.batch_tokens)->check(CLI::PositiveNumber);
+  app.add_option("--device", flags.machine.device);
+  app.add_option_function<std::string>("--compute", [&](const std::string& type) {
+       if (type == "bfloat16") flags.machine.compute = ComputeType::kBFloat16;
+     })->check(CLI::IsMember({"float32", "bfloat16"}));
   CLI11_PARSE(app, argc, argv);
   if (flags.processor && flags.threads != 1) {
     fmt::print(stderr, "training_bench: --processor needs --threads 1\n");
@@ -223,8 +242,9 @@ int main(int argc, char** argv) {
   }
   try {
     use_threads(flags.threads);
-    const double peak = peak_flops(flags.seconds());
+    const double peak = peak_flops(flags.seconds(), flags.options());
     Json json = {{"threads", flags.threads},
+                 {"device", flags.machine.device},
                  {"seconds_of", flags.processor ? "processor" : "clock"},
                  {"questions", flags.questions},
                  {"peak_gflops", peak / 1e9}};

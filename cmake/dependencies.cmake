@@ -29,8 +29,19 @@ if(MEMAGENT_TRAIN)
     set(MEMAGENT_TRAIN OFF)
   else()
     pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
-    # A PyTorch installation brings Gloo's headers; Debian has them in a package of their own.
+    # Debian has Gloo's headers in a package of their own, which a PyTorch installation lacks.
     find_path(MEMAGENT_GLOO gloo/rendezvous/store.h HINTS ${TORCH_INCLUDE_DIRS} REQUIRED)
+    # A LibTorch with CUDA wants CUDA's compiler, nvcc, for kernels of ours.
+    if(TARGET torch_cuda)
+      set(MEMAGENT_CUDA ON)
+      set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # the one that LibTorch has
+      set(CMAKE_CUDA_STANDARD 17)
+      if(NOT CMAKE_CUDA_ARCHITECTURES)
+        set(CMAKE_CUDA_ARCHITECTURES 80 90)
+      endif()
+      enable_language(CUDA)
+      find_package(CUDAToolkit REQUIRED)
+    endif()
   endif()
 endif()
 if(MEMAGENT_TESTS)

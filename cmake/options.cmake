@@ -1,7 +1,7 @@
 # Compiler options shared by every target of ours. Dependencies are SYSTEM and keep their own.
 add_library(memagent_options INTERFACE)
 target_compile_options(memagent_options INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror)
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion;-Wno-sign-conversion;-Werror>")
 target_include_directories(memagent_options INTERFACE
   ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 if(MEMAGENT_SANITIZE)

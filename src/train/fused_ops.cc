@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "train/cuda_ops.h"
 #include "train/row_ops.h"
 
 namespace memagent {
@@ -153,10 +154,12 @@ torch::Tensor rotary(const torch::Tensor& x, const torch::Tensor& cosines,
 }  // namespace composed
 
 torch::Tensor rms_norm(const torch::Tensor& x, const torch::Tensor& weight, double epsilon) {
+  if (cuda::takes_rows(x)) return cuda::rms_norm(x, weight, epsilon);
   return fused(x) ? RmsNorm::apply(x, weight, epsilon) : composed::rms_norm(x, weight, epsilon);
 }
 
 torch::Tensor swiglu(const torch::Tensor& gate_up) {
+  if (cuda::takes_rows(gate_up)) return cuda::swiglu(gate_up);
   return fused(gate_up) ? SwiGlu::apply(gate_up) : composed::swiglu(gate_up);
 }
 
@@ -164,6 +167,28 @@ torch::Tensor rotary(const torch::Tensor& x, const torch::Tensor& cosines,
                      const torch::Tensor& sines, bool adjacent) {
   return fused(x) ? Rotary::apply(x, cosines, sines, adjacent)
                   : composed::rotary(x, cosines, sines, adjacent);
+}
+
+Heads split_heads(const torch::Tensor& qkv, const torch::Tensor& query_norm,
+                  const torch::Tensor& key_norm, const torch::Tensor& cosines,
+                  const torch::Tensor& sines, const HeadsOptions& options) {
+  if (cuda::takes_heads(qkv, options.head_dim)) {
+    return cuda::split_heads(qkv, query_norm, key_norm, cosines, sines, options);
+  }
+  const std::int64_t tokens = qkv.size(0);
+  const std::int64_t dim = options.head_dim;
+  const std::int64_t q_rows = options.heads * dim;
+  const std::int64_t k_rows = options.kv_heads * dim;
+  torch::Tensor q = qkv.slice(1, 0, q_rows);
+  torch::Tensor k = qkv.slice(1, q_rows, q_rows + k_rows);
+  const torch::Tensor v = qkv.slice(1, q_rows + k_rows).view({tokens, options.kv_heads, dim});
+  if (query_norm.defined()) {
+    q = rms_norm(q.reshape({tokens * options.heads, dim}), query_norm, options.epsilon);
+    k = rms_norm(k.reshape({tokens * options.kv_heads, dim}), key_norm, options.epsilon);
+  }
+  return {
+      rotary(q.reshape({tokens, options.heads, dim}), cosines, sines, options.adjacent),
+      rotary(k.reshape({tokens, options.kv_heads, dim}), cosines, sines, options.adjacent), v};
 }
 
 }  // namespace memagent

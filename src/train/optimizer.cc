@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "train/cuda_ops.h"
 #include "train/row_ops.h"
 
 namespace memagent {
@@ -30,6 +31,25 @@ void fused_step(const AdamWStep& step, const torch::Tensor& gradient, torch::Ten
   at::parallel_for(0, g.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
     row_ops().adamw(step, from + begin, end - begin, w + begin, m + begin, v + begin);
   });
+}
+
+// Of all gradients. In double: a float32 sum of millions of squares loses digits. A device is waited
+// for once, not once for each of them.
+double sum_of_squares(const std::vector<Parameter>& parameters) {
+  std::vector<torch::Tensor> gradients;
+  for (const Parameter& parameter : parameters) {
+    if (parameter.value.grad().defined()) gradients.push_back(parameter.value.grad());
+  }
+  if (gradients.empty()) return 0;
+  if (gradients.front().is_cuda()) {
+    const torch::Tensor norms = torch::stack(at::_foreach_norm(gradients)).to(torch::kDouble);
+    return torch::sum(norms * norms).item<double>();
+  }
+  double squares = 0;
+  for (const torch::Tensor& gradient : gradients) {
+    squares += torch::sum(gradient * gradient, torch::kDouble).item<double>();
+  }
+  return squares;
 }
 
 // The definition, in torch's operations: for other devices and types.
@@ -72,14 +92,7 @@ double Optimizer::rate(double progress) const {
 Optimizer::Step Optimizer::step(double count, double progress) {
   const torch::NoGradGuard no_gradients;
   Step done;
-  double squares = 0;
-  for (const Parameter& parameter : parameters_) {
-    const torch::Tensor& gradient = parameter.value.grad();
-    if (!gradient.defined()) continue;
-    // In double: a float32 sum of millions of squares loses digits.
-    squares += torch::sum(gradient * gradient, torch::kDouble).item<double>();
-  }
-  done.gradient_norm = std::sqrt(squares) / count;
+  done.gradient_norm = std::sqrt(sum_of_squares(parameters_)) / count;
   if (!std::isfinite(done.gradient_norm)) {
     done.skipped = true;
     clear_gradients();
@@ -111,9 +124,15 @@ Optimizer::Step Optimizer::step(double count, double progress) {
     torch::Tensor value = parameters_[i].value.detach();
     if (!gradient.defined()) continue;
     step.decay = parameters_[i].decays ? static_cast<float>(config_.weight_decay) : 0.0F;
-    (fused(value) ? fused_step : composed_step)(step, gradient, value, moments_[i].first,
-                                                moments_[i].second);
-    if (averages()) moments_[i].average.lerp_(value, 1 - config_.average);
+    Moments& moments = moments_[i];
+    if (cuda::takes_steps(value)) {
+      cuda::adamw(step, gradient, value, moments.first, moments.second, moments.average,
+                  config_.average);
+      continue;
+    }
+    (fused(value) ? fused_step : composed_step)(step, gradient, value, moments.first,
+                                                moments.second);
+    if (averages()) moments.average.lerp_(value, 1 - config_.average);
   }
   clear_gradients();
   return done;

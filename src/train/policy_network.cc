@@ -2,11 +2,15 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <numeric>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "base/check.h"
+#include "train/device_copy.h"
+#include "train/flash_attention.h"
 #include "train/fused_ops.h"
 #include "train/packed_attention.h"
 #include "train/policy_state.h"
@@ -27,12 +31,18 @@ torch::Tensor PolicyNetwork::State::product(const torch::Tensor& x,
   return y + torch::mm(narrow, computed(matrix.b).t()) * adapter_scale();
 }
 
-RotaryAngles PolicyNetwork::State::angles(std::span<const std::int64_t> positions) const {
-  const torch::Tensor at = torch::tensor(at::IntArrayRef(positions.data(), positions.size()),
-                                         torch::TensorOptions(torch::kInt64));
-  const torch::Tensor turns = at.to(torch::kDouble).unsqueeze(1) * frequencies.unsqueeze(0);
+RotaryAngles PolicyNetwork::State::angles_at(const torch::Tensor& positions) const {
+  const torch::Tensor turns = positions.to(torch::kDouble).unsqueeze(1) * frequencies.unsqueeze(0);
   const auto to = torch::TensorOptions(options.device).dtype(options.compute);
   return {turns.cos().to(to), turns.sin().to(to)};
+}
+
+RotaryAngles PolicyNetwork::State::angles(std::span<const std::int64_t> positions) const {
+  const bool beyond = std::ranges::any_of(
+      positions, [this](std::int64_t position) { return position >= table.cosines.size(0); });
+  if (beyond) return angles_at(on_device(positions, torch::kCPU));
+  const torch::Tensor at = on_device(positions, options.device);
+  return {table.cosines.index_select(0, at), table.sines.index_select(0, at)};
 }
 
 // x [tokens, dim] -> [tokens, dim]
@@ -40,24 +50,20 @@ torch::Tensor PolicyNetwork::State::attention(std::int64_t index, const torch::T
                                               const RotaryAngles& angles,
                                               const LayerAttention& attend) const {
   const PolicyLayer& layer = layers[static_cast<std::size_t>(index)];
-  const std::int64_t tokens = x.size(0);
-  const std::int64_t heads = config.num_heads;
-  const std::int64_t kv_heads = config.num_kv_heads;
-  const std::int64_t dim = config.head_dim;
-  const double epsilon = static_cast<double>(config.rms_epsilon);
   torch::Tensor qkv = product(x, layer.qkv);
   if (layer.qkv_bias.defined()) qkv = qkv + computed(layer.qkv_bias);
-  torch::Tensor q = qkv.slice(1, 0, heads * dim);
-  torch::Tensor k = qkv.slice(1, heads * dim, (heads + kv_heads) * dim);
-  const torch::Tensor v = qkv.slice(1, (heads + kv_heads) * dim).view({tokens, kv_heads, dim});
-  if (layer.query_norm.defined()) {
-    q = rms_norm(q.reshape({tokens * heads, dim}), computed(layer.query_norm), epsilon);
-    k = rms_norm(k.reshape({tokens * kv_heads, dim}), computed(layer.key_norm), epsilon);
-  }
-  const bool adjacent = config.rotary_pairs == RotaryPairs::kAdjacent;
-  q = rotary(q.reshape({tokens, heads, dim}), angles.cosines, angles.sines, adjacent);
-  k = rotary(k.reshape({tokens, kv_heads, dim}), angles.cosines, angles.sines, adjacent);
-  return product(attend(index, q, k, v).view({tokens, heads * dim}), layer.attention_output);
+  const auto norm = [&](const torch::Tensor& weight) {
+    return weight.defined() ? computed(weight) : weight;
+  };
+  const Heads split =
+      split_heads(qkv, norm(layer.query_norm), norm(layer.key_norm), angles.cosines, angles.sines,
+                  {.heads = config.num_heads,
+                   .kv_heads = config.num_kv_heads,
+                   .head_dim = config.head_dim,
+                   .adjacent = config.rotary_pairs == RotaryPairs::kAdjacent,
+                   .epsilon = static_cast<double>(config.rms_epsilon)});
+  const torch::Tensor attended = attend(index, split.q, split.k, split.v);
+  return product(attended.view({x.size(0), -1}), layer.attention_output);
 }
 
 torch::Tensor PolicyNetwork::State::feed_forward(const PolicyLayer& layer,
@@ -125,13 +131,37 @@ const std::vector<std::string>& adaptable_matrices() {
   return kAll;
 }
 
+torch::Tensor PolicyNetwork::State::hidden(const PolicyNetwork& network, const PackedBatch& batch,
+                                           std::span<const std::int64_t> rows) const {
+  if (!takes_flash(options.device, options.compute, config.head_dim)) {
+    // A copy: the backward pass may come when the batch is gone.
+    const torch::Tensor all = network.hidden(
+        batch.tokens, batch.positions,
+        [segments = batch.segments](std::int64_t, const torch::Tensor& q, const torch::Tensor& k,
+                                    const torch::Tensor& v) {
+          return packed_attention(q, k, v, segments);
+        });
+    return all.index_select(0, on_device(rows, options.device));
+  }
+  const FlashPlan plan(batch.segments, options.device);
+  const auto gathered = [](const std::vector<std::int64_t>& values,
+                           std::span<const std::int64_t> indices) {
+    std::vector<std::int64_t> taken;
+    taken.reserve(indices.size());
+    for (const std::int64_t i : indices) taken.push_back(values[static_cast<std::size_t>(i)]);
+    return taken;
+  };
+  const torch::Tensor all = network.hidden(
+      gathered(batch.tokens, plan.order()), gathered(batch.positions, plan.order()),
+      [plan](std::int64_t, const torch::Tensor& q, const torch::Tensor& k,
+             const torch::Tensor& v) { return plan.attention(q, k, v); });
+  return all.index_select(0, on_device(gathered(plan.places(), rows), options.device));
+}
+
 torch::Tensor PolicyNetwork::hidden(const PackedBatch& batch) const {
-  // A copy: the backward pass may come when the batch is gone.
-  return hidden(batch.tokens, batch.positions,
-                [segments = batch.segments](std::int64_t, const torch::Tensor& q,
-                                            const torch::Tensor& k, const torch::Tensor& v) {
-                  return packed_attention(q, k, v, segments);
-                });
+  std::vector<std::int64_t> all(batch.tokens.size());
+  std::iota(all.begin(), all.end(), 0);
+  return state_->hidden(*this, batch, all);
 }
 
 torch::Tensor PolicyNetwork::hidden(std::span<const std::int64_t> tokens,
@@ -139,10 +169,8 @@ torch::Tensor PolicyNetwork::hidden(std::span<const std::int64_t> tokens,
                                     const LayerAttention& attend) const {
   State& s = *state_;
   const bool recomputes = s.options.recompute_layers && torch::GradMode::is_enabled();
-  const torch::Tensor ids = torch::tensor(at::IntArrayRef(tokens.data(), tokens.size()),
-                                          torch::TensorOptions(torch::kInt64));
   const RotaryAngles angles = s.angles(positions);
-  torch::Tensor x = s.computed(torch::embedding(s.embedding, ids.to(s.options.device)));
+  torch::Tensor x = s.computed(torch::embedding(s.embedding, on_device(tokens, s.options.device)));
   for (std::int64_t index = 0; index < s.config.num_layers; ++index) {
     if (!recomputes) {
       x = s.layer_output(index, x, angles, attend);
@@ -160,15 +188,14 @@ torch::Tensor PolicyNetwork::hidden(std::span<const std::int64_t> tokens,
 TokenLogprobs PolicyNetwork::logprobs(const PackedBatch& batch, bool with_entropy,
                                       double temperature) const {
   const State& s = *state_;
-  const torch::Tensor rows = torch::tensor(batch.rows, torch::kInt64).to(s.options.device);
-  const torch::Tensor targets = torch::tensor(batch.targets, torch::kInt64).to(s.options.device);
-  return token_logprobs(hidden(batch).index_select(0, rows), s.computed(s.output), targets,
+  const torch::Tensor targets =
+      on_device(std::span<const std::int64_t>(batch.targets), s.options.device);
+  return token_logprobs(s.hidden(*this, batch, batch.rows), s.computed(s.output), targets,
                         with_entropy, temperature);
 }
 
 torch::Tensor PolicyNetwork::logits(const PackedBatch& batch) const {
-  const torch::Tensor rows = torch::tensor(batch.rows, torch::kInt64).to(state_->options.device);
-  return logits_of(hidden(batch).index_select(0, rows));
+  return logits_of(state_->hidden(*this, batch, batch.rows));
 }
 
 torch::Tensor PolicyNetwork::logits_of(const torch::Tensor& hidden) const {

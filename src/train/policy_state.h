@@ -46,6 +46,7 @@ struct PolicyNetwork::State {
   ModelConfig config;
   PolicyOptions options;
   torch::Tensor frequencies;  // [head_dim / 2] of the rotary embedding, in double, on the CPU
+  RotaryAngles table;         // of the positions [0, context_tokens)
   torch::Tensor embedding;    // [vocab, dim]
   std::vector<PolicyLayer> layers;
   torch::Tensor output_norm;                      // [dim]
@@ -77,9 +78,13 @@ struct PolicyNetwork::State {
   std::vector<torch::Tensor> trained(std::int64_t index);
   torch::Tensor computed(const torch::Tensor& weight) const;
   torch::Tensor product(const torch::Tensor& x, const AdaptedMatrix& matrix) const;
+  RotaryAngles angles_at(const torch::Tensor& positions) const;  // int64, on the CPU
   RotaryAngles angles(std::span<const std::int64_t> positions) const;
   torch::Tensor attention(std::int64_t index, const torch::Tensor& x, const RotaryAngles& angles,
                           const LayerAttention& attend) const;
+  // [rows, dim]: of chosen tokens of the batch. `network`: whose state this is.
+  torch::Tensor hidden(const PolicyNetwork& network, const PackedBatch& batch,
+                       std::span<const std::int64_t> rows) const;
   torch::Tensor feed_forward(const PolicyLayer& layer, const torch::Tensor& x) const;
   torch::Tensor layer_output(std::int64_t index, torch::Tensor x, const RotaryAngles& angles,
                              const LayerAttention& attend) const;

@@ -96,6 +96,7 @@ void PolicyNetwork::State::build() {
     }
     frequencies[i] = frequency;
   }
+  table = angles_at(torch::arange(config.context_tokens, torch::kInt64));
 }
 
 // What a weight is in files: adapters merged, which are [out, in] for the time of a copy.

@@ -1,5 +1,7 @@
 #include "train/selection.h"
 
+#include <torch/torch.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -8,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/fail.h"
+#include "train/training_batch.h"
 
 namespace memagent {
 namespace {
@@ -74,12 +77,36 @@ std::vector<std::vector<Verdict>> ask(const std::vector<Lesson>& lessons, Langua
   return verdicts;
 }
 
-}  // namespace
+std::vector<std::vector<Verdict>> ask(const std::vector<Lesson>& lessons,
+                                      const PolicyNetwork& network, double sure) {
+  const torch::NoGradGuard no_gradients;
+  std::vector<std::vector<Verdict>> verdicts;
+  std::vector<Place> places;
+  TrainingBatch batch;
+  for (std::size_t i = 0; i < lessons.size(); ++i) {
+    verdicts.emplace_back(lessons[i].replies.size());
+    if (lessons[i].replies.front().kind == ReplyKind::kText) continue;
+    batch.add(lessons[i], 0);
+    for (std::size_t j = 0; j < lessons[i].replies.size(); ++j) places.push_back({i, j});
+  }
+  if (places.empty()) return verdicts;
+  const torch::Tensor logprobs =
+      network.logprobs(batch.packed).logprobs.to(torch::kCPU, torch::kFloat);
+  const float* values = logprobs.data_ptr<float>();
+  const auto least_sure = static_cast<float>(std::log(sure));
+  const float half = std::log(0.5F);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const TrainingBatch::PackedReply& reply = batch.replies[i];
+    const float least = *std::min_element(values + reply.begin, values + reply.end);
+    verdicts[places[i].lesson][places[i].reply] = {least > half, least > std::max(half, least_sure)};
+  }
+  return verdicts;
+}
 
-std::vector<Lesson> select_lessons(std::vector<Lesson> lessons, LanguageModel& model,
-                                   const SelectionOptions& options, RandomStream& random,
-                                   std::vector<SelectionCounts>& counts) {
-  const std::vector<std::vector<Verdict>> verdicts = ask(lessons, model, options.sure);
+std::vector<Lesson> kept(std::vector<Lesson> lessons,
+                         const std::vector<std::vector<Verdict>>& verdicts,
+                         const SelectionOptions& options, RandomStream& random,
+                         std::vector<SelectionCounts>& counts) {
   std::vector<Lesson> selected;
   for (std::size_t i = 0; i < lessons.size(); ++i) {
     Lesson& lesson = lessons[i];
@@ -101,6 +128,22 @@ std::vector<Lesson> select_lessons(std::vector<Lesson> lessons, LanguageModel& m
     selected.push_back(std::move(lesson));
   }
   return selected;
+}
+
+}  // namespace
+
+std::vector<Lesson> select_lessons(std::vector<Lesson> lessons, LanguageModel& model,
+                                   const SelectionOptions& options, RandomStream& random,
+                                   std::vector<SelectionCounts>& counts) {
+  const std::vector<std::vector<Verdict>> verdicts = ask(lessons, model, options.sure);
+  return kept(std::move(lessons), verdicts, options, random, counts);
+}
+
+std::vector<Lesson> select_lessons(std::vector<Lesson> lessons, const PolicyNetwork& network,
+                                   const SelectionOptions& options, RandomStream& random,
+                                   std::vector<SelectionCounts>& counts) {
+  const std::vector<std::vector<Verdict>> verdicts = ask(lessons, network, options.sure);
+  return kept(std::move(lessons), verdicts, options, random, counts);
 }
 
 }  // namespace memagent

@@ -3,8 +3,10 @@
 // only those teach. After Selective-Backprop (arXiv 1910.00762), with two differences: the score is
 // a whole reply as the engine says it greedily, not a loss; and it is a threshold, not a quantile.
 //
-// Replies are asked for through the LanguageModel, which reads many times as fast as the trainer
-// goes forwards and backwards, and shares the section among its questions.
+// On a CPU replies are asked for through the LanguageModel, which reads many times as fast as the
+// trainer goes forwards and backwards, and shares the section among its questions. On a device the
+// network itself goes forwards over all of them at once, and nothing is decoded: a reply of which
+// every token is more probable than a half is what greedy decoding says.
 #pragma once
 
 #include <array>
@@ -13,6 +15,7 @@
 #include "base/random.h"
 #include "memagent/language_model.h"
 #include "train/lessons.h"
+#include "train/policy_network.h"
 
 namespace memagent {
 
@@ -31,6 +34,10 @@ struct SelectionCounts {
 // all stay. `counts` has one entry for every task of the stage and is added to. Throws
 // Error(kModel) for a generation that fails.
 std::vector<Lesson> select_lessons(std::vector<Lesson> lessons, LanguageModel& model,
+                                   const SelectionOptions& options, RandomStream& random,
+                                   std::vector<SelectionCounts>& counts);
+// The same by the network. `right` misses replies that are greedily right by less than a half.
+std::vector<Lesson> select_lessons(std::vector<Lesson> lessons, const PolicyNetwork& network,
                                    const SelectionOptions& options, RandomStream& random,
                                    std::vector<SelectionCounts>& counts);
 

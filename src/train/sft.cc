@@ -6,12 +6,18 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <deque>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <span>
 #include <utility>
 
 #include "base/fail.h"
 #include "train/checkpoint.h"
+#include "train/device_copy.h"
+#include "train/lesson_ahead.h"
 #include "train/optimizer.h"
 #include "train/policy_engine.h"
 #include "train/run_folder.h"
@@ -30,6 +36,8 @@ using Json = nlohmann::ordered_json;
 constexpr double kForget = 0.98;
 // Replies of a kind before their share is believed.
 constexpr double kEnough = 200;
+// Batches that a device selects one from, about: a trained reader is sure of most of its replies.
+constexpr std::int64_t kCandidates = 4;
 // Purpose of the random numbers that decide which sure replies stay.
 constexpr std::uint64_t kSelection = 0x5E1EC7;
 
@@ -84,7 +92,8 @@ class SftRun {
         group_(options.group != nullptr ? *options.group : alone_),
         folder_(options.folder, to_json(recipe), options.resume, group_),
         held_out_(recipe.held_out, recipe.seed, recipe.stages.back().section_tokens.back(), start_),
-        engine_(options.threads) {
+        engine_(options.threads),
+        ahead_(lessons_, ahead_options()) {
     if (recipe_.batches % group_.world_size() != 0) {
       fail(ErrorKind::kUsage,
            "{} batches a step cannot be shared out evenly among {} processes: set batches to a "
@@ -93,6 +102,7 @@ class SftRun {
     }
     for (const Stage& stage : recipe_.stages) total_tokens_ += stage.tokens;
     drawn_.resize(static_cast<std::size_t>(recipe_.batches));
+    left_.resize(drawn_.size());
     by_task_.resize(recipe_.stages[0].tasks.size());
     if (options_.resume) restore();
   }
@@ -126,7 +136,7 @@ class SftRun {
     StepSums sums;
     sums.lessons.resize(drawn_.size());
     sums.by_task.resize(by_task_.size());
-    if (recipe_.stages[stage_].sure > 0) {
+    if (recipe_.stages[stage_].sure > 0 && !uses_device()) {
       as_it_is_ = &engine_.with_weights_of(start_, options_.name);
     }
     for (auto batch = static_cast<std::size_t>(group_.rank()); batch < drawn_.size();
@@ -175,23 +185,64 @@ class SftRun {
     const Stage& stage = recipe_.stages[stage_];
     TrainingBatch batch;
     std::int64_t drawn = drawn_[batch_index];
+    std::deque<Lesson>& left = left_[batch_index];
     while (batch.packed.num_tokens() < recipe_.batch_tokens) {
-      const std::int64_t number =
-          static_cast<std::int64_t>(batch_index) + recipe_.batches * drawn++;
-      std::vector<Lesson> lessons = lessons_.draw(stage_, number);
-      if (stage.sure > 0) lessons = selected(std::move(lessons), number, sums);
-      for (const Lesson& lesson : lessons) batch.add(lesson, stage.section_weight);
+      if (left.empty()) {
+        const std::int64_t number =
+            static_cast<std::int64_t>(batch_index) + recipe_.batches * drawn;
+        std::vector<Lesson> lessons = next_lessons(number, drawn);
+        if (stage.sure > 0) lessons = selected(std::move(lessons), number, sums);
+        std::ranges::move(lessons, std::back_inserter(left));
+      }
+      // All of a document's, which are known again when a run goes on; of the many that a device
+      // selects from, what there is room for.
+      while (!left.empty() &&
+             (!uses_device() || batch.packed.num_tokens() < recipe_.batch_tokens)) {
+        batch.add(left.front(), stage.section_weight);
+        left.pop_front();
+      }
     }
     const torch::Tensor logprobs = start_.network->logprobs(batch.packed).logprobs;
-    const torch::Tensor weights = torch::tensor(batch.weights).to(start_.network->options().device);
-    const torch::Tensor loss = -(logprobs * weights).sum();
-    loss.backward();
+    const std::span<const float> batch_weights = batch.weights;
+    const torch::Tensor weights = on_device(batch_weights, start_.network->options().device);
+    (-(logprobs * weights).sum()).backward();
+    // A device is waited for here, and not for every number.
+    const torch::Tensor values = logprobs.detach().to(torch::kCPU, torch::kFloat).contiguous();
+    const float* value = values.data_ptr<float>();
+    for (std::size_t i = 0; i < batch.weights.size(); ++i) {
+      sums.weights += static_cast<double>(batch.weights[i]);
+      sums.loss -= static_cast<double>(batch.weights[i]) * static_cast<double>(value[i]);
+    }
     sums.lessons[batch_index] += static_cast<double>(drawn - drawn_[batch_index]);
-    sums.weights += weights.sum().item<double>();
-    sums.loss += loss.item<double>();
     sums.tokens += static_cast<double>(batch.packed.num_tokens());
     sums.learnt_tokens += static_cast<double>(batch.packed.rows.size());
-    count_replies(batch, logprobs.detach().contiguous(), stage.sure > 0, sums);
+    count_replies(batch, values, stage.sure > 0, sums);
+  }
+
+  // A document's from `number` on, and counts it. Where the network itself selects from them, some
+  // batches' worth, of which about one is left: a device wants much at once.
+  std::vector<Lesson> next_lessons(std::int64_t number, std::int64_t& drawn) {
+    const bool many = recipe_.stages[stage_].sure > 0 && uses_device();
+    std::vector<Lesson> all;
+    std::int64_t tokens = 0;
+    do {
+      for (Lesson& lesson : ahead_.take(stage_, number, recipe_.batches)) {
+        tokens += num_tokens(lesson);
+        all.push_back(std::move(lesson));
+      }
+      number += recipe_.batches;
+      ++drawn;
+    } while (many && tokens < kCandidates * recipe_.batch_tokens);
+    return all;
+  }
+
+  bool uses_device() const { return !start_.network->options().device.is_cpu(); }
+
+  // A device is fed by all threads but the one that hands it its work.
+  LessonAheadOptions ahead_options() const {
+    if (!uses_device()) return {};
+    const int threads = std::max(1, num_threads(options_.threads) - 1);
+    return {.threads = threads, .ahead = 8 * threads};
   }
 
   // What is left to learn of a lesson, after every reply has been counted.
@@ -200,8 +251,10 @@ class SftRun {
     RandomStream random(derive(derive(derive(recipe_.seed, kSelection), stage_),
                                static_cast<std::uint64_t>(number)));
     std::vector<SelectionCounts> counts(stage.tasks.size());
-    lessons = select_lessons(std::move(lessons), *as_it_is_,
-                             {.sure = stage.sure, .keep_sure = stage.keep_sure}, random, counts);
+    const SelectionOptions options{.sure = stage.sure, .keep_sure = stage.keep_sure};
+    lessons = uses_device()
+                  ? select_lessons(std::move(lessons), *start_.network, options, random, counts)
+                  : select_lessons(std::move(lessons), *as_it_is_, options, random, counts);
     for (std::size_t task = 0; task < counts.size(); ++task) {
       for (std::size_t kind = 0; kind < sums.replies.size(); ++kind) {
         for (RecentReplies* replies : {&sums.replies[kind], &sums.by_task[task][kind]}) {
@@ -262,6 +315,7 @@ class SftRun {
     json["gradient_norm"] = report.gradient_norm;
     if (report.skipped) json["skipped"] = true;
     json["learnt_tokens"] = sums.learnt_tokens;
+    json["documents"] = std::accumulate(sums.lessons.begin(), sums.lessons.end(), 0.0);
     json["seconds"] = std::round(1e3 * report.seconds) / 1e3;
     if (report.seconds > 0) {
       json["trained_tokens_per_second"] = std::round(sums.tokens / report.seconds);
@@ -302,6 +356,7 @@ class SftRun {
   void next_stage() {
     ++stage_;
     std::fill(drawn_.begin(), drawn_.end(), 0);
+    for (std::deque<Lesson>& left : left_) left.clear();
     stage_tokens_ = 0;
     recent_ = {};
     by_task_.assign(stage_ < recipe_.stages.size() ? recipe_.stages[stage_].tasks.size() : 0, {});
@@ -367,7 +422,9 @@ class SftRun {
   RunFolder folder_;
   HeldOut held_out_;
   PolicyEngine engine_;
-  LanguageModel* as_it_is_ = nullptr;  // the engine, in steps of stages that select
+  LessonAhead ahead_;
+  std::vector<std::deque<Lesson>> left_;  // by batch; empty between steps but on a device
+  LanguageModel* as_it_is_ = nullptr;  // the engine, in steps of stages that select on a CPU
   std::int64_t total_tokens_ = 0;
   // What a checkpoint keeps.
   std::size_t stage_ = 0;

@@ -13,11 +13,14 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Rows of logits at a time: a vocabulary of 4,096 in float32 makes 8 MB of them.
+// Rows of logits at a time: a vocabulary of 4,096 in float32 makes 8 MB of them. A device wants
+// enough work at once, and has the memory: 256 MB.
 constexpr std::int64_t kChunkLogits = 2 << 20;
+constexpr std::int64_t kDeviceChunkLogits = 64 << 20;
 
-std::int64_t chunk_rows(std::int64_t vocab) {
-  return std::max<std::int64_t>(16, kChunkLogits / vocab);
+std::int64_t chunk_rows(const torch::Tensor& weight) {
+  return std::max<std::int64_t>(
+      16, (weight.is_cpu() ? kChunkLogits : kDeviceChunkLogits) / weight.size(0));
 }
 
 bool fused(const torch::Tensor& x) { return x.is_cpu() && x.scalar_type() == torch::kFloat; }
@@ -59,7 +62,7 @@ class Logprobs : public torch::autograd::Function<Logprobs> {
     torch::Tensor logprobs = torch::empty({rows}, options);
     torch::Tensor denominators = torch::empty({rows}, options);
     torch::Tensor entropy = torch::zeros({with_entropy ? rows : 0}, options);
-    const std::int64_t chunk = chunk_rows(weight.size(0));
+    const std::int64_t chunk = chunk_rows(weight);
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
       const std::int64_t end = std::min(rows, begin + chunk);
       torch::Tensor logits = logits_of(hidden.slice(0, begin, end), weight, temperature);
@@ -103,7 +106,7 @@ class Logprobs : public torch::autograd::Function<Logprobs> {
     // Frozen under adapters: a product of the vocabulary's size less.
     const bool weight_learns = context->saved_data["weight_learns"].toBool();
     torch::Tensor dweight = weight_learns ? torch::zeros_like(weight) : torch::Tensor();
-    const std::int64_t chunk = chunk_rows(weight.size(0));
+    const std::int64_t chunk = chunk_rows(weight);
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
       const std::int64_t end = std::min(rows, begin + chunk);
       const torch::Tensor part = hidden.slice(0, begin, end);

@@ -2,6 +2,14 @@
 
 namespace memagent {
 
+std::int64_t num_tokens(const Lesson& lesson) {
+  std::int64_t tokens = std::ssize(lesson.prefix);
+  for (const Reply& reply : lesson.replies) {
+    tokens += std::ssize(reply.prompt) + std::ssize(reply.response);
+  }
+  return tokens;
+}
+
 void TrainingBatch::add(const Lesson& lesson, double section_weight) {
   std::int64_t root = -1;
   if (!lesson.prefix.empty()) {

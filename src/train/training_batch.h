@@ -10,6 +10,9 @@
 
 namespace memagent {
 
+// Of a lesson, its prefix counted once.
+std::int64_t num_tokens(const Lesson& lesson);
+
 struct TrainingBatch {
   // The rows [begin, end) of the packed batch are a reply's.
   struct PackedReply {

@@ -92,6 +92,8 @@ const std::vector<NamedShape>& named_shapes() {
        shape(kQwen3, 6, 256, 4, 2, 64, 768, 151936, true)},
       {"qwen2-0.5b", "the shape of Qwen2 0.5B",
        shape(kQwen2, 24, 896, 14, 2, 64, 4864, 151936, true)},
+      {"qwen2.5-7b", "the shape of Qwen2.5 7B",
+       shape(kQwen2, 28, 3584, 28, 4, 128, 18944, 152064, false)},
       {"llama-tiny", "Llama, 2 layers of width 256, for tests",
        shape(kLlama, 2, 256, 4, 2, 64, 512, 512, false)},
       {"qwen2-tiny", "Qwen2, 2 layers of width 256, for tests",
