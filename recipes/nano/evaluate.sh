@@ -16,7 +16,10 @@ evaluate() { # NAME TASKS LENGTHS ROWS [FLAGS...]
     --samples "$rows" --out "$work/$name" --json "$folder/$name.json" "$@"
 }
 mkdir -p "$work"
-evaluate eval niah,vt,relay,reworded 1K,8K,64K 32 --traces none
+evaluate eval niah,vt,relay,reworded,qa_1,world_unanswerable 1K,8K,64K 32 --traces none
+# The second paragraph may come before the first, which says what to look for in it: read twice.
+evaluate eval-hops world_bridge_2,qa_2 1K,8K,64K 32 --passes 2 --traces none
+evaluate eval-hops-once world_bridge_2,qa_2 8K 32 --traces none
 evaluate eval-alike alike 8K 48 --traces none
 evaluate eval-methods niah,vt,relay 1K,8K,64K 8 --method memory,truncate-middle,retrieve --traces none
 # What it was not trained on: sections of other sizes, and other prose around the needles.
@@ -28,6 +31,7 @@ other() { # NAME [FLAGS...]
 }
 for tokens in 64 128 192 256 384; do other "sections-$tokens" --section-tokens "$tokens"; done
 other haystack --haystack "$work/haystack.txt"
-evaluate eval-512k niah,vt,relay,reworded 512K 4 --traces none
-evaluate eval-lengths niah_single_2,niah_multikey_1,vt,relay 1K,8K,64K,512K,3.5M 2 --traces none \
+evaluate eval-512k niah,vt,relay,reworded,qa_1,world_unanswerable 512K 4 --traces none
+evaluate eval-hops-512k world_bridge_2 512K 4 --passes 2 --traces none
+evaluate eval-lengths niah_single_2,niah_multikey_1,vt,relay,qa_1 1K,8K,64K,512K,3.5M 2 --traces none \
   --html "$work/eval-lengths.html"
