@@ -85,7 +85,8 @@ std::vector<std::vector<Verdict>> ask(const std::vector<Lesson>& lessons,
   TrainingBatch batch;
   for (std::size_t i = 0; i < lessons.size(); ++i) {
     verdicts.emplace_back(lessons[i].replies.size());
-    if (lessons[i].replies.front().kind == ReplyKind::kText) continue;
+    // A text is the only reply of its lesson.
+    if (lessons[i].replies.empty() || lessons[i].replies[0].kind == ReplyKind::kText) continue;
     batch.add(lessons[i], 0);
     for (std::size_t j = 0; j < lessons[i].replies.size(); ++j) places.push_back({i, j});
   }

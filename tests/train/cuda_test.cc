@@ -145,6 +145,15 @@ torch::Tensor flash(const std::vector<torch::Tensor>& x, const std::vector<Segme
       .index_select(0, places);
 }
 
+// Segments without children, parents, children by their parents; needs no device.
+TEST(FlashPlanTest, PutsRunsTogether) {
+  const std::vector<Segment> segments = {{0, 2, -1}, {2, 5, -1}, {5, 6, 1},
+                                         {6, 8, 1},  {8, 9, -1}, {9, 10, 4}};
+  const FlashPlan plan(segments, torch::kCPU);
+  EXPECT_EQ(plan.order(), (std::vector<std::int64_t>{0, 1, 2, 3, 4, 8, 5, 6, 7, 9}));
+  EXPECT_EQ(plan.places(), (std::vector<std::int64_t>{0, 1, 2, 3, 4, 6, 7, 8, 5, 9}));
+}
+
 TEST_F(Cuda, FlashAttentionOfSharedSegments) {
   const std::vector<std::vector<Segment>> batches = {
       {{0, 2, -1}},

@@ -3,11 +3,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
 #include "memagent/error.h"
+#include "model/local/generating.h"
+#include "model/local/random_model.h"
 #include "support/byte_tokenizer.h"
 
 namespace memagent {
@@ -143,6 +147,89 @@ TEST_F(Selection, AsksForRepliesAsTheyAreLearnt) {
 TEST_F(Selection, StopsWhenAGenerationFails) {
   model_.broken = true;
   EXPECT_THROW(selected(), Error);
+}
+
+// The most probable reply of a network that is certain of most things, and how certain it is of its
+// least certain token; one conversation at a time.
+struct Certain {
+  std::vector<TokenId> tokens;
+  double least = 1;
+};
+Certain greedy(const PolicyNetwork& network, std::vector<TokenId> prompt, int count) {
+  const torch::NoGradGuard no_gradients;
+  Certain said;
+  for (int i = 0; i < count; ++i) {
+    PackedBatch batch;
+    batch.add(prompt);
+    batch.rows = {std::ssize(prompt) - 1};
+    batch.targets = {0};
+    const torch::Tensor p = torch::softmax(network.logits(batch)[0], 0);
+    const auto token = static_cast<TokenId>(p.argmax().item<std::int64_t>());
+    said.least = std::min(said.least, p.max().item<double>());
+    said.tokens.push_back(token);
+    prompt.push_back(token);
+  }
+  return said;
+}
+
+// As on a device: one pass over all lessons, packed, instead of asking for every reply.
+TEST(NetworkSelection, LeavesOutWhatTheNetworkIsSureOf) {
+  const auto model = test::random_model({});
+  PolicyNetwork network(model->config(), {});
+  network.load(*model);
+  {
+    const torch::NoGradGuard no_gradients;  // logits far apart
+    for (const Parameter& parameter : network.parameters()) {
+      if (parameter.name == "output_norm.weight") torch::Tensor(parameter.value).mul_(20);
+    }
+  }
+  const auto prefix = test::random_tokens(40, 1);
+  Lesson lesson;
+  lesson.prefix = prefix;
+  std::vector<double> least;
+  for (std::uint64_t i = 0; i < 12; ++i) {
+    Reply reply;
+    reply.kind = i % 2 == 0 ? ReplyKind::kKeep : ReplyKind::kUpdate;
+    reply.prompt = test::random_tokens(3 + i, 10 + i);
+    std::vector<TokenId> whole = prefix;
+    whole.insert(whole.end(), reply.prompt.begin(), reply.prompt.end());
+    Certain said = greedy(network, std::move(whole), 3);
+    // Every third says something else at its end.
+    if (i % 3 == 2) {
+      said.tokens.back() = (said.tokens.back() + 1) % 256;
+      said.least = 0;
+    }
+    reply.response = said.tokens;
+    least.push_back(said.least);
+    lesson.replies.push_back(reply);
+  }
+  // Between two of them, so that rounding decides nothing.
+  std::vector<double> sorted = least;
+  std::ranges::sort(sorted);
+  ASSERT_GT(sorted[7], 0.5) << "the network is not certain enough to test with";
+  const double sure = (sorted[8] + sorted[9]) / 2;
+  std::vector<std::vector<TokenId>> want;
+  double right = 0;
+  for (std::size_t i = 0; i < least.size(); ++i) {
+    if (least[i] > 0.5) ++right;
+    if (least[i] < sure) want.push_back(lesson.replies[i].prompt);
+  }
+  Lesson text{0, {}, {{ReplyKind::kText, {14}, {9, 9}}}};
+  std::vector<SelectionCounts> counts(1);
+  RandomStream random(1);
+  const std::vector<Lesson> left = select_lessons({text, lesson}, network,
+                                                  {.sure = sure, .keep_sure = 0}, random, counts);
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[0].replies[0].kind, ReplyKind::kText);
+  std::vector<std::vector<TokenId>> got;
+  for (const Reply& reply : left[1].replies) got.push_back(reply.prompt);
+  EXPECT_EQ(got, want);
+  EXPECT_LT(got.size(), least.size());
+  const auto of = [&](ReplyKind kind) { return static_cast<std::size_t>(kind); };
+  EXPECT_EQ(counts[0].asked[of(ReplyKind::kKeep)], 6);
+  EXPECT_EQ(counts[0].asked[of(ReplyKind::kUpdate)], 6);
+  EXPECT_EQ(counts[0].right[of(ReplyKind::kKeep)] + counts[0].right[of(ReplyKind::kUpdate)], right);
+  EXPECT_EQ(counts[0].asked[of(ReplyKind::kText)], 0);
 }
 
 }  // namespace
