@@ -1,13 +1,13 @@
-// One training step: forward and backward over packed conversations, tokens per second and the share
-// of the machine's peak.
+// One training step: forward and backward over packed conversations, tokens per second and the
+// share of the machine's peak.
 //
 //   build/release/bench/train_step_bench [--shape nano] [--tokens 8192] [--segment 512]
 //       [--children 0] [--learn 0.1] [--threads 2] [--steps 5]
 //       [--device cuda] [--compute bfloat16] [--recompute]
 //
 // `--children N`: each segment is a root with N children of an eighth of its length, all learnt,
-// and throughput counts the tokens that conversations of their own would have had. The peak is flops.h's.
-// The last line is one JSON object.
+// and throughput counts the tokens that conversations of their own would have had. The peak is
+// flops.h's. The last line is one JSON object.
 #include <fmt/format.h>
 #include <torch/torch.h>
 
@@ -120,12 +120,12 @@ int main(int argc, char** argv) {
       static_cast<double>(batch.num_tokens()) / median, static_cast<double>(apart) / median,
       flops / median / 1e9, peak / 1e9);
   fmt::print(
-      "{{\"shape\":\"{}\",\"device\":\"{}\",\"compute\":\"{}\",\"tokens\":{},\"segment\":{},\"children\":{},\"threads\":{},"
+      "{{\"shape\":\"{}\",\"device\":\"{}\",\"compute\":\"{}\",\"tokens\":{},\"segment\":{},"
+      "\"children\":{},\"threads\":{},"
       "\"seconds\":{:.4f},\"tokens_per_second\":{:.0f},\"unshared_tokens_per_second\":{:.0f},"
       "\"gflops\":{:.1f},\"peak_gflops\":{:.1f},\"utilisation\":{:.3f}}}\n",
       shape, machine.device, bfloat16 ? "bfloat16" : "float32", batch.num_tokens(), segment,
-      children, threads, median,
-      static_cast<double>(batch.num_tokens()) / median, static_cast<double>(apart) / median,
-      flops / median / 1e9, peak / 1e9, flops / median / peak);
+      children, threads, median, static_cast<double>(batch.num_tokens()) / median,
+      static_cast<double>(apart) / median, flops / median / 1e9, peak / 1e9, flops / median / peak);
   return 0;
 }

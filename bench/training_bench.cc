@@ -9,9 +9,9 @@
 // Lessons are of the warm start's last stage, questions and trajectories of the other recipe, with
 // the weights that it names: what is timed is what training does. Utilisation is the arithmetic
 // that the model's definition asks for (flops.h: forward once in a rollout, forward and backward,
-// three times that, in training) over what a square product reaches (peak_flops). A token that several conversations share is computed and counted once. An
-// update's conversations are merged as in rl (trajectory_batch.h), and the groups that agree are
-// left out.
+// three times that, in training) over what a square product reaches (peak_flops). A token that
+// several conversations share is computed and counted once. An update's conversations are merged as
+// in rl (trajectory_batch.h), and the groups that agree are left out.
 //
 // `--processor`: seconds that were computed instead of the clock's, for busy machines, with one
 // thread.
@@ -232,9 +232,12 @@ int main(int argc, char** argv) {
   app.add_flag("--torch-rollouts", flags.torch_rollouts);
   app.add_option("--batch-tokens", flags.batch_tokens)->check(CLI::PositiveNumber);
   app.add_option("--device", flags.machine.device);
-  app.add_option_function<std::string>("--compute", [&](const std::string& type) {
-       if (type == "bfloat16") flags.machine.compute = ComputeType::kBFloat16;
-     })->check(CLI::IsMember({"float32", "bfloat16"}));
+  app.add_option_function<std::string>("--compute",
+                                       [&](const std::string& type) {
+                                         if (type == "bfloat16")
+                                           flags.machine.compute = ComputeType::kBFloat16;
+                                       })
+      ->check(CLI::IsMember({"float32", "bfloat16"}));
   CLI11_PARSE(app, argc, argv);
   if (flags.processor && flags.threads != 1) {
     fmt::print(stderr, "training_bench: --processor needs --threads 1\n");

@@ -16,7 +16,7 @@ synth() {
 [ -f document.txt ] || { synth --text >document.partial && mv document.partial document.txt; }
 question=$(sed 's/.*"question":"\([^"]*\)".*/\1/' row.json)
 expected=$(sed 's/.*"answers":\["\([^"]*\)".*/\1/' row.json)
-echo "memagent-nano (1.5 million parameters, inside the program) reads $(wc -c <document.txt) bytes and is asked:"
+echo "memagent-nano (2 million parameters, inside the program) reads $(wc -c <document.txt) bytes and is asked:"
 echo "  $question"
 answer=$("$memagent" ask -q "$question" --watch document.txt)
 echo "Its answer, from a memory of at most 256 tokens:"

@@ -44,11 +44,11 @@ class RmsNorm : public torch::autograd::Function<RmsNorm> {
     const torch::Tensor dy = gradients[0].contiguous();
     const Device device(x);
     torch::Tensor dx = torch::empty_like(x);
-    torch::Tensor parts = torch::empty({num_row_parts(x.size(0)), x.size(1)},
-                                       x.options().dtype(torch::kFloat));
+    torch::Tensor parts =
+        torch::empty({num_row_parts(x.size(0)), x.size(1)}, x.options().dtype(torch::kFloat));
     rms_norm_backward(type_of(x), x.data_ptr(), saved[1].data_ptr(), saved[2].data_ptr<float>(),
-                      dy.data_ptr(), x.size(0), x.size(1), dx.data_ptr(),
-                      parts.data_ptr<float>(), device.stream);
+                      dy.data_ptr(), x.size(0), x.size(1), dx.data_ptr(), parts.data_ptr<float>(),
+                      device.stream);
     return {dx, parts.sum(0).to(saved[1].scalar_type()), torch::Tensor()};
   }
 };
@@ -167,10 +167,9 @@ Heads split_heads(const torch::Tensor& qkv, const torch::Tensor& query_norm,
                   const torch::Tensor& key_norm, const torch::Tensor& cosines,
                   const torch::Tensor& sines, const HeadsOptions& options) {
   const torch::Tensor none = torch::empty({0}, qkv.options());
-  const variable_list all =
-      SplitHeads::apply(qkv, query_norm.defined() ? query_norm : none,
-                        key_norm.defined() ? key_norm : none, cosines, sines, options.heads,
-                        options.kv_heads, options.head_dim, options.adjacent, options.epsilon);
+  const variable_list all = SplitHeads::apply(
+      qkv, query_norm.defined() ? query_norm : none, key_norm.defined() ? key_norm : none, cosines,
+      sines, options.heads, options.kv_heads, options.head_dim, options.adjacent, options.epsilon);
   return {all[0], all[1], all[2]};
 }
 

@@ -24,8 +24,8 @@ Heads split_heads(const torch::Tensor& qkv, const torch::Tensor& query_norm,
                   const torch::Tensor& key_norm, const torch::Tensor& cosines,
                   const torch::Tensor& sines, const HeadsOptions& options);
 
-// Not differentiable. `out` [rows, heads, head_dim], `lse` [heads, rows] float32 over some keys, and
-// the same over others: all of them receive what holds for both, but for `other`, which stays.
+// Not differentiable. `out` [rows, heads, head_dim], `lse` [heads, rows] float32 over some keys,
+// and the same over others: all of them receive what holds for both, but for `other`, which stays.
 void merge_attention(torch::Tensor& out, torch::Tensor& lse, const torch::Tensor& other,
                      torch::Tensor& other_lse);
 

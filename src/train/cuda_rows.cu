@@ -289,9 +289,10 @@ __global__ void split_heads_backward_kernel(HeadsShape shape, std::int64_t token
     const std::int64_t head = index % all;
     const bool is_query = head < shape.heads;
     const bool is_value = head >= shape.heads + shape.kv_heads;
-    const T* from = is_query   ? dq + (token * shape.heads + head) * dim
-                    : is_value ? dv + (token * shape.kv_heads + head - shape.heads - shape.kv_heads) * dim
-                               : dk + (token * shape.kv_heads + head - shape.heads) * dim;
+    const T* from = is_query ? dq + (token * shape.heads + head) * dim
+                    : is_value
+                        ? dv + (token * shape.kv_heads + head - shape.heads - shape.kv_heads) * dim
+                        : dk + (token * shape.kv_heads + head - shape.heads) * dim;
     const P din = *reinterpret_cast<const P*>(from + lane * kCount);
     const P in = *reinterpret_cast<const P*>(qkv + index * dim + lane * kCount);
     float d[kCount];

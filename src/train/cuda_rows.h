@@ -14,8 +14,8 @@ namespace memagent::cuda {
 
 enum class RowType { kFloat32, kBFloat16 };
 
-// Sums over rows are made in so many parts, [parts, dim], which the caller adds: the same bits every
-// time.
+// Sums over rows are made in so many parts, [parts, dim], which the caller adds: the same bits
+// every time.
 std::int64_t num_row_parts(std::int64_t rows);
 
 // y[r][i] = x[r][i] factor[r] w[i], factor[r] = 1 / sqrt(mean_i x[r][i]^2 + epsilon). x, y
@@ -45,8 +45,9 @@ struct HeadsShape {
 };
 // Whether the kernels below take heads of this size.
 bool takes_heads(RowType type, std::int64_t head_dim);
-// qkv [tokens, (heads + 2 kv_heads) head_dim]; query_norm, key_norm [head_dim] or both null; cosines,
-// sines [tokens, head_dim / 2]; q [tokens, heads, head_dim], k and v [tokens, kv_heads, head_dim].
+// qkv [tokens, (heads + 2 kv_heads) head_dim]; query_norm, key_norm [head_dim] or both null;
+// cosines, sines [tokens, head_dim / 2]; q [tokens, heads, head_dim], k and v [tokens, kv_heads,
+// head_dim].
 void split_heads(RowType type, const HeadsShape& shape, const void* qkv, const void* query_norm,
                  const void* key_norm, const void* cosines, const void* sines, void* q, void* k,
                  void* v, cudaStream_t stream);
@@ -57,8 +58,9 @@ void split_heads_backward(RowType type, const HeadsShape& shape, const void* qkv
                           void* dqkv, float* dnorms, cudaStream_t stream);
 
 // Two softmax-weighted sums over different keys become the one over all of them. out, other
-// [rows, heads, head_dim]; lse, other_lse [heads, rows] float32, rows of `lse` lse_stride apart: the
-// logarithms of the softmaxes' denominators. `out` and both lse receive what holds for all keys.
+// [rows, heads, head_dim]; lse, other_lse [heads, rows] float32, rows of `lse` lse_stride apart:
+// the logarithms of the softmaxes' denominators. `out` and both lse receive what holds for all
+// keys.
 void merge_attention(RowType type, std::int64_t rows, std::int64_t heads, std::int64_t head_dim,
                      void* out, float* lse, std::int64_t lse_stride, const void* other,
                      float* other_lse, cudaStream_t stream);

@@ -7,8 +7,8 @@
 //
 // and a child's two parts are one softmax again by their denominators, as blocks of keys always are
 // in FlashAttention. Backwards, each part is given the denominators of the whole, so that the
-// gradients of both add up to those of the whole. A shared section is read once for all that goes on
-// from it, and nothing is copied or padded.
+// gradients of both add up to those of the whole. A shared section is read once for all that goes
+// on from it, and nothing is copied or padded.
 #pragma once
 
 #include <torch/types.h>
@@ -55,8 +55,8 @@ class FlashPlan {
   std::shared_ptr<const Parts> parts_;
 };
 
-// Whether this LibTorch and these operands have it: CUDA, bfloat16, heads of a size that the kernels
-// know.
+// Whether this LibTorch and these operands have it: CUDA, bfloat16, heads of a size that the
+// kernels know.
 bool takes_flash(torch::Device device, torch::ScalarType type, std::int64_t head_dim);
 
 }  // namespace memagent

@@ -186,9 +186,8 @@ Heads split_heads(const torch::Tensor& qkv, const torch::Tensor& query_norm,
     q = rms_norm(q.reshape({tokens * options.heads, dim}), query_norm, options.epsilon);
     k = rms_norm(k.reshape({tokens * options.kv_heads, dim}), key_norm, options.epsilon);
   }
-  return {
-      rotary(q.reshape({tokens, options.heads, dim}), cosines, sines, options.adjacent),
-      rotary(k.reshape({tokens, options.kv_heads, dim}), cosines, sines, options.adjacent), v};
+  return {rotary(q.reshape({tokens, options.heads, dim}), cosines, sines, options.adjacent),
+          rotary(k.reshape({tokens, options.kv_heads, dim}), cosines, sines, options.adjacent), v};
 }
 
 }  // namespace memagent

@@ -1,6 +1,6 @@
 // Differentiable pieces of a transformer layer. On the CPU in float32 each is one pass over its
-// rows (row_ops.h), forwards and backwards, and so it is on CUDA (cuda_ops.h); for other devices and
-// types they are composed of torch's operations, which is also their definition for tests.
+// rows (row_ops.h), forwards and backwards, and so it is on CUDA (cuda_ops.h); for other devices
+// and types they are composed of torch's operations, which is also their definition for tests.
 #pragma once
 
 #include <torch/types.h>

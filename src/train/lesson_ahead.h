@@ -26,8 +26,8 @@ class LessonAhead {
   LessonAhead(const LessonAhead&) = delete;
   LessonAhead& operator=(const LessonAhead&) = delete;
 
-  // source.draw(stage, number). It is taken that number + stride, number + 2 stride and so on of the
-  // same stage are asked for next. Not to be called by two threads at once.
+  // source.draw(stage, number). It is taken that number + stride, number + 2 stride and so on of
+  // the same stage are asked for next. Not to be called by two threads at once.
   std::vector<Lesson> take(std::size_t stage, std::int64_t number, std::int64_t stride);
 
  private:

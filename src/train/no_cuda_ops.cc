@@ -20,8 +20,8 @@ Heads split_heads(const torch::Tensor& /*qkv*/, const torch::Tensor& /*query_nor
                   const torch::Tensor& /*sines*/, const HeadsOptions& /*options*/) {
   MEMAGENT_CHECK(false, "built without CUDA");
 }
-void merge_attention(torch::Tensor& /*out*/, torch::Tensor& /*lse*/,
-                     const torch::Tensor& /*other*/, torch::Tensor& /*other_lse*/) {
+void merge_attention(torch::Tensor& /*out*/, torch::Tensor& /*lse*/, const torch::Tensor& /*other*/,
+                     torch::Tensor& /*other_lse*/) {
   MEMAGENT_CHECK(false, "built without CUDA");
 }
 void adamw(const AdamWStep& /*step*/, const torch::Tensor& /*gradient*/, torch::Tensor& /*value*/,

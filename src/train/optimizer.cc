@@ -33,8 +33,8 @@ void fused_step(const AdamWStep& step, const torch::Tensor& gradient, torch::Ten
   });
 }
 
-// Of all gradients. In double: a float32 sum of millions of squares loses digits. A device is waited
-// for once, not once for each of them.
+// Of all gradients. In double: a float32 sum of millions of squares loses digits. A device is
+// waited for once, not once for each of them.
 double sum_of_squares(const std::vector<Parameter>& parameters) {
   std::vector<torch::Tensor> gradients;
   for (const Parameter& parameter : parameters) {

@@ -135,12 +135,12 @@ torch::Tensor PolicyNetwork::State::hidden(const PolicyNetwork& network, const P
                                            std::span<const std::int64_t> rows) const {
   if (!takes_flash(options.device, options.compute, config.head_dim)) {
     // A copy: the backward pass may come when the batch is gone.
-    const torch::Tensor all = network.hidden(
-        batch.tokens, batch.positions,
-        [segments = batch.segments](std::int64_t, const torch::Tensor& q, const torch::Tensor& k,
-                                    const torch::Tensor& v) {
-          return packed_attention(q, k, v, segments);
-        });
+    const torch::Tensor all =
+        network.hidden(batch.tokens, batch.positions,
+                       [segments = batch.segments](std::int64_t, const torch::Tensor& q,
+                                                   const torch::Tensor& k, const torch::Tensor& v) {
+                         return packed_attention(q, k, v, segments);
+                       });
     return all.index_select(0, on_device(rows, options.device));
   }
   const FlashPlan plan(batch.segments, options.device);
@@ -151,10 +151,10 @@ torch::Tensor PolicyNetwork::State::hidden(const PolicyNetwork& network, const P
     for (const std::int64_t i : indices) taken.push_back(values[static_cast<std::size_t>(i)]);
     return taken;
   };
-  const torch::Tensor all = network.hidden(
-      gathered(batch.tokens, plan.order()), gathered(batch.positions, plan.order()),
-      [plan](std::int64_t, const torch::Tensor& q, const torch::Tensor& k,
-             const torch::Tensor& v) { return plan.attention(q, k, v); });
+  const torch::Tensor all =
+      network.hidden(gathered(batch.tokens, plan.order()), gathered(batch.positions, plan.order()),
+                     [plan](std::int64_t, const torch::Tensor& q, const torch::Tensor& k,
+                            const torch::Tensor& v) { return plan.attention(q, k, v); });
   return all.index_select(0, on_device(gathered(plan.places(), rows), options.device));
 }
 

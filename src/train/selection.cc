@@ -99,7 +99,8 @@ std::vector<std::vector<Verdict>> ask(const std::vector<Lesson>& lessons,
   for (std::size_t i = 0; i < places.size(); ++i) {
     const TrainingBatch::PackedReply& reply = batch.replies[i];
     const float least = *std::min_element(values + reply.begin, values + reply.end);
-    verdicts[places[i].lesson][places[i].reply] = {least > half, least > std::max(half, least_sure)};
+    verdicts[places[i].lesson][places[i].reply] = {least > half,
+                                                   least > std::max(half, least_sure)};
   }
   return verdicts;
 }

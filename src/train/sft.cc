@@ -424,7 +424,7 @@ class SftRun {
   PolicyEngine engine_;
   LessonAhead ahead_;
   std::vector<std::deque<Lesson>> left_;  // by batch; empty between steps but on a device
-  LanguageModel* as_it_is_ = nullptr;  // the engine, in steps of stages that select on a CPU
+  LanguageModel* as_it_is_ = nullptr;     // the engine, in steps of stages that select on a CPU
   std::int64_t total_tokens_ = 0;
   // What a checkpoint keeps.
   std::size_t stage_ = 0;

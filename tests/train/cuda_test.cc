@@ -105,22 +105,22 @@ TEST_F(Cuda, SplitHeads) {
       for (const bool adjacent : {false, true}) {
         for (const bool normed : {false, true}) {
           for (const std::int64_t tokens : {1, 5, 700}) {
-            SCOPED_TRACE(testing::Message() << type << " " << tokens << " tokens, heads of " << dim
-                                            << (adjacent ? " adjacent" : "")
-                                            << (normed ? " normed" : ""));
+            SCOPED_TRACE(testing::Message()
+                         << type << " " << tokens << " tokens, heads of " << dim
+                         << (adjacent ? " adjacent" : "") << (normed ? " normed" : ""));
             const HeadsOptions options{
                 .heads = 6, .kv_heads = 2, .head_dim = dim, .adjacent = adjacent, .epsilon = 1e-6};
             const torch::Tensor angles = torch::randn({tokens, dim / 2});
             const Function split = [&](const std::vector<torch::Tensor>& x) {
               const auto like = x[0].options();
-              const Heads heads = split_heads(x[0], normed ? x[1] : torch::Tensor(),
-                                              normed ? x[2] : torch::Tensor(),
-                                              angles.cos().to(like), angles.sin().to(like), options);
+              const Heads heads = split_heads(
+                  x[0], normed ? x[1] : torch::Tensor(), normed ? x[2] : torch::Tensor(),
+                  angles.cos().to(like), angles.sin().to(like), options);
               return torch::cat({heads.q, heads.k, heads.v}, 1);
             };
-            expect_same(split, split,
-                        {torch::randn({tokens, 10 * dim}), torch::randn({dim}), torch::randn({dim})},
-                        type);
+            expect_same(
+                split, split,
+                {torch::randn({tokens, 10 * dim}), torch::randn({dim}), torch::randn({dim})}, type);
           }
         }
       }
@@ -254,10 +254,8 @@ TEST_P(CudaFamilies, SameNetworkAsOnTheCpu) {
       const auto there = network_of(*model, options);
       torch::Tensor got;
       const std::vector<torch::Tensor> gradients = gradients_of(*there, batch, got);
-      const double worst = (got.detach().to(torch::kCPU, torch::kFloat) - want.detach())
-                               .abs()
-                               .max()
-                               .item<double>();
+      const double worst =
+          (got.detach().to(torch::kCPU, torch::kFloat) - want.detach()).abs().max().item<double>();
       EXPECT_LT(worst, type == torch::kFloat ? 1e-4 : 0.1);
       std::vector<torch::Tensor> flat;
       std::vector<torch::Tensor> flat_exact;

@@ -217,8 +217,8 @@ TEST(NetworkSelection, LeavesOutWhatTheNetworkIsSureOf) {
   Lesson text{0, {}, {{ReplyKind::kText, {14}, {9, 9}}}};
   std::vector<SelectionCounts> counts(1);
   RandomStream random(1);
-  const std::vector<Lesson> left = select_lessons({text, lesson}, network,
-                                                  {.sure = sure, .keep_sure = 0}, random, counts);
+  const std::vector<Lesson> left =
+      select_lessons({text, lesson}, network, {.sure = sure, .keep_sure = 0}, random, counts);
   ASSERT_EQ(left.size(), 2U);
   EXPECT_EQ(left[0].replies[0].kind, ReplyKind::kText);
   std::vector<std::vector<TokenId>> got;
