@@ -72,7 +72,6 @@ class DocumentLessons {
   std::int64_t ask(std::vector<Candidate>& candidates, double limit);
   void ask_strangers(std::size_t count, bool absent);
   void ask_in_vain(const Strangers& strangers);
-  std::vector<Section> sections_of(const Sample& sample) const;
   Candidate unmoved(const Asker& asker, const Section& section) const;
   std::optional<Candidate> slip(const Candidate& kept) const;
   Candidate answered(const std::string& question, const TokenText& memory,
@@ -89,7 +88,7 @@ class DocumentLessons {
   SampleSpec spec_;
   std::unique_ptr<Sample> sample_;
   std::vector<std::unique_ptr<Sample>> siblings_;
-  std::vector<Section> sections_;
+  Sections sections_;
 
   std::vector<Candidate> updates_;
   std::vector<Candidate> keeps_;
@@ -116,7 +115,7 @@ DocumentLessons::DocumentLessons(const LessonContext& context, const Stage& stag
   sample_ = task.sample(spec_, context.tokenizer);
   const std::int64_t num_sections = spec_.tokens / reading_.section_tokens + 1;
   siblings_ = sample_->siblings(stage.replies_per_section * num_sections, random.next());
-  sections_ = sections_of(*sample_);
+  sections_ = sections_of(*sample_, {.section_tokens = reading_.section_tokens}, context.tokenizer);
 }
 
 std::vector<Lesson> DocumentLessons::make() {
@@ -151,7 +150,7 @@ std::vector<Lesson> DocumentLessons::make() {
   const std::size_t num_others = num_strangers + readers_.size();
   keeps_.resize(std::min(keeps_.size(), num_keeps - std::min(num_keeps, num_others)));
   for (const Reader& reader : readers_) {
-    const Section& section = sections_[static_cast<std::size_t>(reader.section)];
+    const Section& section = *sections_[static_cast<std::size_t>(reader.section)];
     keeps_.push_back(unmoved(reader.asker, section));
   }
   const bool absent = random_.uniform() < stage_.absent;
@@ -178,7 +177,7 @@ void DocumentLessons::read(const Sample& of) {
     noted = misleading_notes(row.question, row.evidence, siblings_, random_);
   }
   const std::vector<ImitatedConversation> reading =
-      imitate(of, reading_, Cut::kNatural, context_.renderer, context_.tokenizer, noted);
+      imitate(of, sections_, reading_, context_.renderer, context_.tokenizer, noted);
   if (reading.empty()) return;
   const ImitatedConversation& last = reading.back();
   for (const ImitatedConversation& said : reading) {
@@ -215,19 +214,16 @@ void DocumentLessons::ask_strangers(std::size_t count, bool absent) {
   SampleSpec other = spec_;
   ++other.index;
   const Strangers strangers = strangers_.draw(task_, *sample_, siblings_, other, reading_, random_);
-  std::vector<Section> foreign;
   std::optional<Asker> own;
-  if (strangers.outsider != nullptr) {
-    foreign = sections_of(*strangers.outsider);
-    for (Section& section : foreign) section.index += std::ssize(sections_);
-    own = strangers_.asker(*sample_, reading_);
-  }
+  if (strangers.outsider != nullptr) own = strangers_.asker(*sample_, sections_, reading_);
   for (std::size_t i = 0; !strangers.askers.empty() && i < count; ++i) {
-    const bool abroad = !foreign.empty() && random_.below(2) == 0;
+    const bool abroad = own && !strangers.sections.empty() && random_.below(2) == 0;
     const Asker& asks = abroad ? *own : strangers.askers[random_.below(strangers.askers.size())];
-    const std::vector<Section>& asked = abroad ? foreign : sections_;
+    const Sections& asked = abroad ? strangers.sections : sections_;
     if (asked.empty()) break;
-    keeps_.push_back(unmoved(asks, asked[random_.below(asked.size())]));
+    keeps_.push_back(unmoved(asks, *asked[random_.below(asked.size())]));
+    // Behind this document's own.
+    if (abroad) keeps_.back().section += std::ssize(sections_);
   }
   if (absent) ask_in_vain(strangers);
 }
@@ -247,14 +243,6 @@ void DocumentLessons::ask_in_vain(const Strangers& strangers) {
   if (misled && noted.empty()) return;
   const std::string& memory = misled ? noted : context_.renderer->prompts().empty_memory;
   unanswered_.push_back(answered(asked, context_.renderer->encode(memory), ""));
-}
-
-std::vector<Section> DocumentLessons::sections_of(const Sample& sample) const {
-  std::vector<Section> sections;
-  SectionReader reader(sample.document(), context_.tokenizer,
-                       {.section_tokens = reading_.section_tokens});
-  for (Section section; reader.next(section);) sections.push_back(section);
-  return sections;
 }
 
 // A question asked of a section, with one of its memories: nothing is to be noted.

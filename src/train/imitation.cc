@@ -54,7 +54,18 @@ bool foreknows(const Row& row, const Section& section) {
 
 }  // namespace
 
-std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig config, Cut cut,
+Sections sections_of(const Sample& sample, const SectionOptions& options,
+                     const std::shared_ptr<const Tokenizer>& tokenizer) {
+  Sections sections;
+  SectionReader reader(sample.document(), tokenizer, options);
+  for (Section section; reader.next(section);) {
+    sections.push_back(std::make_shared<Section>(section));
+  }
+  return sections;
+}
+
+std::vector<ImitatedConversation> imitate(const Sample& sample, const Sections& sections,
+                                          EpisodeConfig config,
                                           const std::shared_ptr<const PromptRenderer>& renderer,
                                           const std::shared_ptr<const Tokenizer>& tokenizer,
                                           const std::string& noted) {
@@ -71,8 +82,6 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig co
   const PromptSet& prompts = renderer->prompts();
   config.keep_prompts = true;
   config.lookahead = 1;
-  SectionReader reader(sample.document(), tokenizer,
-                       {.section_tokens = config.section_tokens, .cut = cut});
   EpisodeState state;
   std::string before = joined(noted, oracle->memory());
   state.memory = renderer->encode(written(prompts, before));
@@ -82,17 +91,18 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig co
   std::vector<ImitatedConversation> said;
   ImitatedConversation next;
   bool whole = true;  // no memory had to be cut so far
+  auto section = sections.begin();
   while (true) {
     switch (episode.need()) {
       case Need::kSection: {
-        auto section = std::make_shared<Section>();
-        if (!reader.next(*section)) {
+        if (section == sections.end()) {
           episode.end_of_document();
           break;
         }
-        oracle->read(section->byte_begin, section->byte_end, section->text);
-        next.imitable = whole && !cuts_a_fact(row, *section) && !foreknows(row, *section);
-        episode.give_section(std::move(section));
+        const Section& now = **section;
+        oracle->read(now.byte_begin, now.byte_end, now.text);
+        next.imitable = whole && !cuts_a_fact(row, now) && !foreknows(row, now);
+        episode.give_section(*section++);
         break;
       }
       case Need::kGeneration: {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "memagent/document.h"
 #include "memagent/episode.h"
 #include "task/task.h"
 
@@ -29,12 +30,19 @@ struct ImitatedConversation {
   std::string answer_now;
 };
 
-// The whole reading of one sample. `config` is as the reader's; keep_prompts is implied. `noted`:
-// lines that the memory holds when reading begins, about something else than is asked for: what a
-// reader noted in error stays there, and must not mislead it. Empty where the memory that reading
-// begins with is longer than memories may be. Throws Error(kUsage) for a sample without an oracle,
-// and for a model without an end token.
-std::vector<ImitatedConversation> imitate(const Sample& sample, EpisodeConfig config, Cut cut,
+// A document as it is read, in order. All questions that are asked of it share them: cutting it
+// into sections takes most of what an imitation does.
+using Sections = std::vector<std::shared_ptr<const Section>>;
+Sections sections_of(const Sample& sample, const SectionOptions& options,
+                     const std::shared_ptr<const Tokenizer>& tokenizer);
+
+// The whole reading of one sample, of whose document `sections` are. `config` is as the reader's;
+// keep_prompts is implied. `noted`: lines that the memory holds when reading begins, about
+// something else than is asked for: what a reader noted in error stays there, and must not mislead
+// it. Empty where the memory that reading begins with is longer than memories may be. Throws
+// Error(kUsage) for a sample without an oracle, and for a model without an end token.
+std::vector<ImitatedConversation> imitate(const Sample& sample, const Sections& sections,
+                                          EpisodeConfig config,
                                           const std::shared_ptr<const PromptRenderer>& renderer,
                                           const std::shared_ptr<const Tokenizer>& tokenizer,
                                           const std::string& noted = "");

@@ -22,10 +22,10 @@ StrangerSource::StrangerSource(const Stage& stage, std::shared_ptr<const PromptR
   }
 }
 
-Asker StrangerSource::asker(const Sample& of, const EpisodeConfig& reading) const {
+Asker StrangerSource::asker(const Sample& of, const Sections& sections,
+                            const EpisodeConfig& reading) const {
   Asker asker{of.row().question, {renderer_->encode(renderer_->prompts().empty_memory)}};
-  for (const ImitatedConversation& said :
-       imitate(of, reading, Cut::kNatural, renderer_, tokenizer_)) {
+  for (const ImitatedConversation& said : imitate(of, sections, reading, renderer_, tokenizer_)) {
     if (said.conversation.kind == ConversationKind::kUpdate) {
       asker.memories.push_back(said.conversation.memory);
     }
@@ -65,7 +65,8 @@ Strangers StrangerSource::draw(const Task& task, const Sample& sample,
   const Sample& asks = other == nullptr ? *strangers.outsider : *other;
   // Where every document is asked the same, this one answers it, too.
   if (asks.row().question == sample.row().question) return {};
-  strangers.askers.push_back(asker(asks, reading));
+  strangers.sections = sections_of(asks, {.section_tokens = reading.section_tokens}, tokenizer_);
+  strangers.askers.push_back(asker(asks, strangers.sections, reading));
   return strangers;
 }
 

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "memagent/episode.h"
 #include "task/task.h"
+#include "train/imitation.h"
 #include "train/recipe.h"
 
 namespace memagent {
@@ -26,6 +27,7 @@ struct Strangers {
   bool of_other_kind = false;  // than the questions that the document answers
   // Of another task: it has nothing on the document's questions either. Null for stray questions.
   std::unique_ptr<Sample> outsider;
+  Sections sections;  // of the document that the askers have read; none where there is no such one
 };
 
 class StrangerSource {
@@ -33,8 +35,8 @@ class StrangerSource {
   StrangerSource(const Stage& stage, std::shared_ptr<const PromptRenderer> renderer,
                  std::shared_ptr<const Tokenizer> tokenizer);
 
-  // One who reads that sample's document as the ideal reader does.
-  Asker asker(const Sample& of, const EpisodeConfig& reading) const;
+  // One who reads that sample's document, of these sections, as the ideal reader does.
+  Asker asker(const Sample& of, const Sections& sections, const EpisodeConfig& reading) const;
   // For `sample`, of `task`. `spec`: of another document than its own.
   Strangers draw(const Task& task, const Sample& sample,
                  const std::vector<std::unique_ptr<Sample>>& siblings, SampleSpec spec,

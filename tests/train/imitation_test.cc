@@ -50,7 +50,12 @@ class Imitation : public testing::TestWithParam<Setting> {
             tokenizer_);
   }
   std::vector<ImitatedConversation> read(const Sample& sample) const {
-    return imitate(sample, config_, Cut::kNatural, renderer_, tokenizer_);
+    return read(sample, Cut::kNatural);
+  }
+  std::vector<ImitatedConversation> read(const Sample& sample, Cut cut) const {
+    const Sections sections =
+        sections_of(sample, {.section_tokens = config_.section_tokens, .cut = cut}, tokenizer_);
+    return imitate(sample, sections, config_, renderer_, tokenizer_);
   }
 
   std::shared_ptr<const test::ByteTokenizer> tokenizer_;
@@ -114,7 +119,7 @@ TEST_P(Imitation, SharedPrefixIsTheSectionsAlone) {
 TEST_P(Imitation, FactsCutInTwoAreNotImitated) {
   config_.section_tokens = 40;
   const auto of = sample("niah_single_2", 1'500, 0);
-  const auto said = imitate(*of, config_, Cut::kExact, renderer_, tokenizer_);
+  const auto said = read(*of, Cut::kExact);
   const Evidence& fact = of->row().evidence.at(0);
   int refused = 0;
   for (const ImitatedConversation& each : said) {
