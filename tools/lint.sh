@@ -67,12 +67,12 @@ sources_of_headers() {
 case "${1:-}" in
   --since)
     [ $# = 2 ] || { echo "lint: --since needs one commit" >&2; exit 2; }
-    files=$(git diff --name-only --diff-filter=d "$2" -- '*.h' '*.cc' '*.cu'
-            git ls-files --others --exclude-standard '*.h' '*.cc' '*.cu')
+    files=$(git diff --name-only --diff-filter=d "$2" -- '*.h' '*.cc' '*.cu' '*.cuh'
+            git ls-files --others --exclude-standard '*.h' '*.cc' '*.cu' '*.cuh')
     sources=$(echo "$files" | grep '\.cc$' || true
               echo "$files" | grep '\.h$' | sources_of_headers || true)
     ;;
-  '') files=$(git ls-files '*.h' '*.cc' '*.cu'); sources=$(echo "$files" | grep '\.cc$') ;;
+  '') files=$(git ls-files '*.h' '*.cc' '*.cu' '*.cuh'); sources=$(echo "$files" | grep '\.cc$') ;;
   *) files=$(printf '%s\n' "$@")
      sources=$(echo "$files" | grep '\.cc$' || true
                echo "$files" | grep '\.h$' | sources_of_headers || true) ;;
