@@ -5,7 +5,8 @@
 // over the tokens u that t sees: its parent's, and its own segment's up to itself. On the CPU in
 // float32 the scores are made in blocks of queries and never kept: the backward pass makes them
 // again from one number a query and head, the logarithm of the softmax's denominator (as in
-// arXiv 2205.14135). Elsewhere it is the same of torch's operations (blocked_attention.h). The
+// arXiv 2205.14135). Elsewhere it is the same of torch's operations (blocked_attention.h); on
+// CUDA in bfloat16 the network takes LibTorch's kernels instead (flash_attention.h). The
 // definition for tests keeps all scores.
 #pragma once
 
