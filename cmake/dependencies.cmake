@@ -37,7 +37,7 @@ if(MEMAGENT_TRAIN)
       set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # the one that LibTorch has
       set(CMAKE_CUDA_STANDARD 17)
       if(NOT CMAKE_CUDA_ARCHITECTURES)
-        set(CMAKE_CUDA_ARCHITECTURES 80 90)
+        set(CMAKE_CUDA_ARCHITECTURES 75 80 90)
       endif()
       enable_language(CUDA)
       find_package(CUDAToolkit REQUIRED)
