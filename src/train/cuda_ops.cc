@@ -77,13 +77,13 @@ class SwiGlu : public torch::autograd::Function<SwiGlu> {
   }
 };
 
-const void* data_or_null(const torch::Tensor& tensor) {
-  return tensor.defined() && tensor.numel() > 0 ? tensor.data_ptr() : nullptr;
+// Norms that are not there are empty.
+const void* data_or_null(const torch::Tensor& norm) {
+  return norm.numel() > 0 ? norm.data_ptr() : nullptr;
 }
 
 class SplitHeads : public torch::autograd::Function<SplitHeads> {
  public:
-  // Norms that are not there are empty.
   static variable_list forward(AutogradContext* context, const torch::Tensor& qkv_in,
                                const torch::Tensor& query_norm, const torch::Tensor& key_norm,
                                const torch::Tensor& cosines, const torch::Tensor& sines,
@@ -193,10 +193,9 @@ void adamw(const AdamWStep& step, const torch::Tensor& gradient, torch::Tensor& 
            double average_decay) {
   const torch::Tensor g = gradient.contiguous();
   const Device device(value);
-  cuda::adamw({step.rate, step.beta1, step.beta2, step.epsilon, step.decay, step.correction1,
-               step.correction2, step.gradient_scale},
-              g.data_ptr<float>(), g.numel(), value.data_ptr<float>(), first.data_ptr<float>(),
-              second.data_ptr<float>(), average.defined() ? average.data_ptr<float>() : nullptr,
+  cuda::adamw(step, g.data_ptr<float>(), g.numel(), value.data_ptr<float>(),
+              first.data_ptr<float>(), second.data_ptr<float>(),
+              average.defined() ? average.data_ptr<float>() : nullptr,
               static_cast<float>(average_decay), device.stream);
 }
 

@@ -1,6 +1,6 @@
 // Pieces of a training step on a CUDA device (cuda_rows.h) as functions on tensors, differentiable
 // where their like in fused_ops.h are. Built where LibTorch has CUDA; elsewhere nothing here may be
-// called but takes_rows() and takes_heads(), which say no (no_cuda_ops.cc).
+// called but what is named takes_..., which says no (no_cuda_ops.cc).
 #pragma once
 
 #include <torch/types.h>

@@ -135,6 +135,7 @@ __global__ void swiglu_backward_kernel(Constant<T> gate_up, Constant<T> dy, std:
   *reinterpret_cast<P*>(dgate_up + row * 2 * dim + i) = dgate;
   *reinterpret_cast<P*>(dgate_up + row * 2 * dim + dim + i) = dup;
 }
+
 template <typename T, int kCount>
 __global__ void merge_attention_kernel(std::int64_t rows, std::int64_t heads, std::int64_t head_dim,
                                        T* __restrict__ out, Constant<float> lse,
@@ -169,7 +170,7 @@ __global__ void merge_lse_kernel(std::int64_t rows, std::int64_t heads, float* _
   other[index] = both;
 }
 
-__global__ void adamw_kernel(AdamW step, Constant<float> g, std::int64_t size,
+__global__ void adamw_kernel(AdamWStep step, Constant<float> g, std::int64_t size,
                              float* __restrict__ w, float* __restrict__ m, float* __restrict__ v,
                              float* __restrict__ average, float average_decay) {
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
@@ -181,6 +182,7 @@ __global__ void adamw_kernel(AdamW step, Constant<float> g, std::int64_t size,
   w[i] = w[i] * (1.0F - step.rate * step.decay) - step.rate / step.correction1 * m[i] / below;
   if (average != nullptr) average[i] += (1.0F - average_decay) * (w[i] - average[i]);
 }
+
 }  // namespace
 
 // As many as have rows: with 65 rows and 64 to a part there are 2 parts of 33 and 32.
@@ -245,6 +247,7 @@ void swiglu_backward(RowType type, const void* gate_up, const void* dy, std::int
   });
   check("swiglu_backward");
 }
+
 void merge_attention(RowType type, std::int64_t rows, std::int64_t heads, std::int64_t head_dim,
                      void* out, float* lse, std::int64_t lse_stride, const void* other,
                      float* other_lse, cudaStream_t stream) {
@@ -262,7 +265,7 @@ void merge_attention(RowType type, std::int64_t rows, std::int64_t heads, std::i
   check("merge_attention");
 }
 
-void adamw(const AdamW& step, const float* g, std::int64_t size, float* w, float* m, float* v,
+void adamw(const AdamWStep& step, const float* g, std::int64_t size, float* w, float* m, float* v,
            float* average, float average_decay, cudaStream_t stream) {
   adamw_kernel<<<blocks_for(size), kThreads, 0, stream>>>(step, g, size, w, m, v, average,
                                                           average_decay);

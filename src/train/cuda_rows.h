@@ -10,6 +10,8 @@
 
 #include <cstdint>
 
+#include "train/row_ops.h"
+
 namespace memagent::cuda {
 
 enum class RowType { kFloat32, kBFloat16 };
@@ -65,12 +67,9 @@ void merge_attention(RowType type, std::int64_t rows, std::int64_t heads, std::i
                      void* out, float* lse, std::int64_t lse_stride, const void* other,
                      float* other_lse, cudaStream_t stream);
 
-// AdamWStep (row_ops.h) of float32 w, m, v by g. `average` receives average + (1 - decay) (w -
-// average) unless it is null.
-struct AdamW {
-  float rate, beta1, beta2, epsilon, decay, correction1, correction2, gradient_scale;
-};
-void adamw(const AdamW& step, const float* g, std::int64_t size, float* w, float* m, float* v,
+// One step of float32 w, m, v by g. `average` receives average + (1 - average_decay) (w - average)
+// unless it is null.
+void adamw(const AdamWStep& step, const float* g, std::int64_t size, float* w, float* m, float* v,
            float* average, float average_decay, cudaStream_t stream);
 
 }  // namespace memagent::cuda

@@ -46,7 +46,7 @@ struct PolicyNetwork::State {
   ModelConfig config;
   PolicyOptions options;
   torch::Tensor frequencies;  // [head_dim / 2] of the rotary embedding, in double, on the CPU
-  RotaryAngles table;         // of the positions [0, context_tokens)
+  RotaryAngles table;         // of the first positions; others are worked out
   torch::Tensor embedding;    // [vocab, dim]
   std::vector<PolicyLayer> layers;
   torch::Tensor output_norm;                      // [dim]

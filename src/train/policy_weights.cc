@@ -20,6 +20,10 @@
 namespace memagent {
 namespace {
 
+// Positions whose angles are kept ready: a model that is made for a million of them is hardly ever
+// trained on as many, and would hold half a gigabyte for them.
+constexpr std::int64_t kTablePositions = 32768;
+
 bool ends_with(const std::string& text, std::string_view end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
@@ -96,7 +100,8 @@ void PolicyNetwork::State::build() {
     }
     frequencies[i] = frequency;
   }
-  table = angles_at(torch::arange(config.context_tokens, torch::kInt64));
+  table = angles_at(
+      torch::arange(std::min<std::int64_t>(config.context_tokens, kTablePositions), torch::kInt64));
 }
 
 // What a weight is in files: adapters merged, which are [out, in] for the time of a copy.

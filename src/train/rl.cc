@@ -9,10 +9,12 @@
 #include <future>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/fail.h"
 #include "train/checkpoint.h"
+#include "train/device_copy.h"
 #include "train/optimizer.h"
 #include "train/policy_engine.h"
 #include "train/rollout.h"
@@ -30,10 +32,6 @@ using Json = nlohmann::ordered_json;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-torch::Tensor as_tensor(const std::vector<float>& values, torch::Device device) {
-  return torch::tensor(values, torch::kFloat).to(device);
 }
 
 // A batch with what is worked out once, before the first update.
@@ -308,10 +306,10 @@ class RlRun {
     input.logprobs = now.logprobs;
     // The first update of a batch is made with the weights that its old values come from.
     input.old = prepared.old.defined() ? prepared.old : now.logprobs.detach();
-    input.rollout = as_tensor(prepared.batch.rollout, device);
+    input.rollout = on_device(std::span<const float>(prepared.batch.rollout), device);
     input.reference = prepared.reference;
     input.entropy = now.entropy;
-    input.advantages = as_tensor(prepared.batch.advantages, device);
+    input.advantages = on_device(std::span<const float>(prepared.batch.advantages), device);
     policy_loss(input, recipe_.loss, sums).backward();
   }
 
