@@ -3,7 +3,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -131,16 +130,17 @@ const std::vector<std::string>& adaptable_matrices() {
   return kAll;
 }
 
-torch::Tensor PolicyNetwork::State::hidden(const PolicyNetwork& network, const PackedBatch& batch,
-                                           std::span<const std::int64_t> rows) const {
-  if (!takes_flash(options.device, options.compute, config.head_dim)) {
+torch::Tensor PolicyNetwork::hidden_rows(const PackedBatch& batch) const {
+  const PolicyOptions& options = state_->options;
+  if (!takes_flash(options.device, options.compute, state_->config.head_dim)) {
     // A copy: the backward pass may come when the batch is gone.
     const torch::Tensor all =
-        network.hidden(batch.tokens, batch.positions,
-                       [segments = batch.segments](std::int64_t, const torch::Tensor& q,
-                                                   const torch::Tensor& k, const torch::Tensor& v) {
-                         return packed_attention(q, k, v, segments);
-                       });
+        hidden(batch.tokens, batch.positions,
+               [segments = batch.segments](std::int64_t, const torch::Tensor& q,
+                                           const torch::Tensor& k, const torch::Tensor& v) {
+                 return packed_attention(q, k, v, segments);
+               });
+    const std::span<const std::int64_t> rows = batch.rows;
     return all.index_select(0, on_device(rows, options.device));
   }
   const FlashPlan plan(batch.segments, options.device);
@@ -152,16 +152,11 @@ torch::Tensor PolicyNetwork::State::hidden(const PolicyNetwork& network, const P
     return taken;
   };
   const torch::Tensor all =
-      network.hidden(gathered(batch.tokens, plan.order()), gathered(batch.positions, plan.order()),
-                     [plan](std::int64_t, const torch::Tensor& q, const torch::Tensor& k,
-                            const torch::Tensor& v) { return plan.attention(q, k, v); });
-  return all.index_select(0, on_device(gathered(plan.places(), rows), options.device));
-}
-
-torch::Tensor PolicyNetwork::hidden(const PackedBatch& batch) const {
-  std::vector<std::int64_t> all(batch.tokens.size());
-  std::iota(all.begin(), all.end(), 0);
-  return state_->hidden(*this, batch, all);
+      hidden(gathered(batch.tokens, plan.order()), gathered(batch.positions, plan.order()),
+             [plan](std::int64_t, const torch::Tensor& q, const torch::Tensor& k,
+                    const torch::Tensor& v) { return plan.attention(q, k, v); });
+  const std::vector<std::int64_t> rows = gathered(plan.places(), batch.rows);
+  return all.index_select(0, on_device(std::span<const std::int64_t>(rows), options.device));
 }
 
 torch::Tensor PolicyNetwork::hidden(std::span<const std::int64_t> tokens,
@@ -190,12 +185,12 @@ TokenLogprobs PolicyNetwork::logprobs(const PackedBatch& batch, bool with_entrop
   const State& s = *state_;
   const torch::Tensor targets =
       on_device(std::span<const std::int64_t>(batch.targets), s.options.device);
-  return token_logprobs(s.hidden(*this, batch, batch.rows), s.computed(s.output), targets,
-                        with_entropy, temperature);
+  return token_logprobs(hidden_rows(batch), s.computed(s.output), targets, with_entropy,
+                        temperature);
 }
 
 torch::Tensor PolicyNetwork::logits(const PackedBatch& batch) const {
-  return logits_of(state_->hidden(*this, batch, batch.rows));
+  return logits_of(hidden_rows(batch));
 }
 
 torch::Tensor PolicyNetwork::logits_of(const torch::Tensor& hidden) const {

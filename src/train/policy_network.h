@@ -82,9 +82,8 @@ class PolicyNetwork {
   // parameters(), taken in their place.
   std::unique_ptr<PolicyNetwork> generator(const std::vector<torch::Tensor>& instead = {}) const;
 
-  // [num_tokens, model_dim], after the last norm.
-  torch::Tensor hidden(const PackedBatch& batch) const;
-  // The same for tokens at any positions, with attention of the caller's.
+  // [num_tokens, model_dim], after the last norm: for tokens at any positions, with attention of
+  // the caller's.
   torch::Tensor hidden(std::span<const std::int64_t> tokens,
                        std::span<const std::int64_t> positions, const LayerAttention& attend) const;
   // Of rows of hidden(): [rows, vocab_size] in the type that is computed in.
@@ -103,6 +102,8 @@ class PolicyNetwork {
  private:
   struct State;
   explicit PolicyNetwork(std::unique_ptr<State> state);
+  // The same of batch.rows alone: [rows, model_dim].
+  torch::Tensor hidden_rows(const PackedBatch& batch) const;
   std::unique_ptr<State> state_;
 };
 

@@ -82,9 +82,6 @@ struct PolicyNetwork::State {
   RotaryAngles angles(std::span<const std::int64_t> positions) const;
   torch::Tensor attention(std::int64_t index, const torch::Tensor& x, const RotaryAngles& angles,
                           const LayerAttention& attend) const;
-  // [rows, dim]: of chosen tokens of the batch. `network`: whose state this is.
-  torch::Tensor hidden(const PolicyNetwork& network, const PackedBatch& batch,
-                       std::span<const std::int64_t> rows) const;
   torch::Tensor feed_forward(const PolicyLayer& layer, const torch::Tensor& x) const;
   torch::Tensor layer_output(std::int64_t index, torch::Tensor x, const RotaryAngles& angles,
                              const LayerAttention& attend) const;
