@@ -30,7 +30,7 @@ class EvidenceOracle final : public Oracle {
     for (const Evidence& fact : evidence_) {
       if (!noted(fact)) continue;
       if (!memory.empty()) memory += '\n';
-      memory += fact.note;
+      memory += memory_line(fact.note);
     }
     return memory;
   }
@@ -72,6 +72,8 @@ class EvidenceOracle final : public Oracle {
 };
 
 }  // namespace
+
+std::string memory_line(const std::string& note) { return "- " + note; }
 
 std::unique_ptr<Oracle> evidence_oracle(const Row& row) {
   return std::make_unique<EvidenceOracle>(row);

@@ -3,10 +3,15 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "task/task.h"
 
 namespace memagent {
+
+// How a note stands in a memory: "- salty-river: 3583843". A name then has a space before it, as
+// within a sentence, and so the same tokens as there: to note it is to copy them.
+std::string memory_line(const std::string& note);
 
 // memory(): the notes of the evidence read so far, one a line, in document order. complete(): all
 // of it has been read; at once where there is none (unanswerable questions).

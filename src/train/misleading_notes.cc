@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "task/evidence_oracle.h"
+
 namespace memagent {
 
 std::size_t likeness(std::string_view a, std::string_view b) {
@@ -35,9 +37,10 @@ std::string misleading_notes(const std::string& question, const std::vector<Evid
     const std::string& note = other->evidence[random.below(other->evidence.size())].note;
     const bool asked = std::any_of(evidence.begin(), evidence.end(),
                                    [&](const Evidence& own) { return own.note == note; });
-    if (asked || notes == note) continue;
+    const std::string line = memory_line(note);
+    if (asked || notes == line) continue;
     if (!notes.empty()) notes += '\n';
-    notes += note;
+    notes += line;
   }
   return notes;
 }

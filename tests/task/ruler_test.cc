@@ -331,6 +331,22 @@ std::unique_ptr<Oracle> read_in_sections(const Sample& sample, std::int32_t toke
   return oracle;
 }
 
+// A space before every name, as where it is asked for and told.
+TEST(EvidenceOracle, NotesAreLinesThatBeginWithADash) {
+  const auto sample = make("niah_multivalue", {.tokens = 4096, .index = 1});
+  std::string expected;
+  const std::string document = read_all(*sample->document());
+  for (std::size_t at = 0; (at = document.find(" entered for ", at)) != std::string::npos;) {
+    const std::size_t key = at + std::string(" entered for ").size();
+    const std::size_t is = document.find(" is ", key);
+    const std::size_t end = document.find('.', is);
+    expected += (expected.empty() ? "- " : "\n- ") + document.substr(key, is - key) + ": " +
+                document.substr(is + 4, end - is - 4);
+    at = end;
+  }
+  EXPECT_EQ(read_in_sections(*sample)->memory(), expected);
+}
+
 TEST(CountingOracle, CountsWordsThatSectionsCut) {
   const auto sample = make("cwe", {.tokens = 8192, .index = 1});
   const auto counts = words_counted(read_all(*sample->document()));

@@ -302,12 +302,13 @@ TEST_F(Lessons, WrongNotesDoNotMislead) {
         const std::size_t begin = prompt.find("MEMORY ") + 7;
         const std::string memory = prompt.substr(begin, prompt.find("\nEND") - begin);
         EXPECT_NE(memory, prompts_.empty_memory);
-        const std::size_t noted = ('\n' + memory).find('\n' + key + ": ");
+        const std::string line = "\n- " + key + ": ";
+        const std::size_t noted = ('\n' + memory).find(line);
         if (noted == std::string::npos) {
           EXPECT_EQ(response, "not stated") << memory;
           ++unanswered;
         } else {
-          EXPECT_EQ(memory.substr(noted + key.size() + 2, response.size()), response);
+          EXPECT_EQ(memory.substr(noted + line.size() - 1, response.size()), response);
           misled += memory.find('\n') == std::string::npos ? 0 : 1;
           ++answers;
         }
@@ -343,7 +344,8 @@ TEST_F(Lessons, SlipsNoteWhatTheSectionSays) {
             tokenizer_->decode(std::span(reply.response).first(reply.response.size() - 1));
         const std::size_t colon = note.find(": ");
         ASSERT_NE(colon, std::string::npos) << note;
-        const std::string key = note.substr(0, colon);
+        ASSERT_TRUE(note.starts_with("- ")) << note;
+        const std::string key = note.substr(2, colon - 2);
         EXPECT_EQ(prompt.find("entered for " + key + "?"), std::string::npos) << prompt;
         EXPECT_NE(section.find(key + " is " + note.substr(colon + 2)), std::string::npos) << note;
       }
