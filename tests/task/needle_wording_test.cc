@@ -29,6 +29,7 @@ TEST(NeedleWording, EveryNeedleHasItsKeyAndItsValueAndEveryQuestionItsKey) {
       EXPECT_NE(needle.find("calm-river"), std::string::npos) << needle;
       EXPECT_NE(needle.find("2046177"), std::string::npos) << needle;
       EXPECT_EQ(needle.back(), '.') << needle;
+      EXPECT_EQ(needle.find_first_of("{}[]|"), std::string::npos) << needle;
     }
     EXPECT_GT(said(split, true).size(), 3U);
     for (const std::string& question : said(split, true)) {
@@ -36,6 +37,14 @@ TEST(NeedleWording, EveryNeedleHasItsKeyAndItsValueAndEveryQuestionItsKey) {
       EXPECT_EQ(question.find("2046177"), std::string::npos) << question;
     }
   }
+}
+
+// A reader learns from many wordings, and is tested with others.
+TEST(NeedleWording, TrainingHasManyAndTheTestFew) {
+  EXPECT_GT(said(Split::kTrain, false).size(), 400U);
+  EXPECT_GT(said(Split::kTrain, true).size(), 100U);
+  EXPECT_EQ(said(Split::kTest, false).size(), 7U);
+  EXPECT_EQ(said(Split::kTest, true).size(), 4U);
 }
 
 TEST(NeedleWording, SplitsShareNoWording) {
