@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "model/local/retyped.h"
+
 namespace memagent {
 namespace {
 
@@ -22,7 +24,8 @@ void swap_parameters(const PolicyNetwork& network, const std::vector<torch::Tens
 }  // namespace
 
 LanguageModel& PolicyEngine::with_weights_of(const Start& start, const std::string& name,
-                                             const std::vector<torch::Tensor>& instead) {
+                                             const std::vector<torch::Tensor>& instead,
+                                             TensorType type) {
   if (torch_options_) {
     std::shared_ptr<const PolicyNetwork> network = start.network->generator(instead);
     if (torch_ != nullptr) {
@@ -37,6 +40,7 @@ LanguageModel& PolicyEngine::with_weights_of(const Start& start, const std::stri
   std::shared_ptr<const ModelFile> weights =
       start.network->model_file(start.tokenizer, start.chat_template, name);
   swap_parameters(*start.network, instead);
+  if (type != TensorType::kF32) weights = retyped(*weights, type);
   if (engine_ == nullptr) {
     engine_ = make_local_model(std::move(weights), {.threads = threads_});
   } else {

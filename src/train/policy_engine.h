@@ -21,9 +21,10 @@ class PolicyEngine {
 
   // Until the next call, with today's weights, of which the engine has a copy. `instead`: one for
   // each of the network's parameters, taken in their place; the network itself generates with these
-  // tensors and has no copy. Nothing may be in flight.
+  // tensors and has no copy. `type`: of the CPU engine's matrices. Nothing may be in flight.
   LanguageModel& with_weights_of(const Start& start, const std::string& name,
-                                 const std::vector<torch::Tensor>& instead = {});
+                                 const std::vector<torch::Tensor>& instead = {},
+                                 TensorType type = TensorType::kF32);
   // Gives back what only rollouts need of the device's memory, until the next call. Nothing may be
   // in flight.
   void rest();

@@ -137,7 +137,8 @@ class SftRun {
     sums.lessons.resize(drawn_.size());
     sums.by_task.resize(by_task_.size());
     if (recipe_.stages[stage_].sure > 0 && !uses_device()) {
-      as_it_is_ = &engine_.with_weights_of(start_, options_.name);
+      // As it will be shipped, and two to three times as fast as in float32.
+      as_it_is_ = &engine_.with_weights_of(start_, options_.name, {}, TensorType::kQ8_0);
     }
     for (auto batch = static_cast<std::size_t>(group_.rank()); batch < drawn_.size();
          batch += static_cast<std::size_t>(group_.world_size())) {

@@ -12,6 +12,7 @@
 #include "format/temporary_folder.h"
 #include "model/files/edited_gguf.h"
 #include "model/local/model_tools.h"
+#include "model/local/retyped.h"
 #include "text/vocabulary.h"
 
 namespace memagent {
@@ -125,6 +126,21 @@ TEST_F(ModelConvert, QuantizingIsLikeMakingItThatWay) {
     EXPECT_EQ(bytes_of(quantized), bytes_of(direct)) << to_string(type);
     EXPECT_EQ(result.kept, 0);
     EXPECT_EQ(result.written.file_bytes, static_cast<std::int64_t>(fs::file_size(quantized)));
+  }
+}
+
+TEST_P(ModelConvert, RetypedInMemoryIsWhatQuantizingWrites) {
+  const std::string path = make(GetParam(), TensorType::kF32, "a.gguf");
+  for (const TensorType type : {TensorType::kQ8_0, TensorType::kF16}) {
+    quantize_model(path, folder_.path("q.gguf"), type);
+    const auto written = open_model_file(folder_.path("q.gguf"));
+    auto original = open_model_file(path);
+    const auto copy = retyped(*original, type);
+    original = nullptr;
+    expect_same_tensors(*copy, *written);
+    EXPECT_EQ(copy->config(), written->config());
+    EXPECT_EQ(copy->chat_template(), written->chat_template());
+    EXPECT_NE(copy->tokenizer(), nullptr);
   }
 }
 

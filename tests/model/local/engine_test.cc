@@ -9,6 +9,7 @@
 #include "model/local/generating.h"
 #include "model/local/local_model.h"
 #include "model/local/random_model.h"
+#include "model/local/retyped.h"
 
 namespace memagent {
 namespace {
@@ -265,6 +266,16 @@ TEST(Engine, WeightsAreReplacedInPlace) {
   model->replace_weights(before);
   const auto back = run(*model, requests());
   for (std::size_t i = 0; i < back.size(); ++i) EXPECT_TRUE(same(back[i], of_before[i]));
+
+  // Of another type, too.
+  const std::shared_ptr<const ModelFile> bytes = retyped(*after, TensorType::kQ8_0);
+  model->replace_weights(bytes);
+  const auto in_bytes = run(*model, requests());
+  const auto fresh_in_bytes = run(*make_local_model(bytes, {.threads = 2}), requests());
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    EXPECT_TRUE(same(in_bytes[i], fresh_in_bytes[i])) << "request " << i;
+    EXPECT_NE(in_bytes[i].logprobs, fresh[i].logprobs);
+  }
 }
 
 TEST(Engine, WeightsAreNotReplacedUnderARequestNorByOthersOfAnotherShape) {
