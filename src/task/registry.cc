@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "task/alike_tasks.h"
+#include "task/clutter.h"
 #include "task/niah.h"
 #include "task/prose.h"
 #include "task/relay.h"
@@ -35,8 +36,9 @@ std::shared_ptr<const Task> reworded_task(const MakeProse& prose) {
 }
 
 Families make_families(const TaskOptions& options) {
-  const MakeProse prose =
-      options.haystack_file.empty() ? generated_prose : prose_of_file(options.haystack_file);
+  const MakeProse prose = options.clutter                 ? clutter
+                          : options.haystack_file.empty() ? generated_prose
+                                                          : prose_of_file(options.haystack_file);
   Families families{
       ruler_tasks(prose), alike_tasks(prose), {relay_task(prose), reworded_task(prose)}, {}};
   // RULER's two question-answering tasks are asked about the world.

@@ -12,6 +12,8 @@ namespace memagent {
 struct TaskOptions {
   // A text file whose sentences are the haystack of tasks that use prose; empty: generated prose.
   std::string haystack_file;
+  // Those tasks' haystack is text of other kinds than prose (clutter.h), for training.
+  bool clutter = false;
 };
 
 // In the order in which reports show them: RULER's thirteen, our needles, then the synthetic

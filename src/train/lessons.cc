@@ -29,12 +29,25 @@ const char* to_string(ReplyKind kind) {
   MEMAGENT_CHECK(false, "reply kind {}", static_cast<int>(kind));
 }
 
+namespace {
+
+std::vector<std::shared_ptr<const Task>> tasks_of(const Stage& stage, const TaskOptions& options) {
+  std::vector<std::shared_ptr<const Task>> tasks;
+  for (const TaskWeight& task : stage.tasks) {
+    tasks.push_back(is_text_task(task.task) ? nullptr : find_tasks({task.task}, options).at(0));
+  }
+  return tasks;
+}
+
+}  // namespace
+
 struct LessonSource::State {
   std::uint64_t seed = 0;
   LessonContext context;
   std::vector<Stage> stages;
-  std::vector<std::vector<std::shared_ptr<const Task>>> tasks;  // null: a text
-  std::vector<StrangerSource> strangers;                        // of each stage
+  std::vector<std::vector<std::shared_ptr<const Task>>> tasks;      // null: a text
+  std::vector<std::vector<std::shared_ptr<const Task>>> cluttered;  // the same, for Stage::clutter
+  std::vector<StrangerSource> strangers;                            // of each stage
 };
 
 LessonSource::LessonSource(const SftRecipe& recipe, std::shared_ptr<const PromptRenderer> renderer,
@@ -53,11 +66,8 @@ LessonSource::LessonSource(const SftRecipe& recipe, std::shared_ptr<const Prompt
       fail(ErrorKind::kUsage, "stage {}: slips need the policy gated and prompts with gate.add",
            stage.name);
     }
-    std::vector<std::shared_ptr<const Task>> tasks;
-    for (const TaskWeight& task : stage.tasks) {
-      tasks.push_back(is_text_task(task.task) ? nullptr : find_tasks({task.task}, {}).at(0));
-    }
-    s.tasks.push_back(std::move(tasks));
+    s.tasks.push_back(tasks_of(stage, {}));
+    s.cluttered.push_back(tasks_of(stage, {.haystack_file = "", .clutter = true}));
     s.strangers.emplace_back(stage, s.context.renderer, s.context.tokenizer);
     check_sections(recipe.reading, stage.section_tokens.back(), context_tokens, *s.context.renderer,
                    stage.where);
@@ -76,8 +86,11 @@ std::vector<Lesson> LessonSource::draw(std::size_t stage, std::int64_t number) c
     spec.seed = derive(s.seed, stage);
     spec.split = Split::kTrain;
     spec.index = 2 * number;
+    const double clutter = s.stages[stage].clutter;
+    const bool cluttered = clutter > 0 && random.uniform() < clutter;
+    const auto& tasks = cluttered ? s.cluttered : s.tasks;
     auto lessons = document_lessons(s.context, s.stages[stage], s.strangers[stage],
-                                    *s.tasks[stage][task], spec, random);
+                                    *tasks[stage][task], spec, random);
     for (Lesson& lesson : lessons) lesson.task = task;
     return lessons;
   }

@@ -92,6 +92,7 @@ Stage read_stage(TomlTable table) {
   if (stage.outsiders < 0 || stage.outsiders > 1) {
     table.fail_at("outsiders", "must be from 0 to 1");
   }
+  if (stage.clutter < 0 || stage.clutter > 1) table.fail_at("clutter", "must be from 0 to 1");
   if (stage.misnoted < 0 || stage.misnoted > 1) table.fail_at("misnoted", "must be from 0 to 1");
   if (stage.unfinished < 0 || stage.unfinished > 1) {
     table.fail_at("unfinished", "must be from 0 to 1");

@@ -72,6 +72,9 @@ struct Stage {
   // Share of documents for which strangers and absent ask questions of other kinds, of the tasks
   // `outside`.
   double outsiders = 0;
+  // Share of documents whose facts stand among text of other kinds than prose (task/clutter.h), of
+  // tasks that use prose.
+  double clutter = 0;
   // Share of readings that are also asked before they are done, from a memory that lacks something.
   double unfinished = 0;
   // Share of readings that begin with notes on what other questions ask: mistakes of a reader,

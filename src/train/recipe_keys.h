@@ -82,6 +82,7 @@ void describe(Visitor&& v, Stage& c) {
   v("again", c.again, "share of them that ask of a section what is noted already");
   v("absent", c.absent, "share of documents that are also asked what they do not answer");
   v("outsiders", c.outsiders, "share of documents whose strangers are of the tasks outside");
+  v("clutter", c.clutter, "share of documents with lists, tables, code and the like for prose");
   v("misnoted", c.misnoted, "share of readings that begin with notes on another question");
   v("unfinished", c.unfinished, "share of readings that are also asked before they are done");
   v("slips", c.slips,

@@ -173,6 +173,27 @@ TEST_F(Lessons, StrayQuestionsAreNotAnswered) {
   EXPECT_LT(noted, unanswered);
 }
 
+// The share of documents that stand in clutter, none of which is prose, and no other draw changes.
+TEST_F(Lessons, ShareOfDocumentsStandInClutter) {
+  Stage& stage = recipe_.stages[0];
+  stage.tasks = {{"niah_single_2", 1}};
+  const auto lines_with_signs = [this](double share) {
+    recipe_.stages[0].clutter = share;
+    const LessonSource from = source();
+    int documents = 0;
+    for (std::int64_t number = 0; number < 40; ++number) {
+      std::string sections;
+      for (const Lesson& lesson : from.draw(0, number)) sections += text(lesson.prefix);
+      // Prose has none of these, and its needles neither.
+      documents += sections.find_first_of("|{}=*+") != std::string::npos ? 1 : 0;
+    }
+    return documents;
+  };
+  EXPECT_EQ(lines_with_signs(0), 0);
+  EXPECT_NEAR(lines_with_signs(0.5), 20, 9);
+  EXPECT_GT(lines_with_signs(1), 33);
+}
+
 // Each task's questions are asked of the other's sections.
 TEST_F(Lessons, OtherTasksAskAndAreAsked) {
   Stage& stage = recipe_.stages[0];
