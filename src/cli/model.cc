@@ -1,4 +1,4 @@
-// `memagent model init|info|convert|quantize`: flags for the functions of model_tools.h.
+// `memagent model init|info|convert|quantize|mix`: flags for the functions of model_tools.h.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -20,7 +20,9 @@ using nlohmann::ordered_json;
 
 struct ModelOptions {
   std::string from;
+  std::string with;
   std::string to;
+  double share = 0.5;
   std::string type;
   std::string name;
   std::string seed = "0";
@@ -108,6 +110,11 @@ int run_quantize(const ModelOptions& options) {
   return 0;
 }
 
+int run_mix(const ModelOptions& options) {
+  say_written(options.to, mix_models(options.from, options.with, options.share, options.to), 0);
+  return 0;
+}
+
 }  // namespace
 
 std::vector<Command> add_model_commands(CLI::App& program) {
@@ -163,6 +170,18 @@ std::vector<Command> add_model_commands(CLI::App& program) {
             ->type_name("TYPE");
       },
       run_quantize);
+  add(
+      "mix", "A GGUF file with a mean of two others' weights",
+      [](CLI::App& app, ModelOptions& o) {
+        app.add_option("from", o.from, "The file to read")->required()->type_name("FROM");
+        app.add_option("with", o.with, "The other, of the same shape, whose metadata are kept")
+            ->required()
+            ->type_name("WITH");
+        app.add_option("to", o.to, "The file to write")->required()->type_name("TO");
+        app.add_option("--share", o.share, "Of the other's weights, from 0 to 1 (0.5)")
+            ->type_name("SHARE");
+      },
+      run_mix);
   return commands;
 }
 

@@ -119,12 +119,12 @@ class Clutter final : public UnitText {
   }
 
   static std::string date(RandomStream& draw) {
-    const std::uint64_t day = draw.below(600 * 12 * 28);
+    const std::uint64_t day = draw.below(std::uint64_t{600} * 12 * 28);
     return fmt::format("{:04}-{:02}-{:02}", 1500 + day / 336, 1 + day / 28 % 12, 1 + day % 28);
   }
 
   static std::string time(RandomStream& draw) {
-    const std::uint64_t second = draw.below(24 * 3600);
+    const std::uint64_t second = draw.below(std::uint64_t{24} * 3600);
     return fmt::format("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
   }
 
@@ -284,8 +284,7 @@ class Clutter final : public UnitText {
       const bool text = block.below(2) == 0;
       const std::string quote = json && text ? "\"" : "";
       const std::string value = text ? words(1 + draw.below(3), draw) : number(draw);
-      out += json ? '"' + field + "\": " : field + '=';
-      out += quote + value + quote;
+      out += joined({json ? "\"" : "", field, json ? "\": " : "=", quote, value, quote});
     }
     out += json ? "}\n" : "\n";
   }

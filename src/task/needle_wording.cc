@@ -22,15 +22,12 @@ constexpr std::string_view kTrainNeedles[] = {
     "{1} [has|had|bears|carries|keeps|took] {2} [as its|for its|for a|as the] {0}.",
     "[Under|Beside|Behind|Above|Below|Near] {1} [stands|lies|hangs|appears|is found] the {0} {2}.",
     "[Whoever|Anyone who|A visitor who|He who] asks for {1} is [told|given|shown|handed] {2}.",
-    "They [kept|had|put|left|found] {1} in the [book|ledger|file|drawer|register] with the {0} "
-    "{2}.",
+    "They [kept|had|put|left|found] {1} in the [book|ledger|drawer] with the {0} {2}.",
     "Since that [day|year|night] {1} has [had|kept|used] {2} for a {0}.",
     "The {0} {2} [belongs to|stands for|is kept for|points to|marks|means|leads to|falls to] {1}.",
     "{2} [is|was|remains|became] the {0} [of|for|behind|under] {1}.",
-    "[They|We|Two men|The guards|Some people] [wrote|noted|put|took|wanted] {2} [down as|as] the "
-    "{0} of {1}.",
-    "A [clerk|guard|child|neighbour] [put|wrote|painted|left|saw] {2} [beside|under|on|behind|next "
-    "to] {1}.",
+    "[They|We|The guards|Some people] [wrote|noted|put|took] {2} [down as|as] the {0} of {1}.",
+    "A [clerk|guard|child|neighbour] [put|wrote|painted|saw] {2} [beside|under|on|behind] {1}.",
     "With {2} they [meant|named|called|asked for] {1}.",
     "{1}: {2}.",
     "{1} [=|->|:=|-|/] {2}.",
@@ -38,20 +35,15 @@ constexpr std::string_view kTrainNeedles[] = {
     "[{0}|The {0}] [of|for] {1}: {2}.",
     "{1}'s {0} [is|was] {2}.",
     "{1}, {0} {2}.",
-    "{1} [is|was] [listed|filed|known|registered|recorded|booked|stored|sold] [under|as|with|by] "
-    "{2}.",
+    "{1} [is|was] [listed|filed|known|registered|booked|stored|sold] [under|as|with|by] {2}.",
     "{1} [is|was] [listed|filed|known|registered|recorded|kept] [under|as|by] the {0} {2}.",
     "[Ask|Look|Search|Call] for {1} and you will [find|get|see|hear] {2}.",
-    "[If|When|Where] [you need|one looks for|they want|somebody asks for] {1}, [use|take|give|say] "
-    "{2}.",
+    "[If|When|Where] [you need|one looks for|they want] {1}, [use|take|give|say] {2}.",
     "If it is {1} that you [want|need|mean], the {0} is {2}.",
     "[Nobody|Hardly anyone|Everybody] [knew|forgot|knows|believed] that {1} [has|had] the {0} {2}.",
-    "[It is said|It is clear|We know|People say|The clerk wrote] that the {0} [of|for] {1} "
-    "[is|was] "
-    "{2}.",
+    "[It is said|We know|People say|A clerk wrote] that the {0} [of|for] {1} [is|was] {2}.",
     "[From then on|After that|In the end|Later|At last] {1} [had|got|took|was given] the {0} {2}.",
-    "[On the door|On the back|In a margin|At the foot of the page] [of|by] {1} [is written|stands] "
-    "{2}.",
+    "[On the door|On the back|At the foot] [of|by] {1} [is written|stands] {2}.",
     "What [they|we|people] call {1} [is|was] {2} [to the clerks|in the files|elsewhere].",
     "{2}, [that is|namely|meaning|which is] {1}.",
     "{2} [stands|stood|will do|is used|is written] [for|beside|in place of] {1}.",

@@ -1,4 +1,4 @@
-// What `memagent model init|info|convert|quantize` do, as functions.
+// What `memagent model init|info|convert|quantize|mix` do, as functions.
 //
 // None prints or knows flags. Files are written whole or not at all. Wrong requests throw
 // Error(kUsage), wrong files Error(kBadInput), disks that do not take the file Error(kStorage).
@@ -57,6 +57,13 @@ struct QuantizedModel {
   std::int64_t kept = 0;
 };
 QuantizedModel quantize_model(const std::string& from, const std::string& to, TensorType type);
+
+// A GGUF file with a mean of two others' weights: `share` of those of `with`, the rest of `from`'s.
+// Weights before and after a further training, mixed, keep more of what was known before (WiSE-FT,
+// arXiv 2109.01903). Types and metadata are those of `with`. Throws Error(kUsage) for files that do
+// not have the same tensors.
+WrittenModel mix_models(const std::string& from, const std::string& with, double share,
+                        const std::string& to);
 
 // How a model was trained to be used: texts that its GGUF file holds as metadata, "memagent."
 // before the key. `prompts` is the TOML of its wording; the others are named as the settings of a

@@ -144,6 +144,37 @@ TEST_P(ModelConvert, RetypedInMemoryIsWhatQuantizingWrites) {
   }
 }
 
+TEST_P(ModelConvert, MixingIsTheMeanOfEveryWeight) {
+  const std::string one = make(GetParam(), TensorType::kF32, "a.gguf");
+  const std::string other = folder_.path("b.gguf");
+  init_model(named_shape(GetParam()).config, {.seed = 6, .name = "other"}, other);
+  const std::string mix = folder_.path("mix.gguf");
+  mix_models(one, other, 0.25, mix);
+  const auto a = open_model_file(one);
+  const auto b = open_model_file(other);
+  const auto m = open_model_file(mix);
+  EXPECT_EQ(m->name(), "other");
+  const auto values = [](const TensorView& tensor) {
+    std::vector<float> out(tensor.data.size() / sizeof(float));
+    std::memcpy(out.data(), tensor.data.data(), tensor.data.size());
+    return out;
+  };
+  for (const TensorView& tensor : m->tensors()) {
+    const std::vector<float> x = values(a->tensor(tensor.name));
+    const std::vector<float> y = values(b->tensor(tensor.name));
+    const std::vector<float> mean = values(tensor);
+    ASSERT_EQ(mean.size(), x.size()) << tensor.name;
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      ASSERT_FLOAT_EQ(mean[i], static_cast<float>(0.75 * x[i] + 0.25 * y[i])) << tensor.name;
+    }
+  }
+  // Nothing, and everything, of the other.
+  mix_models(one, other, 0, mix);
+  expect_same_tensors(*open_model_file(mix), *a);
+  mix_models(one, other, 1, mix);
+  EXPECT_EQ(bytes_of(mix), bytes_of(other));
+}
+
 TEST_F(ModelConvert, QuantizingKeepsWhatItDoesNotKnow) {
   const std::string odd = folder_.path("odd.gguf");
   write_edited_gguf(make("qwen3-tiny", TensorType::kF32, "f32.gguf"), odd,
@@ -189,6 +220,18 @@ TEST_F(ModelConvert, RefusesWhatCannotBe) {
                "is a folder", ErrorKind::kUsage);
   expect_error([&] { convert_model(gguf, folder_.path("a.gguf/hf")); }, "cannot make the folder",
                ErrorKind::kStorage);
+  const std::string other = make("qwen3-tiny", TensorType::kF32, "other.gguf");
+  const std::string mix = folder_.path("mix.gguf");
+  expect_error([&] { mix_models(gguf, other, 0.5, mix); }, "only models of one shape",
+               ErrorKind::kUsage);
+  expect_error([&] { mix_models(gguf, gguf, 1.5, mix); }, "choose from 0 to 1", ErrorKind::kUsage);
+  expect_error([&] { mix_models(gguf, gguf, std::nan(""), mix); }, "choose from 0 to 1",
+               ErrorKind::kUsage);
+  expect_error([&] { mix_models(other, gguf, 0.5, gguf); }, "read and written at once",
+               ErrorKind::kUsage);
+  expect_error([&] { mix_models(folder_.path(""), gguf, 0.5, mix); }, "is a folder",
+               ErrorKind::kUsage);
+  EXPECT_FALSE(fs::exists(mix));
   // A weight that is no number cannot be rounded to a step.
   std::string bytes = bytes_of(gguf);
   const float nan = std::nanf("");
