@@ -119,13 +119,26 @@ class Clutter final : public UnitText {
   }
 
   static std::string date(RandomStream& draw) {
-    const std::uint64_t day = draw.below(std::uint64_t{600} * 12 * 28);
-    return fmt::format("{:04}-{:02}-{:02}", 1500 + day / 336, 1 + day / 28 % 12, 1 + day % 28);
+    constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    const std::uint64_t days = draw.below(std::uint64_t{600} * 12 * 28);
+    const std::uint64_t year = 1500 + days / 336;
+    const std::uint64_t month = days / 28 % 12;
+    const std::uint64_t day = 1 + days % 28;
+    switch (draw.below(3)) {
+      case 0:
+        return fmt::format("{} {} {}", day, kMonths[month], year);
+      case 1:
+        return fmt::format("{}/{}/{}", day, 1 + month, year);
+      default:
+        return fmt::format("{:04}-{:02}-{:02}", year, 1 + month, day);
+    }
   }
 
   static std::string time(RandomStream& draw) {
     const std::uint64_t second = draw.below(std::uint64_t{24} * 3600);
-    return fmt::format("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
+    return fmt::format("{:02}:{:02}:{:02}{}", second / 3600, second / 60 % 60, second % 60,
+                       draw.below(4) == 0 ? " +0200" : "");
   }
 
   static std::string number(RandomStream& draw) {
@@ -210,6 +223,26 @@ class Clutter final : public UnitText {
     out += pick(kSpaces, draw);
   }
 
+  // Lines of one width, some way from the margin.
+  void wrapped(RandomStream& block, RandomStream& draw, std::string& out) const {
+    out.append(block.below(24), ' ');
+    out += words(4 + block.below(12), draw);
+    out += draw.below(6) == 0 ? ".\n\n" : "\n";
+  }
+
+  // Nothing, and much of it: runs of blanks are text, too.
+  void blanks(RandomStream& block, RandomStream& draw, std::string& out) const {
+    const char blank = block.below(3) == 0 ? '\t' : ' ';
+    if (block.below(2) == 0) {
+      out.append(1 + draw.below(6), '\n');
+    } else {
+      out += plain_word(draw);
+      out.append(1 + draw.below(70), blank);
+      out += number(draw);
+      out += '\n';
+    }
+  }
+
   void table_row(RandomStream& block, RandomStream& draw, std::string& out) const {
     const std::uint64_t columns = 1 + block.below(7);
     const std::uint64_t numeric = block.next();  // a bit a column
@@ -237,7 +270,8 @@ class Clutter final : public UnitText {
 
   void program_line(RandomStream& block, RandomStream& draw, std::string& out) const {
     constexpr std::array<std::string_view, 4> kComments = {"// ", "# ", "-- ", "; "};
-    out += indent(block.below(3) + draw.below(2));
+    out += block.below(5) == 0 ? std::string(1 + draw.below(3), '\t')
+                               : indent(block.below(10) + draw.below(3));
     const std::string name = identifier(draw);
     switch (draw.below(8)) {
       case 0:
@@ -318,10 +352,10 @@ class Clutter final : public UnitText {
                                                   '#', '@', '^', '~', '-', '_', ':', ';', '?', '!'};
   // Sentences and lists are what most texts have most of.
   static constexpr Kind kKinds[] = {
-      &Clutter::sentence,     &Clutter::sentence,  &Clutter::sentence,  &Clutter::sentence,
-      &Clutter::table_row,    &Clutter::table_row, &Clutter::list_item, &Clutter::list_item,
-      &Clutter::program_line, &Clutter::log_line,  &Clutter::record,    &Clutter::heading,
-      &Clutter::signs};
+      &Clutter::sentence,  &Clutter::sentence,  &Clutter::sentence,     &Clutter::sentence,
+      &Clutter::table_row, &Clutter::table_row, &Clutter::list_item,    &Clutter::list_item,
+      &Clutter::wrapped,   &Clutter::blanks,    &Clutter::program_line, &Clutter::log_line,
+      &Clutter::record,    &Clutter::heading,   &Clutter::signs};
 
   std::uint64_t key_;
   std::vector<Kind> kinds_;

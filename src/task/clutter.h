@@ -1,6 +1,6 @@
-// Text of any kind but prose: tables, lists, program text, logs, records, headings, sentences of
-// words of no language, strange signs. For training alone: a reader that has only met one kind of
-// prose around its facts is lost in any other.
+// Text of any kind but prose: tables, lists, program text, logs, records, headings, runs of blanks,
+// sentences of words of no language, strange signs. For training alone: a reader that has only met
+// one kind of prose around its facts is lost in any other.
 #pragma once
 
 #include <cstdint>

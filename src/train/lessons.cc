@@ -12,6 +12,17 @@
 #include "train/text_lessons.h"
 
 namespace memagent {
+namespace {
+
+std::vector<std::shared_ptr<const Task>> tasks_of(const Stage& stage, const TaskOptions& options) {
+  std::vector<std::shared_ptr<const Task>> tasks;
+  for (const TaskWeight& task : stage.tasks) {
+    tasks.push_back(is_text_task(task.task) ? nullptr : find_tasks({task.task}, options).at(0));
+  }
+  return tasks;
+}
+
+}  // namespace
 
 const char* to_string(ReplyKind kind) {
   switch (kind) {
@@ -28,18 +39,6 @@ const char* to_string(ReplyKind kind) {
   }
   MEMAGENT_CHECK(false, "reply kind {}", static_cast<int>(kind));
 }
-
-namespace {
-
-std::vector<std::shared_ptr<const Task>> tasks_of(const Stage& stage, const TaskOptions& options) {
-  std::vector<std::shared_ptr<const Task>> tasks;
-  for (const TaskWeight& task : stage.tasks) {
-    tasks.push_back(is_text_task(task.task) ? nullptr : find_tasks({task.task}, options).at(0));
-  }
-  return tasks;
-}
-
-}  // namespace
 
 struct LessonSource::State {
   std::uint64_t seed = 0;
