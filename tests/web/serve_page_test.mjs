@@ -195,7 +195,9 @@ test("a reload in the middle finds the reading and goes on showing it", async ()
         await page.getByText("20 sections read").waitFor();
         assert.equal(Number(await bar.getAttribute("value")), read);
         assert.match(await page.locator(".where").textContent(), /^Change \d+ of \d+, by section/);
-        assert.equal(await page.locator(".sessions [aria-current]").count(), 1);
+        const current = page.locator(".sessions [aria-current]");
+        await current.first().waitFor();  // the list comes on its own
+        assert.equal(await current.count(), 1);
         hold.release();
         await finished(page);
         assert.equal(await answerText(page), ANSWER);
