@@ -1,6 +1,6 @@
 #!/bin/sh
 # What models/nano/README.md reports, from rows of the test split. Run from the project's root after
-# `make build`; stopped, it goes on where it was. About 75 minutes on two cores.
+# `make build`; stopped, it goes on where it was. About an hour on two cores.
 #
 #   recipes/nano/evaluate.sh [MODEL] [FOLDER]
 #

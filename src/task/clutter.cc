@@ -86,15 +86,10 @@ class Clutter final : public UnitText {
   using Kind = void (Clutter::*)(RandomStream& block, RandomStream& draw, std::string& out) const;
 
   static std::string new_word(RandomStream& draw) {
-    std::string word;
     if (draw.below(4) == 0) {
-      word = made_code(draw, Split::kTrain, static_cast<int>(1 + draw.below(9)), 'a');
-    } else {
-      append_short_name(drawn_short_name(draw, Split::kTrain), Split::kTrain, word);
-      const std::size_t hyphen = word.find('-');
-      word = draw.below(2) == 0 ? word.substr(0, hyphen) : word.substr(hyphen + 1);
+      return made_code(draw, Split::kTrain, static_cast<int>(1 + draw.below(9)), 'a');
     }
-    return word;
+    return drawn_words(draw, Split::kTrain)[draw.below(2)];
   }
 
   std::string plain_word(RandomStream& draw) const {

@@ -281,6 +281,13 @@ std::uint64_t drawn_short_name(RandomStream& draw, Split split) {
   return draw.below(kNumShortNames);
 }
 
+std::array<std::string, 2> drawn_words(RandomStream& draw, Split split) {
+  std::string name;
+  append_short_name(drawn_short_name(draw, split), split, name);
+  const std::size_t hyphen = name.find('-');
+  return {name.substr(0, hyphen), name.substr(hyphen + 1)};
+}
+
 bool is_coined(std::uint64_t short_name) { return short_name >= kNumShortNames; }
 
 std::uint64_t crossed_short_name(std::uint64_t first, std::uint64_t second) {

@@ -54,6 +54,8 @@ inline constexpr std::uint64_t kNumCoinedNames = kNumCoinedWords * kNumCoinedWor
 void append_short_name(std::uint64_t index, Split split, std::string& out);
 // The index of a name: in the training split three of four are coined.
 std::uint64_t drawn_short_name(RandomStream& draw, Split split);
+// The two words of a name that is drawn so.
+std::array<std::string, 2> drawn_words(RandomStream& draw, Split split);
 // The name of the first's first word and the second's second: both listed, or both coined.
 std::uint64_t crossed_short_name(std::uint64_t first, std::uint64_t second);
 bool is_coined(std::uint64_t short_name);

@@ -110,19 +110,13 @@ std::string chosen(std::string_view form, RandomStream& draw) {
   return text;
 }
 
-std::string coined_word(RandomStream& draw) {
-  std::string name;
-  append_short_name(drawn_short_name(draw, Split::kTrain), Split::kTrain, name);
-  return name.substr(0, name.find('-'));
-}
-
 template <std::size_t N>
 std::string said(const std::string_view (&forms)[N], RandomStream& draw, std::string_view what,
                  std::string_view key, std::string_view value) {
   std::string form = chosen(forms[draw.below(N)], draw);
   constexpr std::string_view kCoined = "{3}";
   for (std::size_t at; (at = form.find(kCoined)) != std::string::npos;) {
-    form.replace(at, kCoined.size(), coined_word(draw));
+    form.replace(at, kCoined.size(), drawn_words(draw, Split::kTrain)[0]);
   }
   return fmt::format(fmt::runtime(form), what, key, value);
 }

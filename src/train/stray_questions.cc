@@ -123,10 +123,7 @@ constexpr std::array<std::string_view, 72> kForms = {
 
 // Two coined words, the first letters large.
 std::array<std::string, 2> coined_words(RandomStream& draw) {
-  std::string name;
-  append_short_name(drawn_short_name(draw, Split::kTrain), Split::kTrain, name);
-  const std::size_t hyphen = name.find('-');
-  std::array<std::string, 2> words = {name.substr(0, hyphen), name.substr(hyphen + 1)};
+  std::array<std::string, 2> words = drawn_words(draw, Split::kTrain);
   for (std::string& word : words) {
     word.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(word.front())));
   }

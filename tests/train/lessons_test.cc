@@ -173,7 +173,7 @@ TEST_F(Lessons, StrayQuestionsAreNotAnswered) {
   EXPECT_LT(noted, unanswered);
 }
 
-// The share of documents that stand in clutter, none of which is prose, and no other draw changes.
+// Prose has none of the signs that nearly every clutter has.
 TEST_F(Lessons, ShareOfDocumentsStandInClutter) {
   Stage& stage = recipe_.stages[0];
   stage.tasks = {{"niah_single_2", 1}};
@@ -184,7 +184,6 @@ TEST_F(Lessons, ShareOfDocumentsStandInClutter) {
     for (std::int64_t number = 0; number < 40; ++number) {
       std::string sections;
       for (const Lesson& lesson : from.draw(0, number)) sections += text(lesson.prefix);
-      // Prose has none of these, and its needles neither.
       documents += sections.find_first_of("|{}=*+") != std::string::npos ? 1 : 0;
     }
     return documents;

@@ -1,8 +1,5 @@
 // The mean of two GGUF files' weights. Works on the container, as quantizing does.
-#include <fmt/format.h>
-
-#include <cmath>
-#include <filesystem>
+#include <vector>
 
 #include "base/fail.h"
 #include "base/mapped_file.h"
@@ -15,13 +12,6 @@
 
 namespace memagent {
 namespace {
-
-void refuse_folder(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    fail(ErrorKind::kUsage, "'{}' is a folder; convert it to GGUF first", path);
-  }
-}
 
 // Rows of both at once.
 class MixedRows {
@@ -76,7 +66,7 @@ WrittenModel mix_models(const std::string& from, const std::string& with, double
   if (!(share >= 0 && share <= 1)) fail(ErrorKind::kUsage, "share {}: choose from 0 to 1", share);
   for (const std::string& path : {from, with}) {
     refuse_same_file(path, to);
-    refuse_folder(path);
+    refuse_folder(path, "convert it to GGUF first");
     open_model_file(path);  // only models that could be run are worth mixing
   }
   const MappedFile from_file(from);
@@ -90,17 +80,16 @@ WrittenModel mix_models(const std::string& from, const std::string& with, double
   }
   GgufWriter writer(to);
   for (const GgufEntry& entry : after.metadata) writer.copy(entry);
+  std::vector<const TensorView*> others;  // `from`'s, in the order of `with`'s
   for (const TensorView& tensor : after.tensors) {
-    same_tensor(before, tensor, from, with);
+    others.push_back(&same_tensor(before, tensor, from, with));
     writer.add_tensor(tensor.name, tensor.type, tensor.shape);
   }
   writer.begin();
   WrittenModel out;
   for (const TensorView& tensor : after.tensors) {
-    MixedRows rows(same_tensor(before, tensor, from, with), from, tensor, with, share);
-    for (std::int64_t row = 0; row < rows.rows(); ++row) writer.write(rows.row(row));
-    ++out.tensors;
-    out.parameters += parameters_of(tensor);
+    const TensorView& other = *others[static_cast<std::size_t>(out.tensors)];
+    write_rows(tensor, MixedRows(other, from, tensor, with, share), writer, out);
   }
   writer.finish();
   out.file_bytes = static_cast<std::int64_t>(writer.file_bytes());

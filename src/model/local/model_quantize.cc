@@ -1,7 +1,5 @@
 // GGUF files with their matrices in another type. Works on the container, so that every key and
 // tensor it does not understand is kept.
-#include <filesystem>
-
 #include "base/fail.h"
 #include "base/mapped_file.h"
 #include "format/gguf.h"
@@ -14,10 +12,7 @@ namespace memagent {
 
 QuantizedModel quantize_model(const std::string& from, const std::string& to, TensorType type) {
   refuse_same_file(from, to);
-  std::error_code error;
-  if (std::filesystem::is_directory(from, error)) {
-    fail(ErrorKind::kUsage, "'{}' is a folder; convert it to GGUF with that type instead", from);
-  }
+  refuse_folder(from, "convert it to GGUF with that type instead");
   open_model_file(from);  // only a model that could be run is worth re-typing
   const MappedFile file(from);
   const Gguf gguf = parse_gguf(file.bytes(), from);

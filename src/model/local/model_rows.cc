@@ -41,6 +41,13 @@ void refuse_same_file(const std::string& from, const std::string& to) {
   }
 }
 
+void refuse_folder(const std::string& path, std::string_view instead) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    fail(ErrorKind::kUsage, "'{}' is a folder; {}", path, instead);
+  }
+}
+
 RowReader::RowReader(const TensorView& tensor, TensorType type, PairOrder order,
                      const std::string& path)
     : tensor_(tensor),

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/local/model_file.h"
@@ -19,6 +20,8 @@ std::int64_t parameters_of(const TensorView& tensor);
 TensorType gguf_type(const TensorView& tensor, TensorType type, std::int64_t& kept);
 // Throws Error(kUsage) if both are the same file.
 void refuse_same_file(const std::string& from, const std::string& to);
+// Throws Error(kUsage) for a folder, saying `instead` what to do.
+void refuse_folder(const std::string& path, std::string_view instead);
 
 // The rotary pairs a model's tensors have and those they should get; equal where nothing moves.
 struct PairOrder {
@@ -53,16 +56,21 @@ class RowReader {
   std::vector<std::byte> packed_;
 };
 
+// Writes the rows of a tensor, and counts it. `Rows` has rows() and row() as RowReader does.
+template <typename Rows, typename Writer>
+void write_rows(const TensorView& tensor, Rows rows, Writer& writer, WrittenModel& out) {
+  for (std::int64_t row = 0; row < rows.rows(); ++row) writer.write(rows.row(row));
+  ++out.tensors;
+  out.parameters += parameters_of(tensor);
+}
+
 // Writes tensors one after another, types[i] each, and finishes the file.
 template <typename Writer>
 WrittenModel write_tensors(std::span<const TensorView> tensors, std::span<const TensorType> types,
                            PairOrder order, const std::string& path, Writer& writer) {
   WrittenModel out;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    RowReader reader(tensors[i], types[i], order, path);
-    for (std::int64_t row = 0; row < reader.rows(); ++row) writer.write(reader.row(row));
-    ++out.tensors;
-    out.parameters += parameters_of(tensors[i]);
+    write_rows(tensors[i], RowReader(tensors[i], types[i], order, path), writer, out);
   }
   writer.finish();
   out.file_bytes = static_cast<std::int64_t>(writer.file_bytes());

@@ -15,18 +15,16 @@ std::unique_ptr<ModelFile> retyped(const ModelFile& model, TensorType type) {
   parts.config = model.config();
   parts.tokenizer = model.tokenizer();
   parts.chat_template = model.chat_template();
-  const RotaryPairs pairs = model.config().rotary_pairs;
   std::int64_t kept = 0;
   for (const TensorView& tensor : model.tensors()) {
-    RowReader reader(tensor, gguf_type(tensor, type, kept), {pairs, pairs, model.config().head_dim},
-                     model.name());
+    TensorView view = tensor;
+    view.type = gguf_type(tensor, type, kept);
+    RowReader reader(tensor, view.type, {}, model.name());
     auto bytes = std::make_shared<std::vector<std::byte>>();
     for (std::int64_t row = 0; row < reader.rows(); ++row) {
       const auto packed = reader.row(row);
       bytes->insert(bytes->end(), packed.begin(), packed.end());
     }
-    TensorView view = tensor;
-    view.type = gguf_type(tensor, type, kept);
     view.data = *bytes;
     parts.tensors.emplace(view.name, view);
     parts.copies.push_back(std::move(bytes));
