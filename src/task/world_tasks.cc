@@ -11,6 +11,7 @@
 #include "task/evidence_oracle.h"
 #include "task/unit_document.h"
 #include "task/unit_sample.h"
+#include "task/world/comparisons.h"
 #include "task/world/fact_questions.h"
 #include "task/world/filler.h"
 #include "task/world/layout.h"

@@ -1,6 +1,7 @@
 // Questions about the world: a text, its accepted answers, the paragraphs that support it, and the
 // facts in them that the answer rests on. The forms are HotpotQA's (arXiv 1809.09600): bridges,
-// where one entity leads to the next, and comparisons; and SQuAD's: one paragraph, or no answer.
+// where one entity leads to the next, and comparisons (comparisons.h); and SQuAD's: one paragraph,
+// or no answer.
 //
 // What is asked lives in Circle::kQuestion; near-duplicates of every entity on the way, in
 // Circle::kNearDuplicate, tell the same facts with other values. Where paragraphs stand in a
@@ -56,16 +57,6 @@ std::optional<Question> second_hop_question(const World& world, const ParagraphP
                                             Fact fact, std::uint64_t key);
 // A chain over `hops` paragraphs, at least 2.
 Question bridge_question(const World& world, std::uint64_t key, int hops);
-
-struct ComparisonOptions {
-  // Paragraphs a side: 1 compares two entities, 2 what they lead to.
-  int hops = 1;
-  // The side whose name is the answer, or "yes": what balances the answers of many rows.
-  bool first = true;
-  bool yes_no = false;
-};
-Question comparison_question(const World& world, std::uint64_t key,
-                             const ComparisonOptions& options);
 
 enum class Answerable {
   kYes,

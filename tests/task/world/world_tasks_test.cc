@@ -21,6 +21,7 @@
 #include "task/registry.h"
 #include "task/verifier.h"
 #include "task/world/layout.h"
+#include "task/world/comparisons.h"
 #include "task/world/questions.h"
 
 namespace memagent {
