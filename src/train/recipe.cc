@@ -57,6 +57,10 @@ void check_range(TomlTable& table, const char* key, const std::vector<std::int64
   }
 }
 
+void check_share(TomlTable& table, const char* key, double share) {
+  if (!(share >= 0 && share <= 1)) table.fail_at(key, "must be from 0 to 1");
+}
+
 // `others`: names that stand for something else than a task here.
 void read_tasks(TomlTable table, std::vector<TaskWeight>& tasks,
                 const std::vector<std::string>& others = {}) {
@@ -84,24 +88,16 @@ Stage read_stage(TomlTable table) {
   check_range(table, "document_tokens", stage.document_tokens);
   if (stage.tokens < 1) table.fail_at("tokens", "must be at least 1");
   if (stage.replies_per_section < 1) table.fail_at("replies_per_section", "must be at least 1");
-  if (stage.absent < 0 || stage.absent > 1) table.fail_at("absent", "must be from 0 to 1");
-  if (stage.strangers < 0 || stage.strangers > 1) {
-    table.fail_at("strangers", "must be from 0 to 1");
-  }
-  if (stage.again < 0 || stage.again > 1) table.fail_at("again", "must be from 0 to 1");
-  if (stage.outsiders < 0 || stage.outsiders > 1) {
-    table.fail_at("outsiders", "must be from 0 to 1");
-  }
-  if (stage.clutter < 0 || stage.clutter > 1) table.fail_at("clutter", "must be from 0 to 1");
-  if (stage.misnoted < 0 || stage.misnoted > 1) table.fail_at("misnoted", "must be from 0 to 1");
-  if (stage.unfinished < 0 || stage.unfinished > 1) {
-    table.fail_at("unfinished", "must be from 0 to 1");
-  }
-  if (stage.slips < 0 || stage.slips > 1) table.fail_at("slips", "must be from 0 to 1");
+  check_share(table, "absent", stage.absent);
+  check_share(table, "strangers", stage.strangers);
+  check_share(table, "again", stage.again);
+  check_share(table, "outsiders", stage.outsiders);
+  check_share(table, "clutter", stage.clutter);
+  check_share(table, "misnoted", stage.misnoted);
+  check_share(table, "unfinished", stage.unfinished);
+  check_share(table, "slips", stage.slips);
   if (stage.sure < 0 || stage.sure >= 1) table.fail_at("sure", "must be from 0 to below 1");
-  if (stage.keep_sure < 0 || stage.keep_sure > 1) {
-    table.fail_at("keep_sure", "must be from 0 to 1");
-  }
+  check_share(table, "keep_sure", stage.keep_sure);
   read_tasks(table.table("tasks"), stage.tasks, {kTextTasks.begin(), kTextTasks.end()});
   if (stage.tasks.empty()) table.fail_at("tasks", "has none: name at least one");
   if (stage.outsiders > 0 || table.has("outside")) {
@@ -262,6 +258,8 @@ RlRecipe load_rl_recipe(const std::string& path) {
   recipe.questions_from.where = from.place("section_tokens");
   check_range(from, "section_tokens", recipe.questions_from.section_tokens);
   check_range(from, "document_tokens", recipe.questions_from.document_tokens);
+  check_share(from, "clutter", recipe.questions_from.clutter);
+  if (recipe.questions_from.passes < 1) from.fail_at("passes", "must be at least 1");
   read_tasks(from.table("tasks"), recipe.questions_from.tasks, {kDataTask});
   QuestionConfig& questions = recipe.questions_from;
   const bool draws_data = std::ranges::any_of(

@@ -140,6 +140,8 @@ void describe(Visitor&& v, QuestionConfig& c) {
   v("distractors", c.distractors, "a file of further paragraphs to pad its rows with");
   v("section_tokens", c.section_tokens, "shortest and longest section");
   v("document_tokens", c.document_tokens, "shortest and longest document");
+  v("clutter", c.clutter, "share of documents with lists, tables, code and the like for prose");
+  v("passes", c.passes, "times a document is read");
 }
 
 template <typename Visitor>

@@ -113,6 +113,8 @@ std::string to_json(const RlRecipe& recipe) {
   describe(WriteFields{json["step_reward"]}, copy.step_reward);
   describe(WriteFields{json["loss"]}, copy.loss);
   describe(WriteFields{json["questions_from"]}, copy.questions_from);
+  if (copy.questions_from.clutter == 0) json["questions_from"].erase("clutter");
+  if (copy.questions_from.passes == 1) json["questions_from"].erase("passes");
   json["questions_from"]["tasks"] = weights_json(copy.questions_from.tasks);
   return json.dump();
 }

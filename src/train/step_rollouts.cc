@@ -27,8 +27,12 @@ StepQuestions::StepQuestions(const RlRecipe& recipe, const Start& start,
                              const DataParallelGroup& group)
     : recipe_(recipe), group_(group), renderer_(start.renderer), tokenizer_(start.tokenizer) {
   for (const TaskWeight& task : recipe.questions_from.tasks) {
-    tasks_.push_back(task.task == kDataTask ? data_set(recipe.questions_from)
-                                            : find_tasks({task.task}, {}).at(0));
+    const bool is_data = task.task == kDataTask;
+    tasks_.push_back(is_data ? data_set(recipe.questions_from)
+                             : find_tasks({task.task}, {}).at(0));
+    cluttered_.push_back(
+        is_data ? tasks_.back()
+                : find_tasks({task.task}, {.haystack_file = "", .clutter = true}).at(0));
   }
   check_sections(recipe.reading, recipe.questions_from.section_tokens.back(),
                  start.network->config().context_tokens, *renderer_, recipe.questions_from.where);
@@ -37,7 +41,9 @@ StepQuestions::StepQuestions(const RlRecipe& recipe, const Start& start,
 std::shared_ptr<const Sample> StepQuestions::question(RandomStream& random,
                                                       std::int64_t number) const {
   const QuestionConfig& from = recipe_.questions_from;
-  const Task& task = *tasks_[drawn_task(random, from.tasks)];
+  const std::size_t drawn = drawn_task(random, from.tasks);
+  const bool cluttered = from.clutter > 0 && random.uniform() < from.clutter;
+  const Task& task = *(cluttered ? cluttered_ : tasks_)[drawn];
   SampleSpec spec;
   spec.tokens =
       std::max(drawn_length(random, from.document_tokens), task.fewest_tokens(*tokenizer_));
@@ -64,6 +70,7 @@ StepRollouts StepQuestions::roll_out(LanguageModel& model, std::int64_t step,
   options.episode = episode_config(recipe_.reading);
   options.episode.section_tokens =
       static_cast<std::int32_t>(drawn_length(random, recipe_.questions_from.section_tokens));
+  options.episode.passes = recipe_.questions_from.passes;
   options.episode.sampling.temperature = static_cast<float>(recipe_.temperature);
   options.group = recipe_.group;
   options.stop = stop;

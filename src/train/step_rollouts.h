@@ -45,6 +45,7 @@ class StepQuestions {
   std::shared_ptr<const PromptRenderer> renderer_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<std::shared_ptr<const Task>> tasks_;
+  std::vector<std::shared_ptr<const Task>> cluttered_;  // the same, for QuestionConfig::clutter
 };
 
 }  // namespace memagent
