@@ -195,6 +195,21 @@ TEST_F(RlRecipeFile, DataSetsAreATask) {
   EXPECT_THROW(load_rl_recipe(path()), Error);
 }
 
+TEST_F(RlRecipeFile, QuestionsMayStandInClutterAndBeReadTwice) {
+  const QuestionConfig plain = load_rl("").questions_from;
+  EXPECT_EQ(plain.clutter, 0);
+  EXPECT_EQ(plain.passes, 1);
+  std::ofstream(path()) << "[network]\nweights = \"w\"\n[questions_from]\nclutter = 0.5\n"
+                           "passes = 2\ntasks = { vt = 1 }\n";
+  const QuestionConfig read = load_rl_recipe(path()).questions_from;
+  EXPECT_EQ(read.clutter, 0.5);
+  EXPECT_EQ(read.passes, 2);
+  EXPECT_THAT(complaint("", "[questions_from]\nclutter = 1.5"),
+              HasSubstr("questions_from.clutter must be from 0 to 1"));
+  EXPECT_THAT(complaint("", "[questions_from]\npasses = 0"),
+              HasSubstr("questions_from.passes must be at least 1"));
+}
+
 TEST_F(RlRecipeFile, RewardsOfStepsAreRead) {
   EXPECT_EQ(load_rl("").advantage.credit, Credit::kAll);
   EXPECT_EQ(load_rl("credit = \"answer\"").advantage.credit, Credit::kAnswer);

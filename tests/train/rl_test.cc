@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "memagent/error.h"
@@ -24,6 +25,7 @@
 #include "text/vocabulary.h"
 #include "train/policy_loss.h"
 #include "train/start.h"
+#include "train/step_rollouts.h"
 #include "train/trajectory_batch.h"
 
 namespace memagent {
@@ -306,6 +308,42 @@ TEST_F(Rl, OneTemperatureForAll) {
       EXPECT_LT(step.loss.kl / step.loss.count, 1e-6);
     });
   }
+}
+
+TEST_F(Rl, QuestionsStandInClutterAndAreReadAsOftenAsTheRecipeSays) {
+  recipe_.questions = 3;
+  recipe_.group = 2;
+  recipe_.questions_from.tasks = {{"niah_single_2", 1}};
+  recipe_.questions_from.document_tokens = {1200, 1200};
+  recipe_.questions_from.section_tokens = {600, 600};
+  recipe_.questions_from.passes = 2;
+  const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
+  const auto model = make_local_model(
+      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
+      {.threads = 1});
+  const DataParallelGroup alone{Rendezvous()};
+  std::set<std::string> sections[2];
+  for (const double clutter : {0.0, 1.0}) {
+    recipe_.questions_from.clutter = clutter;
+    const StepQuestions questions(recipe_, start, alone);
+    for (const Group& group : questions.roll_out(*model, 0, 0, nullptr).groups) {
+      for (const RolledOut& rolled : group.trajectories) {
+        std::map<std::int32_t, int> read;
+        for (const Conversation& conversation : rolled.trajectory.conversations) {
+          if (conversation.kind == ConversationKind::kAnswer) continue;
+          ++read[conversation.pass];
+          sections[clutter > 0].insert(start.tokenizer->decode(conversation.prompt.tokens));
+        }
+        EXPECT_EQ(read.size(), 2U);
+        EXPECT_EQ(read[0], read[1]);
+      }
+    }
+  }
+  // The same needles and questions, in other text.
+  std::vector<std::string> both;
+  std::ranges::set_intersection(sections[0], sections[1], std::back_inserter(both));
+  EXPECT_GT(sections[1].size(), 3U);
+  EXPECT_TRUE(both.empty());
 }
 
 class Packing : public Rl, public testing::WithParamInterface<Layout> {};
