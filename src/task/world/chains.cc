@@ -31,6 +31,7 @@ std::string_view pick(const Wordings& wordings, RandomStream& random) {
   MEMAGENT_CHECK(!wordings.empty(), "{} wordings to pick from", wordings.size());
   return wordings[random.below(wordings.size())];
 }
+
 std::string_view pick_for_description(const Wordings& wordings, RandomStream& random) {
   Wordings at_end;
   std::ranges::copy_if(wordings, std::back_inserter(at_end), [](std::string_view wording) {

@@ -67,29 +67,50 @@ Pair draw_pair(const World& world, const ComparisonOptions& options, RandomStrea
   }
 }
 
+// The words to ask in. Sides change places until the answer is the one wanted.
+const Wordings& arrange(const World& world, const ComparisonOptions& options, RandomStream& random,
+                        Pair& pair) {
+  if (pair.by_sameness) return pair.wordings->same;
+  const auto number = [&](const Chain& chain) {
+    return world.value(chain.stops.back(), pair.wordings->fact).number;
+  };
+  const bool least = options.yes_no || random.below(2) == 0;
+  const bool a_is_answer = (number(pair.a) < number(pair.b)) == least;
+  if (a_is_answer != options.first) std::swap(pair.a, pair.b);
+  if (options.yes_no) return pair.wordings->ordered;
+  return least ? pair.wordings->least : pair.wordings->greatest;
+}
+
+void put_in_words(const World& world, const Pair& pair, const Wordings& wordings,
+                  const ComparisonOptions& options, RandomStream& random, Question& question) {
+  const std::size_t last = pair.a.stops.size() - 1;
+  const auto side = [&](const Chain& chain) {
+    return describe(mention(world, chain.stops[0], random), true, chain, last, random);
+  };
+  const std::string a = side(pair.a);
+  const std::string b = side(pair.b);
+  question.text = replaced(replaced(pick(wordings, random), "{a}", a), "{b}", b);
+  capitalise(question.text);
+  if (options.yes_no) {
+    question.answers = {options.first ? "yes" : "no"};
+    return;
+  }
+  const Entity& winner = (options.first ? pair.a : pair.b).stops[last];
+  question.answers = {world.name(winner)};
+  question.rejected = {world.name((options.first ? pair.b : pair.a).stops[last])};
+  if (winner.kind == Kind::kRiver) {
+    question.answers.push_back(fmt::format("River {}", question.answers[0]));
+    question.answers.push_back(fmt::format("{} River", question.answers[0]));
+  }
+}
+
 }  // namespace
 
 Question comparison_question(const World& world, std::uint64_t key,
                              const ComparisonOptions& options) {
   RandomStream random(key);
   Pair pair = draw_pair(world, options, random);
-  const Fact fact = pair.wordings->fact;
-  const std::size_t last = pair.a.stops.size() - 1;
-  const auto number = [&](const Chain& chain) {
-    return world.value(chain.stops[last], fact).number;
-  };
-
-  const Wordings* wordings = &pair.wordings->same;
-  if (!pair.by_sameness) {
-    // Sides change places until the answer is the one wanted.
-    const bool least = options.yes_no || random.below(2) == 0;
-    wordings = options.yes_no ? &pair.wordings->ordered
-               : least        ? &pair.wordings->least
-                              : &pair.wordings->greatest;
-    const bool a_is_answer = (number(pair.a) < number(pair.b)) == least;
-    if (a_is_answer != options.first) std::swap(pair.a, pair.b);
-  }
-
+  const Wordings& wordings = arrange(world, options, random, pair);
   Question question;
   for (const Chain* chain : {&pair.a, &pair.b}) {
     const std::size_t begin = question.paragraphs.size();
@@ -98,24 +119,7 @@ Question comparison_question(const World& world, std::uint64_t key,
       support(world, begin + i, chain->facts[i], static_cast<std::int32_t>(i), question);
     }
   }
-  const auto side = [&](const Chain& chain) {
-    return describe(mention(world, chain.stops[0], random), true, chain, last, random);
-  };
-  const std::string a = side(pair.a);
-  const std::string b = side(pair.b);
-  question.text = replaced(replaced(pick(*wordings, random), "{a}", a), "{b}", b);
-  capitalise(question.text);
-  if (options.yes_no) {
-    question.answers = {options.first ? "yes" : "no"};
-  } else {
-    const Entity& winner = (options.first ? pair.a : pair.b).stops[last];
-    question.answers = {world.name(winner)};
-    question.rejected = {world.name((options.first ? pair.b : pair.a).stops[last])};
-    if (winner.kind == Kind::kRiver) {
-      question.answers.push_back(fmt::format("River {}", question.answers[0]));
-      question.answers.push_back(fmt::format("{} River", question.answers[0]));
-    }
-  }
+  put_in_words(world, pair, wordings, options, random, question);
   // In turn of either side, so that where there is room for few, no side stands out.
   std::vector<ParagraphPlan> near_a;
   std::vector<ParagraphPlan> near_b;
@@ -125,6 +129,41 @@ Question comparison_question(const World& world, std::uint64_t key,
     if (i < near_a.size()) add_plan(near_a[i], question.near_duplicates);
     if (i < near_b.size()) add_plan(near_b[i], question.near_duplicates);
   }
+  return question;
+}
+
+std::optional<Question> comparison_between(const World& world, const ParagraphPlan& one,
+                                           const ParagraphPlan& other, FactSet told_by_both,
+                                           std::uint64_t key) {
+  if (one.subject.kind != other.subject.kind) return std::nullopt;
+  RandomStream random(key);
+  auto forms = comparisons_of(one.subject.kind);
+  std::erase_if(forms,
+                [&](const ComparisonWordings* form) { return !told_by_both.has(form->fact); });
+  if (forms.empty()) return std::nullopt;
+  Pair pair;
+  pair.wordings = forms[random.below(forms.size())];
+  const Fact fact = pair.wordings->fact;
+  pair.a = {{one.subject}, {fact}};
+  pair.b = {{other.subject}, {fact}};
+
+  const bool same = world.value(one.subject, fact) == world.value(other.subject, fact);
+  ComparisonOptions options;
+  options.first = random.below(2) == 0;
+  options.yes_no = same || pair.wordings->least.empty() || random.below(2) == 0;
+  pair.by_sameness = options.yes_no && (same || pair.wordings->ordered.empty());
+  if (pair.by_sameness) {
+    constexpr std::uint64_t kSeldom = 8;
+    if (pair.wordings->same.empty() || (!same && random.below(kSeldom) != 0)) return std::nullopt;
+    options.first = same;
+  }
+  const Wordings& wordings = arrange(world, options, random, pair);
+  Question question;
+  for (const Chain* chain : {&pair.a, &pair.b}) {
+    question.paragraphs.push_back(chain->stops[0] == one.subject ? one : other);
+    support(world, question.paragraphs.size() - 1, fact, 0, question);
+  }
+  put_in_words(world, pair, wordings, options, random, question);
   return question;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "task/world/questions.h"
 #include "task/world/world.h"
@@ -18,5 +19,11 @@ struct ComparisonOptions {
 };
 Question comparison_question(const World& world, std::uint64_t key,
                              const ComparisonOptions& options);
+// The subjects of two paragraphs compared by one of the facts that both tell. None if they are not
+// of one kind or tell nothing to compare; and of most pairs that could only be asked whether they
+// have something in common, since nearly all have not.
+std::optional<Question> comparison_between(const World& world, const ParagraphPlan& one,
+                                           const ParagraphPlan& other, FactSet told_by_both,
+                                           std::uint64_t key);
 
 }  // namespace memagent::world

@@ -1,7 +1,7 @@
 // What else can be asked of a document about the world: one question for every fact that its
 // paragraphs tell; and as the first and as the second of a chain of two, whose other one is not
-// there, for every fact that can be. For trainers, which learn from a section once for each of
-// them.
+// there, for every fact that can be; and comparisons of paragraphs with one another. For trainers,
+// which learn from a section once for each of them.
 #pragma once
 
 #include <cstdint>

@@ -91,6 +91,7 @@ class FactSet {
   bool within(FactSet other) const { return (bits_ & ~other.bits_) == 0; }
   void add(FactSet other) { bits_ |= other.bits_; }
   void remove(FactSet other) { bits_ &= ~other.bits_; }
+  void keep(FactSet other) { bits_ &= other.bits_; }
 
  private:
   static std::uint64_t bit(Fact fact) { return 1ULL << static_cast<int>(fact); }
