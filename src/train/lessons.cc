@@ -94,7 +94,7 @@ std::vector<Lesson> LessonSource::draw(std::size_t stage, std::int64_t number) c
     return lessons;
   }
   Lesson lesson = text_lesson(s.stages[stage].tasks[task].task, s.stages[stage].section_tokens,
-                              *s.context.tokenizer, random);
+                              s.context, random);
   lesson.task = task;
   return {std::move(lesson)};
 }

@@ -119,8 +119,10 @@ struct SftRecipe {
 inline constexpr const char* kDrillTask = "drill";
 inline constexpr const char* kRepeatsTask = "repeats";
 inline constexpr const char* kTallyTask = "tally";
+inline constexpr const char* kCompareTask = "compare";
 inline constexpr const char* kProseTask = "prose";
-inline constexpr std::array kTextTasks = {kDrillTask, kRepeatsTask, kTallyTask, kProseTask};
+inline constexpr std::array kTextTasks = {kDrillTask, kRepeatsTask, kTallyTask, kCompareTask,
+                                          kProseTask};
 // What no task asks (stray_questions.h), among the tasks `outside`.
 inline constexpr const char* kStrayTask = "stray";
 
@@ -133,8 +135,8 @@ struct QuestionConfig {
   std::string distractors;  // further paragraphs to pad its rows with; empty: none
   std::vector<std::int64_t> section_tokens = {128, 512};     // from, to: drawn for every step
   std::vector<std::int64_t> document_tokens = {1024, 4096};  // drawn for every question
-  double clutter = 0;       // as Stage::clutter
-  std::int32_t passes = 1;  // times a document is read
+  double clutter = 0;                                        // as Stage::clutter
+  std::int32_t passes = 1;                                   // times a document is read
   std::vector<TaskWeight> tasks;
   std::string where;  // file, line and key of section_tokens
 };

@@ -123,9 +123,9 @@ std::string sft_recipe_keys() {
   std::string text = common_keys(SftRecipe());
   list_keys("\n[[stage]]", Stage(), text);
   return text +
-         "tasks                                 task names (or drill, repeats, tally, prose), each "
-         "with a weight\noutside                               the same of strangers' tasks (or "
-         "stray: what none asks)\n";
+         "tasks                                 task names (or drill, repeats, tally, compare, "
+         "prose), each with a weight\noutside                               the same of strangers' "
+         "tasks (or stray: what none asks)\n";
 }
 
 std::string rl_recipe_keys() {

@@ -8,10 +8,13 @@
 #include <string_view>
 #include <utility>
 
+#include "task/evidence_oracle.h"
 #include "task/frequency_oracle.h"
 #include "task/made_words.h"
 #include "task/prose.h"
 #include "task/unit_document.h"
+#include "task/world/comparisons.h"
+#include "task/world/world.h"
 #include "train/drawing.h"
 
 namespace memagent {
@@ -112,6 +115,40 @@ Lesson tally(const Tokenizer& tokenizer, RandomStream& random) {
   return lesson;
 }
 
+// The memory that an ideal reader has of two things, in either order, sometimes with notes on two
+// others before or behind them.
+Lesson compare(const LessonContext& context, RandomStream& random) {
+  constexpr double kWithOthers = 0.25;
+  const world::World world(random.next(), Split::kTrain);
+  const auto draw = [&] {
+    const world::ComparisonOptions options{
+        .hops = 1, .first = random.below(2) == 0, .yes_no = random.below(2) == 0};
+    return comparison_question(world, random.next(), options);
+  };
+  const world::Question question = draw();
+  std::vector<std::string> lines;
+  const auto note = [&](const world::Question& of) {
+    std::vector<std::string> notes;
+    for (const world::Support& support : of.support) notes.push_back(memory_line(support.note));
+    shuffle(notes, random);
+    lines.insert(lines.end(), notes.begin(), notes.end());
+  };
+  const bool others = random.uniform() < kWithOthers;
+  const bool before = random.below(2) == 0;
+  if (others && before) note(draw());
+  note(question);
+  if (others && !before) note(draw());
+  const PromptRenderer& renderer = *context.renderer;
+  Reply reply{ReplyKind::kAnswer,
+              renderer
+                  .answer(renderer.encode(question.text),
+                          renderer.encode(fmt::format("{}", fmt::join(lines, "\n"))))
+                  .tokens,
+              context.tokenizer->encode(question.answers.front())};
+  reply.response.push_back(context.tokenizer->end_tokens().front());
+  return {0, {}, {std::move(reply)}};
+}
+
 Lesson prose(std::int64_t tokens, const Tokenizer& tokenizer, RandomStream& random) {
   const auto units = generated_prose(random.next());
   std::string text;
@@ -132,9 +169,11 @@ bool is_text_task(const std::string& name) {
 }
 
 Lesson text_lesson(const std::string& name, const std::vector<std::int64_t>& tokens,
-                   const Tokenizer& tokenizer, RandomStream& random) {
+                   const LessonContext& context, RandomStream& random) {
+  const Tokenizer& tokenizer = *context.tokenizer;
   if (name == kRepeatsTask) return repeats(tokenizer, random);
   if (name == kTallyTask) return tally(tokenizer, random);
+  if (name == kCompareTask) return compare(context, random);
   const std::int64_t length = drawn_length(random, tokens);
   return name == kDrillTask ? drill(length, tokenizer, random) : prose(length, tokenizer, random);
 }

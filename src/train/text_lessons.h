@@ -5,6 +5,8 @@
 //            the key before it: what makes a copy lose or double a piece
 //   tally    a list of words of which some come more often than others, and the three that come
 //            most often: what the question of the task fwe is learnt from
+//   compare  notes on two things of the world, and which of them is older, larger, or whether they
+//            have something in common: a document asks it once among a hundred questions
 //   prose    generated, learnt from its second token on
 #pragma once
 
@@ -13,7 +15,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "memagent/tokenizer.h"
+#include "train/document_lessons.h"
 #include "train/lessons.h"
 
 namespace memagent {
@@ -22,6 +24,6 @@ namespace memagent {
 bool is_text_task(const std::string& name);
 // Of that name. Drills and prose have a length drawn from `tokens`.
 Lesson text_lesson(const std::string& name, const std::vector<std::int64_t>& tokens,
-                   const Tokenizer& tokenizer, RandomStream& random);
+                   const LessonContext& context, RandomStream& random);
 
 }  // namespace memagent

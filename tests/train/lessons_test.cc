@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <regex>
 #include <set>
 #include <span>
 #include <sstream>
@@ -444,6 +445,47 @@ TEST_F(Lessons, LeaveOutReadingsThatBeginWithTooMuch) {
     }
   }
   EXPECT_GT(updates, 20);
+}
+
+// Decided here by the numbers in the notes: minutes, pages and students.
+TEST_F(Lessons, ComparisonsFollowFromTheirNotes) {
+  recipe_.stages[0].tasks = {{"compare", 1}};
+  const LessonSource lessons = source();
+  const std::regex form("- \\w+ ([^\n]*): [^\n]*?([\\d,]+) (minutes|pages|students)");
+  int decided = 0;
+  int yes_no = 0;
+  int with_others = 0;
+  constexpr int kLessons = 600;
+  for (std::int64_t number = 0; number < kLessons; ++number) {
+    const auto drawn = lessons.draw(0, number);
+    ASSERT_EQ(drawn.size(), 1U);
+    const Reply& reply = drawn[0].replies.at(0);
+    EXPECT_EQ(reply.kind, ReplyKind::kAnswer);
+    EXPECT_EQ(reply.response.back(), tokenizer_->end_tokens().front());
+    const std::string prompt = text(reply.prompt);
+    const std::string answer =
+        tokenizer_->decode(std::span(reply.response).first(reply.response.size() - 1));
+    const auto notes = std::ranges::count(prompt, '-');
+    SCOPED_TRACE(prompt + " " + answer);
+    yes_no += answer == "yes" || answer == "no" ? 1 : 0;
+    with_others += notes > 3 ? 1 : 0;
+    const std::string question = prompt.substr(0, prompt.find("\n- "));
+    std::map<std::string, std::int64_t> values;
+    for (std::sregex_iterator it(prompt.begin(), prompt.end(), form), end; it != end; ++it) {
+      std::string digits = (*it)[2];
+      std::erase(digits, ',');
+      if (question.find((*it)[1]) != std::string::npos) values[(*it)[1]] = std::stoll(digits);
+    }
+    if (values.size() != 2 || answer == "yes" || answer == "no") continue;
+    const auto& [one, of_one] = *values.begin();
+    const auto& [other, of_other] = *values.rbegin();
+    const bool least = std::regex_search(question, std::regex("fewer|shorter|smaller"));
+    EXPECT_EQ(answer, (of_one < of_other) == least ? one : other);
+    ++decided;
+  }
+  EXPECT_GT(decided, 50);
+  EXPECT_NEAR(yes_no, kLessons / 2, 60);  // five standard deviations
+  EXPECT_GT(with_others, kLessons / 8);
 }
 
 // Counted here in another way: no word that is not named comes more often than one that is.
