@@ -70,8 +70,8 @@ void Transformer::for_rows(std::int64_t rows, const Body& body) {
 std::span<const float> Transformer::forward(std::span<const TokenRun> runs, KvCache& cache) {
   plan(runs);
   embed(runs);
-  const auto rows = static_cast<std::int64_t>(tokens_.size());
   const std::int64_t dim = config_.model_dim;
+  auto rows = static_cast<std::int64_t>(tokens_.size());
   const auto norm = [&](const std::vector<float>& weight) {
     for_rows(rows, [&](std::int64_t row) {
       kernels_.rms_norm(x_.data() + row * dim, weight.data(), dim, config_.rms_epsilon,
@@ -81,11 +81,22 @@ std::span<const float> Transformer::forward(std::span<const TokenRun> runs, KvCa
 
   for (std::int32_t index = 0; index < config_.num_layers; ++index) {
     const LayerWeights& layer = weights_->layers[static_cast<std::size_t>(index)];
+    const Target query{&layer.query, query_.data()};
+    const Target key{&layer.key, key_.data()};
+    const Target value{&layer.value, value_.data()};
     norm(layer.attention_norm);
-    project(std::array{Target{&layer.query, query_.data()}, Target{&layer.key, key_.data()},
-                       Target{&layer.value, value_.data()}},
-            normed_.data(), rows, false);
-    place_heads(layer, index, runs, cache);
+    if (index + 1 < config_.num_layers) {
+      project(std::array{query, key, value}, normed_.data(), rows, false);
+      place_keys(layer, index, runs, cache);
+    } else {
+      // What comes of the others is keys and values alone: nothing reads the rest.
+      project(std::array{key, value}, normed_.data(), rows, false);
+      place_keys(layer, index, runs, cache);
+      rows = keep_wanted(runs);
+      if (rows == 0) return {};
+      project(std::array{query}, normed_.data(), rows, false);
+    }
+    turn_queries(layer);
     attend(index, runs, cache);
     project(std::array{Target{&layer.attention_output, x_.data()}}, attended_.data(), rows, true);
 
@@ -99,20 +110,9 @@ std::span<const float> Transformer::forward(std::span<const TokenRun> runs, KvCa
     project(std::array{Target{&layer.down, x_.data()}}, gate_.data(), rows, true);
   }
 
-  // Only the last token of a run can want logits: gather those rows.
-  std::int64_t wanted = 0;
-  std::int64_t row = 0;
-  for (const TokenRun& run : runs) {
-    row += static_cast<std::int64_t>(run.tokens.size());
-    if (!run.wants_logits) continue;
-    kernels_.rms_norm(x_.data() + (row - 1) * dim, weights_->output_norm.data(), dim,
-                      config_.rms_epsilon, normed_.data() + wanted * dim);
-    ++wanted;
-  }
-  logits_.resize(static_cast<std::size_t>(wanted * config_.vocab_size));
-  if (wanted > 0) {
-    project(std::array{Target{&weights_->output, logits_.data()}}, normed_.data(), wanted, false);
-  }
+  norm(weights_->output_norm);
+  logits_.resize(static_cast<std::size_t>(rows * config_.vocab_size));
+  project(std::array{Target{&weights_->output, logits_.data()}}, normed_.data(), rows, false);
   return logits_;
 }
 
@@ -140,7 +140,11 @@ void Transformer::plan(std::span<const TokenRun> runs) {
   }
   MEMAGENT_CHECK(tokens_.size() * static_cast<std::size_t>(config_.model_dim) <= x_.size(),
                  "a batch of {} tokens", tokens_.size());
-  // The longest jobs first, so that threads end together.
+  longest_jobs_first(runs);
+}
+
+// So that threads end together.
+void Transformer::longest_jobs_first(std::span<const TokenRun> runs) {
   std::ranges::stable_sort(jobs_, [&](const Job& a, const Job& b) {
     return runs[static_cast<std::size_t>(a.run)].first_position + a.first_token >
            runs[static_cast<std::size_t>(b.run)].first_position + b.first_token;
@@ -181,31 +185,19 @@ void Transformer::rotate(float* head, const float* angles) const {
   }
 }
 
-// Bias, norm and rotation of queries and keys; keys and values into their pages.
-void Transformer::place_heads(const LayerWeights& layer, std::int32_t index,
-                              std::span<const TokenRun> runs, KvCache& cache) {
+// Bias, norm and rotation of keys; keys and values into their pages.
+void Transformer::place_keys(const LayerWeights& layer, std::int32_t index,
+                             std::span<const TokenRun> runs, KvCache& cache) {
   const std::int64_t head_dim = config_.head_dim;
-  const std::int64_t query_dim = config_.num_heads * head_dim;
   const std::int64_t kv_dim = config_.num_kv_heads * head_dim;
-  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
   for_rows(static_cast<std::int64_t>(tokens_.size()), [&](std::int64_t row) {
     const Token& token = tokens_[static_cast<std::size_t>(row)];
     const float* angles = angles_.data() + row * head_dim;
-    float* query = query_.data() + row * query_dim;
     float* key = key_.data() + row * kv_dim;
     float* value = value_.data() + row * kv_dim;
-    if (!layer.query_bias.empty()) {
-      kernels_.add(query, layer.query_bias.data(), query_dim);
+    if (!layer.key_bias.empty()) {
       kernels_.add(key, layer.key_bias.data(), kv_dim);
       kernels_.add(value, layer.value_bias.data(), kv_dim);
-    }
-    for (std::int32_t h = 0; h < config_.num_heads; ++h) {
-      float* head = query + h * head_dim;
-      if (!layer.query_norm.empty()) {
-        kernels_.rms_norm(head, layer.query_norm.data(), head_dim, config_.rms_epsilon, head);
-      }
-      rotate(head, angles);
-      for (std::int64_t d = 0; d < head_dim; ++d) head[d] *= scale;
     }
     const PageId page = runs[static_cast<std::size_t>(token.run)]
                             .pages[static_cast<std::size_t>(token.position / kPageTokens)];
@@ -219,6 +211,57 @@ void Transformer::place_heads(const LayerWeights& layer, std::int32_t index,
       kernels_.to_half(head, head_dim, cache.keys(page, index, h) + slot, kPageTokens);
       kernels_.to_half(value + h * head_dim, head_dim,
                        cache.values(page, index, h) + slot * head_dim, 1);
+    }
+  });
+}
+
+// Keeps the rows whose logits are wanted, each the last of its run, and moves them to the front.
+std::int64_t Transformer::keep_wanted(std::span<const TokenRun> runs) {
+  const auto dim = static_cast<std::size_t>(config_.model_dim);
+  const auto head_dim = static_cast<std::size_t>(config_.head_dim);
+  std::size_t kept = 0;
+  std::size_t end = 0;
+  jobs_.clear();
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    end += runs[r].tokens.size();
+    if (!runs[r].wants_logits) continue;
+    const std::size_t row = end - 1;
+    const auto move = [&](std::vector<float>& of, std::size_t width) {
+      std::copy_n(of.data() + row * width, width, of.data() + kept * width);
+    };
+    if (row != kept) {
+      move(x_, dim);
+      move(normed_, dim);
+      move(angles_, head_dim);
+      tokens_[kept] = tokens_[row];
+    }
+    for (std::int32_t head = 0; head < config_.num_kv_heads; ++head) {
+      jobs_.push_back({static_cast<std::int32_t>(r),
+                       static_cast<std::int32_t>(runs[r].tokens.size()) - 1,
+                       static_cast<std::int32_t>(kept), 1, head});
+    }
+    ++kept;
+  }
+  tokens_.resize(kept);
+  longest_jobs_first(runs);
+  return static_cast<std::int64_t>(kept);
+}
+
+// Bias, norm, rotation and scale of queries.
+void Transformer::turn_queries(const LayerWeights& layer) {
+  const std::int64_t head_dim = config_.head_dim;
+  const std::int64_t query_dim = config_.num_heads * head_dim;
+  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
+  for_rows(static_cast<std::int64_t>(tokens_.size()), [&](std::int64_t row) {
+    float* query = query_.data() + row * query_dim;
+    if (!layer.query_bias.empty()) kernels_.add(query, layer.query_bias.data(), query_dim);
+    for (std::int32_t h = 0; h < config_.num_heads; ++h) {
+      float* head = query + h * head_dim;
+      if (!layer.query_norm.empty()) {
+        kernels_.rms_norm(head, layer.query_norm.data(), head_dim, config_.rms_epsilon, head);
+      }
+      rotate(head, angles_.data() + row * head_dim);
+      for (std::int64_t d = 0; d < head_dim; ++d) head[d] *= scale;
     }
   });
 }

@@ -2,6 +2,9 @@
 //
 //   x = embedding;  per layer: x += attention(norm(x));  x += swiglu(norm(x));  logits = W norm(x)
 //
+// In the last layer only tokens whose logits are wanted go beyond their keys and values, which are
+// all that later tokens ask of them: of eight layers reading takes little more than seven.
+//
 // Knows weights, kernels and KV pages; knows nothing of requests, sampling or scheduling. A run's
 // results do not depend on the other runs of the batch nor on where its sequence was cut into runs.
 #pragma once
@@ -54,10 +57,13 @@ class Transformer {
   };
 
   void plan(std::span<const TokenRun> runs);
+  void longest_jobs_first(std::span<const TokenRun> runs);
   void embed(std::span<const TokenRun> runs);
   void attend(std::int32_t layer, std::span<const TokenRun> runs, KvCache& cache);
-  void place_heads(const LayerWeights& layer, std::int32_t index, std::span<const TokenRun> runs,
-                   KvCache& cache);
+  void place_keys(const LayerWeights& layer, std::int32_t index, std::span<const TokenRun> runs,
+                  KvCache& cache);
+  void turn_queries(const LayerWeights& layer);
+  std::int64_t keep_wanted(std::span<const TokenRun> runs);
   void rotate(float* head, const float* angles) const;
   void run_job(const Job& job, std::int32_t layer, std::span<const TokenRun> runs,
                const KvCache& cache, int thread);
@@ -85,7 +91,7 @@ class Transformer {
   std::vector<double> frequencies_;  // [head_dim / 2]
   std::vector<float> logits_;
   QuantizedRows quantized_;
-  std::vector<Token> tokens_;
+  std::vector<Token> tokens_;  // of the rows that are computed
   std::vector<Job> jobs_;
   std::vector<std::vector<float>> attention_scratch_;             // per thread
   std::vector<std::vector<const std::uint16_t*>> page_pointers_;  // per thread
