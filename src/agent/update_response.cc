@@ -128,6 +128,20 @@ void drop_first_line(const Tokenizer& tokenizer, TokenText& memory) {
   memory.text.erase(0, bytes);
 }
 
+// Without what stands behind the last newline. Of tokens those up to the last one that ends a line.
+void drop_unfinished_line(const Tokenizer& tokenizer, TokenText& memory) {
+  if (memory.tokens.empty()) {
+    memory.text.resize(memory.text.rfind('\n') + 1);
+    return;
+  }
+  while (!memory.tokens.empty()) {
+    const std::string_view piece = tokenizer.token_bytes(memory.tokens.back());
+    if (piece.ends_with('\n')) return;
+    memory.tokens.pop_back();
+    memory.text.resize(memory.text.size() - piece.size());
+  }
+}
+
 bool has_line(std::string_view text, std::string_view line) {
   for (std::string_view rest = text; !rest.empty(); rest = without_first_line(rest)) {
     if (rest.substr(0, rest.find('\n')) == line) return true;
@@ -228,6 +242,10 @@ UpdateReading read_update(Policy policy, const PromptRenderer& renderer, const T
   reading.memory = tokens
                        ? kept_tokens(tokenizer, response, first_token, memory_tokens, reading.cut)
                        : kept_text(tokenizer, text.substr(begin), memory_tokens, reading.cut);
+  if (reading.decision == Decision::kAdd && (reading.cut || response.stop == StopReason::kLength)) {
+    reading.cut = true;
+    drop_unfinished_line(tokenizer, reading.memory);
+  }
   if (is_blank(reading.memory.text)) return blank_reading();
   if (reading.decision == Decision::kAdd) {
     if (has_all_lines(before.text, reading.memory.text)) {

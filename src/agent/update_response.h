@@ -19,7 +19,8 @@
 // What is added is a memory of its own where nothing was noted yet, else it follows the old memory
 // after a newline; an update that adds need not copy what is there, so it cannot spoil it. If all
 // its lines are in the memory already, the memory stays. Where both together exceed the budget, the
-// oldest lines make room.
+// oldest lines make room. Of an addition that was cut at its budget the last line is left out: one
+// that runs on and on must not take the place of what was noted before.
 #pragma once
 
 #include <string_view>

@@ -126,14 +126,35 @@ TEST_P(GateTest, WhatIsAddedFollowsTheOldMemory) {
   EXPECT_TRUE(add("Ann\nBob", "Bob", 100).keeps);
   EXPECT_TRUE(add("Ann\nBob\n", "Ann\nBob\n", 100).keeps);
   EXPECT_FALSE(add("Ann\nBobby", "Bob", 100).keeps);
-  // Just room enough; then the oldest lines go, then all of them, then the end of what is added.
+  // Just room enough; then the oldest lines go, then all of them.
   EXPECT_EQ(add("A\nBc\nD", "Ef", 9).memory.text, "A\nBc\nD\nEf");
   EXPECT_FALSE(add("A\nBc\nD", "Ef", 9).cut);
   EXPECT_EQ(add("A\nBc\nD", "Ef", 8).memory.text, "Bc\nD\nEf");
   EXPECT_TRUE(add("A\nBc\nD", "Ef", 8).cut);
   EXPECT_EQ(add("A\nBc\nD", "Ef", 6).memory.text, "D\nEf");
   EXPECT_EQ(add("A\nBc\nD", "Ef", 2).memory.text, "Ef");
-  EXPECT_EQ(add("A", "Efgh", 3).memory.text, "Efg");
+}
+
+// Memories were lost to it: a reader that wrote one piece again and again to the end of its budget
+// pushed out all that it had noted.
+TEST_P(GateTest, WhatIsAddedWithoutEndTakesNoNotesPlace) {
+  const auto renderer = plain_renderer(GetParam());
+  const auto add = [&](const std::string& added, std::int32_t most, StopReason stop) {
+    GenerationResult response = response_of(*renderer, "ADD\n" + added);
+    response.stop = stop;
+    return read_update(Policy::kGated, *renderer, renderer->encode("A"), response, most);
+  };
+  // By the budget of the memory, and by that of the response, which may end before it.
+  for (const StopReason stop : {StopReason::kEnd, StopReason::kLength}) {
+    const UpdateReading endless = add("Efgh", stop == StopReason::kEnd ? 3 : 100, stop);
+    EXPECT_TRUE(endless.keeps);
+    EXPECT_EQ(endless.decision, Decision::kMalformed);
+    const UpdateReading lines = add("B\nCdefgh", stop == StopReason::kEnd ? 7 : 100, stop);
+    EXPECT_EQ(lines.decision, Decision::kAdd);
+    EXPECT_EQ(lines.memory, renderer->encode("A\nB\n"));
+    EXPECT_TRUE(lines.cut);
+  }
+  EXPECT_EQ(add("Efgh", 100, StopReason::kEnd).memory.text, "A\nEfgh");
 }
 
 TEST(GateWords, AddIsUnderstoodOnlyWhereItIsOffered) {
