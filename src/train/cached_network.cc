@@ -225,25 +225,25 @@ torch::Tensor CachedNetwork::logits(const torch::Tensor& hidden) const {
 void CachedNetwork::add_prefixes(std::span<const NewTokens> all) {
   const torch::NoGradGuard no_gradients;
   const Batch batch = batch_of(all);
-  network_->hidden(batch.packed.tokens, batch.packed.positions,
-                   [&](std::int64_t layer, const torch::Tensor& q, const torch::Tensor& k,
-                       const torch::Tensor& v) {
-                     return attend_to_new(layer, batch, q, k, v, prefixes_, prefixes_);
-                   });
+  network_->hidden(
+      batch.packed.tokens, batch.packed.positions,
+      [&](std::int64_t layer, const torch::Tensor& q, const torch::Tensor& k,
+          const torch::Tensor& v) {
+        return attend_to_new(layer, batch, q, k, v, prefixes_, prefixes_);
+      },
+      batch.last_rows);  // of which nothing is read
 }
 
 torch::Tensor CachedNetwork::add(std::span<const NewTokens> all) {
   const torch::NoGradGuard no_gradients;
   const Batch batch = batch_of(all);
-  const torch::Tensor hidden =
-      network_->hidden(batch.packed.tokens, batch.packed.positions,
-                       [&](std::int64_t layer, const torch::Tensor& q, const torch::Tensor& k,
-                           const torch::Tensor& v) {
-                         return attend_to_new(layer, batch, q, k, v, sequences_, prefixes_);
-                       });
-  const torch::Tensor rows =
-      torch::tensor(batch.last_rows, torch::TensorOptions(torch::kInt64)).to(hidden.device());
-  return logits(hidden.index_select(0, rows));
+  return logits(network_->hidden(
+      batch.packed.tokens, batch.packed.positions,
+      [&](std::int64_t layer, const torch::Tensor& q, const torch::Tensor& k,
+          const torch::Tensor& v) {
+        return attend_to_new(layer, batch, q, k, v, sequences_, prefixes_);
+      },
+      batch.last_rows));
 }
 
 torch::Tensor CachedNetwork::step(std::span<const NextToken> next) {
@@ -251,16 +251,20 @@ torch::Tensor CachedNetwork::step(std::span<const NextToken> next) {
   const StepPlan plan = plan_of(next, network_->options().device);
   std::vector<std::int64_t> tokens;
   std::vector<std::int64_t> positions;
+  std::vector<std::int64_t> rows;  // all
   for (const NextToken& one : next) {
+    rows.push_back(std::ssize(tokens));
     tokens.push_back(one.token);
     positions.push_back(one.prefix_tokens + one.slot_tokens);
   }
-  return logits(network_->hidden(tokens, positions,
-                                 [&](std::int64_t layer, const torch::Tensor& q,
-                                     const torch::Tensor& k, const torch::Tensor& v) {
-                                   sequences_.append(layer, plan.slots, plan.places, k, v);
-                                   return attend_to_cache(layer, plan, q, sequences_, prefixes_);
-                                 }));
+  return logits(network_->hidden(
+      tokens, positions,
+      [&](std::int64_t layer, const torch::Tensor& q, const torch::Tensor& k,
+          const torch::Tensor& v) {
+        sequences_.append(layer, plan.slots, plan.places, k, v);
+        return attend_to_cache(layer, plan, q, sequences_, prefixes_);
+      },
+      rows));
 }
 
 }  // namespace memagent

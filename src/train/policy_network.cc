@@ -44,10 +44,10 @@ RotaryAngles PolicyNetwork::State::angles(std::span<const std::int64_t> position
   return {table.cosines.index_select(0, at), table.sines.index_select(0, at)};
 }
 
-// x [tokens, dim] -> [tokens, dim]
-torch::Tensor PolicyNetwork::State::attention(std::int64_t index, const torch::Tensor& x,
-                                              const RotaryAngles& angles,
-                                              const LayerAttention& attend) const {
+// x [tokens, dim] -> [tokens, heads * head_dim]
+torch::Tensor PolicyNetwork::State::attended(std::int64_t index, const torch::Tensor& x,
+                                             const RotaryAngles& angles,
+                                             const LayerAttention& attend) const {
   const PolicyLayer& layer = layers[static_cast<std::size_t>(index)];
   torch::Tensor qkv = product(x, layer.qkv);
   if (layer.qkv_bias.defined()) qkv = qkv + computed(layer.qkv_bias);
@@ -61,8 +61,7 @@ torch::Tensor PolicyNetwork::State::attention(std::int64_t index, const torch::T
                    .head_dim = config.head_dim,
                    .adjacent = config.rotary_pairs == RotaryPairs::kAdjacent,
                    .epsilon = static_cast<double>(config.rms_epsilon)});
-  const torch::Tensor attended = attend(index, split.q, split.k, split.v);
-  return product(attended.view({x.size(0), -1}), layer.attention_output);
+  return attend(index, split.q, split.k, split.v).view({x.size(0), -1});
 }
 
 torch::Tensor PolicyNetwork::State::feed_forward(const PolicyLayer& layer,
@@ -72,10 +71,17 @@ torch::Tensor PolicyNetwork::State::feed_forward(const PolicyLayer& layer,
 
 torch::Tensor PolicyNetwork::State::layer_output(std::int64_t index, torch::Tensor x,
                                                  const RotaryAngles& angles,
-                                                 const LayerAttention& attend) const {
+                                                 const LayerAttention& attend,
+                                                 const torch::Tensor& rows) const {
   const PolicyLayer& layer = layers[static_cast<std::size_t>(index)];
   const double epsilon = static_cast<double>(config.rms_epsilon);
-  x = x + attention(index, rms_norm(x, computed(layer.attention_norm), epsilon), angles, attend);
+  torch::Tensor heads =
+      attended(index, rms_norm(x, computed(layer.attention_norm), epsilon), angles, attend);
+  if (rows.defined()) {
+    heads = heads.index_select(0, rows);
+    x = x.index_select(0, rows);
+  }
+  x = x + product(heads, layer.attention_output);
   return x + feed_forward(layer, rms_norm(x, computed(layer.ffn_norm), epsilon));
 }
 
@@ -134,14 +140,13 @@ torch::Tensor PolicyNetwork::hidden_rows(const PackedBatch& batch) const {
   const PolicyOptions& options = state_->options;
   if (!takes_flash(options.device, options.compute, state_->config.head_dim)) {
     // A copy: the backward pass may come when the batch is gone.
-    const torch::Tensor all =
-        hidden(batch.tokens, batch.positions,
-               [segments = batch.segments](std::int64_t, const torch::Tensor& q,
-                                           const torch::Tensor& k, const torch::Tensor& v) {
-                 return packed_attention(q, k, v, segments);
-               });
-    const std::span<const std::int64_t> rows = batch.rows;
-    return all.index_select(0, on_device(rows, options.device));
+    return hidden(
+        batch.tokens, batch.positions,
+        [segments = batch.segments](std::int64_t, const torch::Tensor& q, const torch::Tensor& k,
+                                    const torch::Tensor& v) {
+          return packed_attention(q, k, v, segments);
+        },
+        batch.rows);
   }
   const FlashPlan plan(batch.segments, options.device);
   const auto gathered = [](const std::vector<std::int64_t>& values,
@@ -151,29 +156,32 @@ torch::Tensor PolicyNetwork::hidden_rows(const PackedBatch& batch) const {
     for (const std::int64_t i : indices) taken.push_back(values[static_cast<std::size_t>(i)]);
     return taken;
   };
-  const torch::Tensor all =
-      hidden(gathered(batch.tokens, plan.order()), gathered(batch.positions, plan.order()),
-             [plan](std::int64_t, const torch::Tensor& q, const torch::Tensor& k,
-                    const torch::Tensor& v) { return plan.attention(q, k, v); });
-  const std::vector<std::int64_t> rows = gathered(plan.places(), batch.rows);
-  return all.index_select(0, on_device(std::span<const std::int64_t>(rows), options.device));
+  return hidden(
+      gathered(batch.tokens, plan.order()), gathered(batch.positions, plan.order()),
+      [plan](std::int64_t, const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v) {
+        return plan.attention(q, k, v);
+      },
+      gathered(plan.places(), batch.rows));
 }
 
 torch::Tensor PolicyNetwork::hidden(std::span<const std::int64_t> tokens,
                                     std::span<const std::int64_t> positions,
-                                    const LayerAttention& attend) const {
+                                    const LayerAttention& attend,
+                                    std::span<const std::int64_t> rows) const {
   State& s = *state_;
   const bool recomputes = s.options.recompute_layers && torch::GradMode::is_enabled();
   const RotaryAngles angles = s.angles(positions);
   torch::Tensor x = s.computed(torch::embedding(s.embedding, on_device(tokens, s.options.device)));
+  const torch::Tensor wanted = on_device(rows, s.options.device);
   for (std::int64_t index = 0; index < s.config.num_layers; ++index) {
+    const torch::Tensor kept = index + 1 == s.config.num_layers ? wanted : torch::Tensor();
     if (!recomputes) {
-      x = s.layer_output(index, x, angles, attend);
+      x = s.layer_output(index, x, angles, attend, kept);
       continue;
     }
     x = recomputed(
-        [&s, index, angles, attend](const torch::Tensor& in) {
-          return s.layer_output(index, in, angles, attend);
+        [&s, index, angles, attend, kept](const torch::Tensor& in) {
+          return s.layer_output(index, in, angles, attend, kept);
         },
         x, s.trained(index));
   }

@@ -82,10 +82,12 @@ class PolicyNetwork {
   // parameters(), taken in their place.
   std::unique_ptr<PolicyNetwork> generator(const std::vector<torch::Tensor>& instead = {}) const;
 
-  // [num_tokens, model_dim], after the last norm: for tokens at any positions, with attention of
-  // the caller's.
+  // [rows, model_dim], after the last norm, of the tokens at `rows`: for tokens at any positions,
+  // with attention of the caller's. All of them are in every layer's attention; of the last layer
+  // nothing else is computed but for these.
   torch::Tensor hidden(std::span<const std::int64_t> tokens,
-                       std::span<const std::int64_t> positions, const LayerAttention& attend) const;
+                       std::span<const std::int64_t> positions, const LayerAttention& attend,
+                       std::span<const std::int64_t> rows) const;
   // Of rows of hidden(): [rows, vocab_size] in the type that is computed in.
   torch::Tensor logits_of(const torch::Tensor& hidden) const;
   // Of batch.targets at batch.rows.

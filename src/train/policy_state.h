@@ -80,11 +80,12 @@ struct PolicyNetwork::State {
   torch::Tensor product(const torch::Tensor& x, const AdaptedMatrix& matrix) const;
   RotaryAngles angles_at(const torch::Tensor& positions) const;  // int64, on the CPU
   RotaryAngles angles(std::span<const std::int64_t> positions) const;
-  torch::Tensor attention(std::int64_t index, const torch::Tensor& x, const RotaryAngles& angles,
-                          const LayerAttention& attend) const;
+  torch::Tensor attended(std::int64_t index, const torch::Tensor& x, const RotaryAngles& angles,
+                         const LayerAttention& attend) const;
   torch::Tensor feed_forward(const PolicyLayer& layer, const torch::Tensor& x) const;
+  // Of the tokens at `rows` alone, where it is defined.
   torch::Tensor layer_output(std::int64_t index, torch::Tensor x, const RotaryAngles& angles,
-                             const LayerAttention& attend) const;
+                             const LayerAttention& attend, const torch::Tensor& rows) const;
 };
 
 template <typename Visit>

@@ -101,7 +101,9 @@ TEST_P(Families, MoreLayersStartAsTheModelIs) {
     PolicyNetwork deeper(config, {});
     deeper.load(*file);
     const torch::Tensor got = deeper.logprobs(batch).logprobs;
-    EXPECT_TRUE(torch::equal(got, want)) << more;
+    // What is the last layer of the one is computed for 39 tokens there and for 40 here, which BLAS
+    // may sum in another order: a few roundings of numbers below 10.
+    EXPECT_LT((got - want).abs().max().item<float>(), 1e-5) << more;
     got.sum().backward();
     int reached = 0;
     for (const Parameter& parameter : deeper.parameters()) {
