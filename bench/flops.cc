@@ -13,9 +13,11 @@ double forward_flops(const ModelConfig& config, const ForwardWork& work) {
   const auto d = static_cast<double>(config.model_dim);
   const double q = static_cast<double>(config.num_heads) * config.head_dim;
   const double kv = 2.0 * config.num_kv_heads * config.head_dim;
-  const double per_token = config.num_layers * (2 * d * (2 * q + kv) + 6 * d * config.ffn_dim);
-  return per_token * work.tokens + config.num_layers * 4 * q * work.attended +
-         2 * d * config.vocab_size * work.rows;
+  const double keys = 2 * d * kv;
+  const double rest = 4 * d * q + 6 * d * config.ffn_dim;
+  return (config.num_layers - 1) * ((keys + rest) * work.tokens + 4 * q * work.attended) +
+         keys * work.tokens + (rest + 2 * d * config.vocab_size) * work.rows +
+         4 * q * work.rows_attended;
 }
 
 ForwardWork work_of(const PackedBatch& batch) {
@@ -24,6 +26,9 @@ ForwardWork work_of(const PackedBatch& batch) {
   work.rows = static_cast<double>(batch.rows.size());
   for (const std::int64_t position : batch.positions) {
     work.attended += static_cast<double>(position + 1);
+  }
+  for (const std::int64_t row : batch.rows) {
+    work.rows_attended += static_cast<double>(batch.positions[static_cast<std::size_t>(row)] + 1);
   }
   return work;
 }
@@ -36,9 +41,13 @@ ForwardWork work_of(const std::vector<Group>& groups) {
         const GenerationResult& response = conversation.response;
         const auto found = static_cast<double>(response.cached_prompt_tokens);
         const auto end = static_cast<double>(response.prompt_tokens + response.generated_tokens);
+        const auto prompt = static_cast<double>(response.prompt_tokens);
+        const auto pairs_to = [](double tokens) { return 0.5 * tokens * (tokens + 1); };
         work.tokens += end - found;
-        work.attended += 0.5 * (end * (end + 1) - found * (found + 1));
+        work.attended += pairs_to(end) - pairs_to(found);
+        // The prompt's last token predicts the first of the response.
         work.rows += static_cast<double>(response.generated_tokens);
+        work.rows_attended += pairs_to(end - 1) - pairs_to(prompt - 1);
       }
     }
   }

@@ -14,14 +14,17 @@ struct ForwardWork {
   double tokens = 0;
   double attended = 0;  // pairs of a token and one that it sees
   double rows = 0;      // tokens whose next is predicted
+  double rows_attended = 0;
 };
 
 // Of a forward pass, a multiplication and an addition being two:
 //
-//   layers (2 d (2 q + kv) + 6 d ffn) tokens + layers 4 q attended + 2 d vocabulary rows
+//   (layers - 1) ((4 d q + 2 d kv + 6 d ffn) tokens + 4 q attended) + 2 d kv tokens
+//   + (4 d q + 6 d ffn + 2 d vocabulary) rows + 4 q rows_attended
 //
-// with d the width, q and kv those of all query heads and of keys and values together. Norms,
-// rotary angles, softmax and sampling are left out. A backward pass takes twice a forward pass.
+// with d the width, q and kv those of all query heads and of keys and values together: of the last
+// layer only keys and values where no next token is predicted. Norms, rotary angles, softmax and
+// sampling are left out. A backward pass takes twice a forward pass.
 double forward_flops(const ModelConfig& config, const ForwardWork& work);
 
 // What a packed batch asks for, and what was computed of prompts and replies where the engine
