@@ -124,6 +124,8 @@ class Tables {
     std::int64_t prompt = 0;
     std::int64_t cached = 0;
     std::int64_t generated = 0;
+    std::int64_t without_evidence = 0;
+    std::int64_t false_updates = 0;
     double seconds = 0;
     for (const Cell& cell : cells_) {
       if (cell.method != method) continue;
@@ -132,6 +134,8 @@ class Tables {
       prompt += cell.prompt_tokens;
       cached += cell.cached_prompt_tokens;
       generated += cell.generated_tokens;
+      without_evidence += cell.sections_without_evidence;
+      false_updates += cell.false_updates;
       seconds += cell.seconds;
     }
     std::string line = fmt::format("{} {}:", grouped(rows), rows == 1 ? "row" : "rows");
@@ -142,6 +146,10 @@ class Tables {
     }
     const double share =
         prompt == 0 ? 0 : 100 * static_cast<double>(cached) / static_cast<double>(prompt);
+    if (without_evidence > 0) {
+      line += fmt::format("\nthe memory changed at {} of {} sections without evidence",
+                          grouped(false_updates), grouped(without_evidence));
+    }
     return line + fmt::format("\n{} prompt tokens ({:.0f}% cached), {} generated, {}\n",
                               grouped(prompt), share, grouped(generated), duration_text(seconds));
   }

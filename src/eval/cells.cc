@@ -46,6 +46,8 @@ class CellSums {
     cell_.cached_prompt_tokens += result.cached_prompt_tokens;
     cell_.generated_tokens += result.generated_tokens;
     cell_.document_tokens += result.row.tokens;
+    cell_.sections_without_evidence += result.sections_without_evidence;
+    cell_.false_updates += result.false_updates;
     ++cell_.outcomes[result.outcome];
     add_evidence(result);
   }

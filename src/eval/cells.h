@@ -41,6 +41,8 @@ struct Cell {
   std::int64_t cached_prompt_tokens = 0;
   std::int64_t generated_tokens = 0;
   std::int64_t document_tokens = 0;
+  std::int64_t sections_without_evidence = 0;
+  std::int64_t false_updates = 0;  // of these
   std::map<Outcome, std::int64_t> outcomes;
   std::vector<Bin> by_depth;      // ten, where evidence with a place is recorded
   std::vector<HopScore> by_hops;  // where evidence is recorded

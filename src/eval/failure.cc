@@ -47,6 +47,19 @@ std::vector<EvidenceResult> MemoryWatch::result() const {
   return results;
 }
 
+bool has_places(const Row& row) {
+  return !row.evidence.empty() && std::ranges::all_of(row.evidence, [&](const Evidence& fact) {
+    return fact.byte_begin >= 0 && fact.byte_end > fact.byte_begin &&
+           fact.byte_end <= row.document_bytes;
+  });
+}
+
+bool holds_evidence(const Row& row, std::int64_t byte_begin, std::int64_t byte_end) {
+  return std::ranges::any_of(row.evidence, [&](const Evidence& fact) {
+    return fact.byte_begin < byte_end && byte_begin < fact.byte_end;
+  });
+}
+
 std::vector<EvidenceResult> evidence_shown(const Row& row, std::string_view shown) {
   std::vector<EvidenceResult> results;
   for (const Evidence& fact : row.evidence) {

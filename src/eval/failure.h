@@ -4,6 +4,7 @@
 // of models, and nothing is kept of a memory but which values were in it.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,12 @@ class MemoryWatch {
   const Row& row_;
   std::vector<std::vector<Value>> values_;  // as row.evidence and its values
 };
+
+// Where every piece of the row's evidence stands is known: without that it cannot be said of a
+// section that it holds none.
+bool has_places(const Row& row);
+// Anything of it stands in these bytes of the document.
+bool holds_evidence(const Row& row, std::int64_t byte_begin, std::int64_t byte_end);
 
 // Baselines: `noted` and `kept` where the evidence's text stands in what the model was shown.
 std::vector<EvidenceResult> evidence_shown(const Row& row, std::string_view shown);

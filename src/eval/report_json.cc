@@ -32,6 +32,10 @@ ordered_json cell_json(const Cell& cell) {
     object["cached_prompt_tokens"] = cell.cached_prompt_tokens;
     object["generated_tokens"] = cell.generated_tokens;
     object["document_tokens"] = cell.document_tokens;
+    if (cell.sections_without_evidence > 0) {
+      object["sections_without_evidence"] = cell.sections_without_evidence;
+      object["false_updates"] = cell.false_updates;
+    }
   }
   ordered_json& outcomes = object["outcomes"] = ordered_json::object();
   for (const auto& [outcome, count] : cell.outcomes) outcomes[to_string(outcome)] = count;

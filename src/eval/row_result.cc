@@ -36,6 +36,12 @@ constexpr Count kCounts[] = {
     {"truncated", &RowResult::truncated},
 };
 
+// Rows of files written before there were these do not have them.
+constexpr Count kLaterCounts[] = {
+    {"sections_without_evidence", &RowResult::sections_without_evidence},
+    {"false_updates", &RowResult::false_updates},
+};
+
 ordered_json evidence_json(const RowResult& result) {
   ordered_json list = ordered_json::array();
   for (std::size_t i = 0; i < result.row.evidence.size(); ++i) {
@@ -93,6 +99,9 @@ RowResult parse(const nlohmann::json& object) {
   get("excessive", result.verdict.excessive);
   result.outcome = parse_outcome(object.at("outcome").get<std::string>());
   for (const Count& count : kCounts) get(count.name, result.*count.member);
+  for (const Count& count : kLaterCounts) {
+    if (object.contains(count.name)) get(count.name, result.*count.member);
+  }
   get("seconds", result.seconds);
   for (const auto& one : object.at("evidence")) {
     Evidence fact;
@@ -167,6 +176,7 @@ std::string to_json(const RowResult& result) {
   object["document_tokens"] = result.row.tokens;
   object["document_bytes"] = result.row.document_bytes;
   for (const Count& count : kCounts) object[count.name] = result.*count.member;
+  for (const Count& count : kLaterCounts) object[count.name] = result.*count.member;
   object["seconds"] = std::round(result.seconds * 1e6) / 1e6;
   object["evidence"] = evidence_json(result);
   if (!result.trace.empty()) object["trace"] = trace_json(result.trace);

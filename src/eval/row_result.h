@@ -70,6 +70,10 @@ struct RowResult {
   std::int64_t discarded_generated_tokens = 0;  // by reading ahead
   std::int64_t malformed = 0;
   std::int64_t truncated = 0;
+  // Sections that hold nothing of the row's evidence (read twice, they count twice), and how many
+  // of them changed the memory. None where it is not known where the evidence stands.
+  std::int64_t sections_without_evidence = 0;
+  std::int64_t false_updates = 0;
   double seconds = 0;  // its share of the run's: see suite.h
   std::vector<TraceStep> trace;
 };

@@ -66,6 +66,7 @@ struct OpenRow {
   std::unique_ptr<SectionReader> reader;  // of Method::kMemory
   std::unique_ptr<Episode> episode;
   std::unique_ptr<MemoryWatch> watch;  // borrows sample's row
+  bool knows_places = false;           // of its evidence
   std::string memory;                  // after the last update
   std::int64_t tokens_read = 0;
   double shares_before = 0;
@@ -235,6 +236,7 @@ class SuiteRun final : public RunObserver {
     const Row& what = row.sample->row();
     if (row.result.key.method == Method::kMemory) {
       row.watch = std::make_unique<MemoryWatch>(what);
+      row.knows_places = has_places(what);
       row.memory = config_.renderer->prompts().empty_memory;
       row.reader = std::make_unique<SectionReader>(
           row.sample->document(), model_.tokenizer(),
@@ -267,11 +269,17 @@ class SuiteRun final : public RunObserver {
       row.watch->see(memory);
       row.memory = memory;
     }
+    const std::int64_t begin = conversation.section_byte_begin;
+    const std::int64_t end = conversation.section_byte_end;
+    if (row.knows_places && !holds_evidence(row.result.row, begin, end)) {
+      ++row.result.sections_without_evidence;
+      row.result.false_updates += changed ? 1 : 0;
+    }
     if (config_.traces == Traces::kNone) return;
     TraceStep step{.pass = conversation.pass,
                    .section_index = conversation.section_index,
-                   .byte_begin = conversation.section_byte_begin,
-                   .byte_end = conversation.section_byte_end,
+                   .byte_begin = begin,
+                   .byte_end = end,
                    .decision = to_string(conversation.decision),
                    .memory = {}};
     if (changed) step.memory = memory;

@@ -46,6 +46,28 @@ TEST(Failure, OfAChain) {
             Outcome::kNotUsed);
 }
 
+TEST(Failure, SectionsHoldEvidenceThatReachesIntoThem) {
+  Row row = chain();
+  row.document_bytes = 100;
+  EXPECT_FALSE(has_places(row));
+  row.evidence[0].byte_begin = 10;
+  row.evidence[0].byte_end = 41;
+  EXPECT_FALSE(has_places(row));
+  row.evidence[1].byte_begin = 74;
+  row.evidence[1].byte_end = 100;
+  EXPECT_TRUE(has_places(row));
+  EXPECT_FALSE(holds_evidence(row, 0, 10));
+  EXPECT_TRUE(holds_evidence(row, 0, 11));
+  EXPECT_TRUE(holds_evidence(row, 20, 30));
+  EXPECT_TRUE(holds_evidence(row, 40, 50));
+  EXPECT_FALSE(holds_evidence(row, 41, 74));
+  EXPECT_TRUE(holds_evidence(row, 0, 100));
+  row.evidence[1].byte_end = 101;  // beyond the document: of another text
+  EXPECT_FALSE(has_places(row));
+  row.evidence.clear();
+  EXPECT_FALSE(has_places(row));
+}
+
 TEST(Failure, ComparesWholeWords) {
   EXPECT_EQ(outcome_after(chain(), {"Ines Roth", "ines roth, Tarnow"}, "?"), Outcome::kNeverNoted);
   EXPECT_EQ(outcome_after(chain(), {"INES ROTH: tarn!"}, "?"), Outcome::kNotUsed);

@@ -42,6 +42,8 @@ RowResult row(std::int64_t index) {
   result.discarded_generated_tokens = 4;
   result.malformed = 5;
   result.truncated = 6;
+  result.sections_without_evidence = 9;
+  result.false_updates = 8;
   result.seconds = 1.5;
   result.trace = {{.pass = 1,
                    .section_index = 3,

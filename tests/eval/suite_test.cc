@@ -320,6 +320,42 @@ TEST(Suite, TracesAreKeptAsAsked) {
   }
 }
 
+// A reader that notes facts alone changes nothing else; one that writes down how many letters it
+// has seen changes its memory at every section.
+TEST(Suite, UpdatesWithoutEvidenceAreCounted) {
+  const auto restless = [](const GenerationRequest& request) {
+    const std::string prompt = text_of(request);
+    return Reply{.text = test::reader_reply(prompt, false) + "\nseen " +
+                         std::to_string(std::hash<std::string>()(prompt) % 1000)};
+  };
+  for (const bool notes_facts_alone : {true, false}) {
+    std::int64_t without = 0;
+    for (const RowResult& row :
+         run_whole(notes_facts_alone ? test::Script(perfect) : test::Script(restless))) {
+      SCOPED_TRACE(row.row.id);
+      if (row.key.method != Method::kMemory) {
+        EXPECT_EQ(row.sections_without_evidence, 0);
+        continue;
+      }
+      std::set<std::int64_t> with;  // no fact of the task stands in two sections
+      for (const Evidence& fact : row.row.evidence) {
+        for (const TraceStep& step : row.trace) {
+          if (step.byte_begin <= fact.byte_begin && fact.byte_begin < step.byte_end) {
+            with.insert(step.section_index);
+          }
+        }
+      }
+      EXPECT_EQ(row.sections_without_evidence, row.sections - std::ssize(with));
+      // The one that notes facts alone has words of its own for none, once.
+      const std::int64_t words_for_none = with.contains(0) ? 0 : 1;
+      EXPECT_EQ(row.false_updates,
+                notes_facts_alone ? words_for_none : row.sections_without_evidence);
+      without += row.sections_without_evidence;
+    }
+    EXPECT_GT(without, 20);
+  }
+}
+
 TEST(Suite, CountsProgress) {
   ScriptedModel model = model_with(perfect);
   const SuiteConfig config = config_for(model);
