@@ -85,6 +85,8 @@ test("curves, tables, heat maps, cost, outcomes and readings are there", async (
             .locator('[aria-label="y-axis tick label"] text').allTextContents(),
         ["10 s", "1 min", "10 min", "1 h"]);
         assert.ok(await page.locator("#outcomes [aria-label=bar] rect").count() > 20);
+        assert.match(await page.locator("#outcomes tbody tr").first().locator("td").last()
+            .textContent(), /^\d+ of \d+/);
         assert.equal(await page.locator("#rows tbody tr").count(), 12);
     });
 });

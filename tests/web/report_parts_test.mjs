@@ -59,6 +59,18 @@ test("cost is per question, and unknown where a number is missing", () => {
     assert.equal(cost.seconds, null);
 });
 
+// Tasks that do not know where their evidence stands are left out of either count.
+test("false updates are of the sections that can be judged", () => {
+    const cell = {method: "m", length: 8, n: 10, score: 1};
+    const report = new Report({cells: [
+        {...cell, task: "a", sections_without_evidence: 300, false_updates: 2},
+        {...cell, task: "b", sections_without_evidence: 100, false_updates: 0},
+        {...cell, task: "c"}], tasks: ["a", "b", "c"].map((name) => ({name}))});
+    assert.deepEqual(report.falseUpdates("m", "", 8), {changed: 2, of: 400});
+    assert.deepEqual(report.falseUpdates("m", "b", 8), {changed: 0, of: 100});
+    assert.equal(report.falseUpdates("m", "c", 8), null);
+});
+
 test("anything at all is a report", () => {
     for (const json of [null, 3, [], {}, {cells: 4, rows: "x", tasks: [null, "t"]},
         {cells: [null, {}], rows: [{}]}]) {

@@ -59,6 +59,8 @@ function cellOf(method, task, length, at) {
         seconds: (n * prompts) / speed, prompt_tokens: n * prompts,
         cached_prompt_tokens: method === "memory" ? n * Math.round(tokens * 0.04) : 0,
         generated_tokens: n * (method === "memory" ? Math.round(tokens / 60) : 24),
+        ...(method === "memory" && task.hops[0] === 1 ?
+            {sections_without_evidence: Math.round(length / 200), false_updates: at} : {}),
         outcomes: {right: n - wrong, lost, not_used: unused,
             [method === "truncate-middle" ? "not_shown" : "never_noted"]:
                 wrong - lost - unused - failed, ...(failed ? {failed} : {})},

@@ -97,6 +97,15 @@ export class Report {
         };
     }
 
+    // {changed, of}: sections without evidence at which the memory changed; null where none are
+    // known.
+    falseUpdates(method, task, length) {
+        const known = this.cellsOf(method, task, length)
+            .filter((cell) => number(cell.sections_without_evidence) > 0);
+        const changed = sum(known, "false_updates");
+        return changed === null ? null : {changed, of: sum(known, "sections_without_evidence")};
+    }
+
     // The first method less another on the rows that both have, over all tasks; null if not known.
     difference(against, length) {
         const found = list(this.head.differences).find((one) => one?.method === this.methods[0] &&

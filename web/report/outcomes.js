@@ -63,15 +63,20 @@ export function outcomes(report, state) {
         heading.textContent = state.task || "All tasks";
         drawing.redraw();
         details.replaceChild(table(`Outcomes, ${state.task || "all tasks"}: questions`,
-            ["Method", "Document", ...names.map(format.words)],
+            ["Method", "Document", ...names.map(format.words), "false updates"],
             report.methods.flatMap((method) => report.lengths.flatMap((length) => {
                 const counts = report.outcomes(method, state.task, length);
-                return Object.keys(counts).length === 0 ? [] : [[method, format.length(length),
-                    ...names.map((name) => format.whole(counts[name] ?? 0))]];
+                if (Object.keys(counts).length === 0) return [];
+                const updates = report.falseUpdates(method, state.task, length);
+                return [[method, format.length(length),
+                    ...names.map((name) => format.whole(counts[name] ?? 0)),
+                    updates === null ? "" :
+                        `${format.whole(updates.changed)} of ${format.whole(updates.of)}`]];
             }))), details.lastChild);
     });
     return section("outcomes", "How questions ended",
-        "Bars count questions; on the right, tokens in the document.", heading,
+        "Bars count questions; on the right, tokens in the document. False updates are changes of " +
+        "the memory at sections in which nothing stands that the answer rests on.", heading,
         el("ul", {class: "legend outcomes"}, names.map((name) => el("li", {},
             el("span", {class: "swatch", style: `background:${outcomeColour(name)}`}),
             el("b", {}, format.words(name)),
