@@ -28,7 +28,9 @@ std::string_view pick(const Wordings& wordings, RandomStream& random);
 std::string_view pick_for_description(const Wordings& wordings, RandomStream& random);
 void capitalise(std::string& text);
 
+// Its value is something that has facts of its own.
 bool is_link(const FactInfo& fact);
+// Those that the entity has and `accept` takes.
 template <typename Accept>
 std::vector<Fact> facts_with(const World& world, const Entity& entity, Accept accept) {
   std::vector<Fact> found;

@@ -101,7 +101,7 @@ void compare(const World& world, const std::vector<ToldParagraph>& paragraphs, s
              std::vector<Row>& rows) {
   constexpr int kMost = 3;
   for (auto one = paragraphs.begin(); one != paragraphs.end(); ++one) {
-    RandomStream random(derive(key, rows.size()));
+    RandomStream random(derive(key, static_cast<std::uint64_t>(one - paragraphs.begin())));
     std::vector<const ToldParagraph*> others;
     for (auto other = one + 1; other != paragraphs.end(); ++other) others.push_back(&*other);
     shuffle(others, random);
