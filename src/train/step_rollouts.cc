@@ -28,8 +28,7 @@ StepQuestions::StepQuestions(const RlRecipe& recipe, const Start& start,
     : recipe_(recipe), group_(group), renderer_(start.renderer), tokenizer_(start.tokenizer) {
   for (const TaskWeight& task : recipe.questions_from.tasks) {
     const bool is_data = task.task == kDataTask;
-    tasks_.push_back(is_data ? data_set(recipe.questions_from)
-                             : find_tasks({task.task}, {}).at(0));
+    tasks_.push_back(is_data ? data_set(recipe.questions_from) : find_tasks({task.task}, {}).at(0));
     cluttered_.push_back(
         is_data ? tasks_.back()
                 : find_tasks({task.task}, {.haystack_file = "", .clutter = true}).at(0));

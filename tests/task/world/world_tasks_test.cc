@@ -20,8 +20,8 @@
 #include "task/read_all.h"
 #include "task/registry.h"
 #include "task/verifier.h"
-#include "task/world/layout.h"
 #include "task/world/comparisons.h"
+#include "task/world/layout.h"
 #include "task/world/questions.h"
 
 namespace memagent {
