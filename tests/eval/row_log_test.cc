@@ -91,6 +91,20 @@ TEST_F(RowLogTest, GivesBackWhatItTook) {
   EXPECT_EQ(lines_of(log), (std::vector{to_json(row(0)), to_json(row(1)), to_json(row(2))}));
 }
 
+// A run that was stopped goes on with a program that counts more.
+TEST_F(RowLogTest, RowsOfBeforeFalseUpdatesWereCountedAreRead) {
+  { RowLog log(folder(), "{}"); }
+  const std::string counts = R"("sections_without_evidence":9,"false_updates":8,)";
+  std::string line = to_json(row(0));
+  const std::size_t at = line.find(counts);
+  ASSERT_NE(at, std::string::npos);
+  folder_.write("run/rows.jsonl", line.erase(at, counts.size()) + "\n");
+  RowResult expected = row(0);
+  expected.sections_without_evidence = 0;
+  expected.false_updates = 0;
+  EXPECT_EQ(lines_of(RowLog(folder(), "{}")), std::vector{to_json(expected)});
+}
+
 TEST_F(RowLogTest, DropsATornLastLine) {
   {
     RowLog log(folder(), "{}");
