@@ -222,28 +222,21 @@ torch::Tensor CachedNetwork::logits(const torch::Tensor& hidden) const {
   return network_->logits_of(hidden).to(torch::kFloat);
 }
 
-void CachedNetwork::add_prefixes(std::span<const NewTokens> all) {
+torch::Tensor CachedNetwork::last_hidden(std::span<const NewTokens> all, KvSlots& into) {
   const torch::NoGradGuard no_gradients;
   const Batch batch = batch_of(all);
-  network_->hidden(
+  return network_->hidden(
       batch.packed.tokens, batch.packed.positions,
       [&](std::int64_t layer, const torch::Tensor& q, const torch::Tensor& k,
-          const torch::Tensor& v) {
-        return attend_to_new(layer, batch, q, k, v, prefixes_, prefixes_);
-      },
-      batch.last_rows);  // of which nothing is read
+          const torch::Tensor& v) { return attend_to_new(layer, batch, q, k, v, into, prefixes_); },
+      batch.last_rows);
 }
+
+void CachedNetwork::add_prefixes(std::span<const NewTokens> all) { last_hidden(all, prefixes_); }
 
 torch::Tensor CachedNetwork::add(std::span<const NewTokens> all) {
   const torch::NoGradGuard no_gradients;
-  const Batch batch = batch_of(all);
-  return logits(network_->hidden(
-      batch.packed.tokens, batch.packed.positions,
-      [&](std::int64_t layer, const torch::Tensor& q, const torch::Tensor& k,
-          const torch::Tensor& v) {
-        return attend_to_new(layer, batch, q, k, v, sequences_, prefixes_);
-      },
-      batch.last_rows));
+  return logits(last_hidden(all, sequences_));
 }
 
 torch::Tensor CachedNetwork::step(std::span<const NextToken> next) {

@@ -52,6 +52,8 @@ class CachedNetwork {
 
  private:
   torch::Tensor logits(const torch::Tensor& hidden) const;
+  // After the last token of each, [all, model_dim]; keys and values of all tokens go into `into`.
+  torch::Tensor last_hidden(std::span<const NewTokens> all, KvSlots& into);
 
   std::shared_ptr<const PolicyNetwork> network_;
   KvSlots sequences_;
