@@ -1,4 +1,4 @@
-// `memagent model init|info|convert|quantize|mix`: flags for the functions of model_tools.h.
+// `memagent model init|info|convert|quantize|mix|note`: flags for the functions of model_tools.h.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "cli/command.h"
 #include "cli/lengths.h"
+#include "cli/reading_options.h"
 #include "cli/say.h"
 #include "cli/terminal.h"
 #include "model/local/model_tools.h"
@@ -28,6 +29,7 @@ struct ModelOptions {
   std::string seed = "0";
   std::string context;
   bool json = false;
+  ReadingOptions reading;
 };
 
 std::optional<TensorType> chosen_type(const ModelOptions& options) {
@@ -86,7 +88,8 @@ int run_info(const ModelOptions& options) {
                                {"kv_bytes_per_token", info.kv_bytes_per_token},
                                {"tensor_types", types},
                                {"has_vocabulary", info.has_vocabulary},
-                               {"has_chat_template", info.has_chat_template}};
+                               {"has_chat_template", info.has_chat_template},
+                               {"notes", info.notes}};
   write_output(object.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
   return 0;
 }
@@ -112,6 +115,15 @@ int run_quantize(const ModelOptions& options) {
 
 int run_mix(const ModelOptions& options) {
   say_written(options.to, mix_models(options.from, options.with, options.share, options.to), 0);
+  return 0;
+}
+
+int run_note(const ModelOptions& options) {
+  const ModelNotes notes = notes_from(options.reading);
+  if (notes.empty()) {
+    fail(ErrorKind::kUsage, "model note: nothing to note: give a flag, such as --section-tokens");
+  }
+  say_written(options.to, note_model(options.from, options.to, notes), 0);
   return 0;
 }
 
@@ -182,6 +194,14 @@ std::vector<Command> add_model_commands(CLI::App& program) {
             ->type_name("SHARE");
       },
       run_mix);
+  add(
+      "note", "A GGUF file that says how its model is used: what flags of ask left unset will be",
+      [](CLI::App& app, ModelOptions& o) {
+        app.add_option("from", o.from, "The file to read")->required()->type_name("FROM");
+        app.add_option("to", o.to, "The file to write")->required()->type_name("TO");
+        add_note_options(app, o.reading);
+      },
+      run_note);
   return commands;
 }
 

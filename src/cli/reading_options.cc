@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,8 +11,8 @@
 #include "agent/prompt_file.h"
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/mapped_file.h"
 #include "cli/lengths.h"
-#include "model/local/model_tools.h"
 
 namespace memagent {
 
@@ -27,11 +29,14 @@ void add_setting(CLI::App& app, ReadingOptions& options, const AskSetting& setti
       ->group(kGroup);
 }
 
-void add_prompts_and_lookahead(CLI::App& app, ReadingOptions& options) {
+void add_prompts(CLI::App& app, ReadingOptions& options) {
   app.add_option("--prompts", options.prompts,
                  "A prompt file, for models trained with other wording (docs/prompts.md)")
       ->type_name("FILE")
       ->group(kGroup);
+}
+
+void add_lookahead(CLI::App& app, ReadingOptions& options) {
   app.add_option_function<std::string>(
          "--lookahead",
          [&options](const std::string& text) {
@@ -51,14 +56,16 @@ void add_prompts_and_lookahead(CLI::App& app, ReadingOptions& options) {
 
 void add_reading_options(CLI::App& app, ReadingOptions& options) {
   for (const AskSetting& setting : ask_settings_table()) add_setting(app, options, setting);
-  add_prompts_and_lookahead(app, options);
+  add_prompts(app, options);
+  add_lookahead(app, options);
 }
 
 void add_reader_options(CLI::App& app, ReadingOptions& options) {
   for (const AskSetting& setting : ask_settings_table()) {
     if (std::string_view(setting.key) == "chat_format") add_setting(app, options, setting);
   }
-  add_prompts_and_lookahead(app, options);
+  add_prompts(app, options);
+  add_lookahead(app, options);
 }
 
 void use_model_notes(ReadingOptions& options, const ModelChoice& choice) {
@@ -78,6 +85,29 @@ void use_model_notes(ReadingOptions& options, const ModelChoice& choice) {
       fail(ErrorKind::kBadInput, "{}: memagent.{}: {}", choice.model, setting.key, error.what());
     }
   }
+}
+
+void add_note_options(CLI::App& app, ReadingOptions& options) {
+  for (const AskSetting& setting : ask_settings_table()) add_setting(app, options, setting);
+  add_prompts(app, options);
+}
+
+ModelNotes notes_from(const ReadingOptions& options) {
+  ModelNotes notes;
+  for (const AskSetting& setting : ask_settings_table()) {
+    const std::string text = setting.json(options.settings);
+    if (text.empty()) continue;
+    const nlohmann::json value = nlohmann::json::parse(text);
+    notes[setting.key] = value.is_string() ? value.get<std::string>() : text;
+  }
+  if (!options.prompts.empty()) {
+    const MappedFile file(options.prompts);
+    const std::string_view toml(reinterpret_cast<const char*>(file.bytes().data()),
+                                file.bytes().size());
+    parse_prompts(toml, options.prompts);  // only what can be read back
+    notes["prompts"] = toml;
+  }
+  return notes;
 }
 
 PromptSet read_prompts(const ReadingOptions& options) {

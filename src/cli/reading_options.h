@@ -11,6 +11,7 @@
 #include "cli/model_choice.h"
 #include "memagent/episode.h"
 #include "memagent/prompts.h"
+#include "model/local/model_tools.h"
 
 namespace CLI {
 class App;
@@ -33,6 +34,10 @@ void add_reader_options(CLI::App& app, ReadingOptions& options);
 // What the model's file says of its use, where no flag said otherwise. Before read_prompts() and
 // model_use(). Throws Error(kBadInput) for a file that says what cannot be.
 void use_model_notes(ReadingOptions& options, const ModelChoice& choice);
+
+// Flags for what a model's file can say of its use, and what they say there.
+void add_note_options(CLI::App& app, ReadingOptions& options);
+ModelNotes notes_from(const ReadingOptions& options);
 
 // The wording asked for. Throws Error(kBadInput) for a prompt file that is not one.
 PromptSet read_prompts(const ReadingOptions& options);

@@ -79,7 +79,7 @@ void begin_gguf_model(const GgufModelHead& head, std::span<const TensorType> typ
   if (!head.chat_template.empty()) {
     writer.set_string("tokenizer.chat_template", head.chat_template);
   }
-  for (const auto& [key, text] : head.notes) writer.set_string("memagent." + key, text);
+  for (const auto& [key, text] : head.notes) writer.set_string(kNotePrefix + key, text);
 
   if (by_tensor) {
     writer.add_tensor("rope_freqs.weight", TensorType::kF32,

@@ -110,22 +110,6 @@ WrittenModel convert_model(const std::string& from, const std::string& to,
   return write_gguf(*model, types, types.front(), {}, from, to);
 }
 
-ModelNotes model_notes(const std::string& path) {
-  ModelNotes notes;
-  std::error_code error;
-  if (fs::is_directory(path, error)) return notes;
-  const ModelBytes file(path);
-  const Gguf gguf = parse_gguf(file.bytes(), path);
-  constexpr std::string_view kPrefix = "memagent.";
-  for (const GgufEntry& entry : gguf.metadata) {
-    const auto text = entry.value.string();
-    if (entry.key.starts_with(kPrefix) && text) {
-      notes.emplace(entry.key.substr(kPrefix.size()), *text);
-    }
-  }
-  return notes;
-}
-
 WrittenModel write_gguf_model(const ModelFile& model, TensorType type, const ModelNotes& notes,
                               const std::string& to) {
   std::vector<TensorType> types;

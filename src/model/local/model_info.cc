@@ -27,6 +27,16 @@ std::string rope_text(const ModelConfig& config) {
   return text + fmt::format(", frequencies divided by {} to {}", *least, *most);
 }
 
+// A file's wording has as many lines as it likes.
+std::string notes_text(const ModelNotes& notes) {
+  std::string text;
+  for (const auto& [key, value] : notes) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key,
+                        key == "prompts" ? "of its own" : value);
+  }
+  return text;
+}
+
 }  // namespace
 
 ModelInfo model_info(const std::string& path) {
@@ -64,6 +74,7 @@ ModelInfo model_info(const std::string& path) {
   }
   info.has_vocabulary = model->tokenizer() != nullptr;
   info.has_chat_template = !model->chat_template().empty();
+  info.notes = model_notes(path);
   info.kv_bytes_per_token = std::int64_t{2} * 2 * info.config.num_layers *
                             info.config.num_kv_heads * info.config.head_dim;
   return info;
@@ -97,6 +108,7 @@ std::string model_info_text(const ModelInfo& info) {
   line("context", fmt::format("{} tokens", config.context_tokens));
   line("rotary", rope_text(config));
   line("chat template", info.has_chat_template ? "yes" : "no");
+  if (!info.notes.empty()) line("read with", notes_text(info.notes));
   line("KV cache", fmt::format("{} bytes a token at 16 bits", info.kv_bytes_per_token));
   return out;
 }

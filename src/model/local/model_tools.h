@@ -1,4 +1,4 @@
-// What `memagent model init|info|convert|quantize|mix` do, as functions.
+// What `memagent model init|info|convert|quantize|mix|note` do, as functions.
 //
 // None prints or knows flags. Files are written whole or not at all. Wrong requests throw
 // Error(kUsage), wrong files Error(kBadInput), disks that do not take the file Error(kStorage).
@@ -72,6 +72,8 @@ WrittenModel mix_models(const std::string& from, const std::string& with, double
 using ModelNotes = std::map<std::string, std::string>;
 // Empty for a folder, and for files of others.
 ModelNotes model_notes(const std::string& path);
+// A GGUF file with `notes` in place of its own of the same keys. All else stays as it is.
+WrittenModel note_model(const std::string& from, const std::string& to, const ModelNotes& notes);
 
 // Any open model into a GGUF file with matrices of `type`.
 WrittenModel write_gguf_model(const ModelFile& model, TensorType type, const ModelNotes& notes,
@@ -88,6 +90,7 @@ struct ModelInfo {
   std::vector<std::pair<TensorType, std::int64_t>> types;  // and how many tensors have each
   bool has_vocabulary = false;
   bool has_chat_template = false;
+  ModelNotes notes;
   // Bytes of keys and values per token of context, at 2 bytes an element.
   std::int64_t kv_bytes_per_token = 0;
 };

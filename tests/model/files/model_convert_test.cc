@@ -186,6 +186,24 @@ TEST_F(ModelConvert, QuantizingKeepsWhatItDoesNotKnow) {
   EXPECT_EQ(gguf.find("general.file_type")->integer(), 7);
 }
 
+TEST_F(ModelConvert, NotesTakeThePlaceOfThoseOfTheSameKeys) {
+  const std::string plain = make("qwen3-tiny", TensorType::kQ8_0, "plain.gguf");
+  EXPECT_TRUE(model_notes(plain).empty());
+  const std::string first = folder_.path("first.gguf");
+  note_model(plain, first, {{"section_tokens", "192"}, {"prompts", "two\nlines"}});
+  const std::string second = folder_.path("second.gguf");
+  note_model(first, second, {{"section_tokens", "160"}, {"policy", "gated"}});
+  const ModelNotes wanted = {
+      {"policy", "gated"}, {"prompts", "two\nlines"}, {"section_tokens", "160"}};
+  EXPECT_EQ(model_notes(second), wanted);
+  EXPECT_EQ(model_info(second).notes, wanted);
+  expect_same_tensors(*open_model_file(second), *open_model_file(plain));
+  const MappedFile file(second);
+  const MappedFile before(plain);
+  EXPECT_EQ(parse_gguf(file.bytes(), second).metadata.size(),
+            parse_gguf(before.bytes(), plain).metadata.size() + wanted.size());
+}
+
 TEST_F(ModelConvert, RowsThatAreNotWholeBlocksBecomeF16) {
   ModelConfig config = named_shape("qwen3-tiny").config;
   config.ffn_dim = 96;  // ffn_down's rows: three blocks of 32, no block of 256

@@ -1,0 +1,63 @@
+// What a GGUF file says of how its model is used. Works on the container, as quantizing does.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "format/gguf.h"
+#include "format/gguf_writer.h"
+#include "model/local/gguf_model_writer.h"
+#include "model/local/model_rows.h"
+#include "model/local/model_tools.h"
+#include "model/local/shipped_model.h"
+#include "text/gguf_vocabulary.h"
+
+namespace memagent {
+namespace {
+
+// Without the prefix; nothing for keys of others.
+std::optional<std::string> note_key(const GgufEntry& entry) {
+  if (!entry.key.starts_with(kNotePrefix)) return std::nullopt;
+  return std::string(entry.key.substr(std::string_view(kNotePrefix).size()));
+}
+
+}  // namespace
+
+ModelNotes model_notes(const std::string& path) {
+  ModelNotes notes;
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return notes;
+  const ModelBytes file(path);
+  const Gguf gguf = parse_gguf(file.bytes(), path);
+  for (const GgufEntry& entry : gguf.metadata) {
+    const auto key = note_key(entry);
+    const auto text = entry.value.string();
+    if (key && text) notes.emplace(*key, *text);
+  }
+  return notes;
+}
+
+WrittenModel note_model(const std::string& from, const std::string& to, const ModelNotes& notes) {
+  refuse_same_file(from, to);
+  refuse_folder(from, "convert it to GGUF first");
+  open_model_file(from);  // only a model that could be run is worth a note
+  const ModelBytes file(from);
+  const Gguf gguf = parse_gguf(file.bytes(), from);
+  GgufWriter writer(to);
+  for (const GgufEntry& entry : gguf.metadata) {
+    const auto key = note_key(entry);
+    if (!key || !notes.contains(*key)) writer.copy(entry);
+  }
+  for (const auto& [key, text] : notes) writer.set_string(kNotePrefix + key, text);
+  std::vector<TensorType> types;
+  for (const TensorView& tensor : gguf.tensors) {
+    types.push_back(tensor.type);
+    writer.add_tensor(tensor.name, tensor.type, tensor.shape);
+  }
+  writer.begin();
+  WrittenModel out = write_tensors(gguf.tensors, types, {}, from, writer);
+  out.has_vocabulary = has_vocabulary(gguf);
+  return out;
+}
+
+}  // namespace memagent
