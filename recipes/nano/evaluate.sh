@@ -29,7 +29,7 @@ other() { # NAME [FLAGS...]
   shift
   evaluate "eval-$name" niah_single_2,niah_multikey_1,niah_multiquery,relay 8K 32 --traces none "$@"
 }
-for tokens in 64 128 160 192 256 384; do other "sections-$tokens" --section-tokens "$tokens"; done
+for tokens in 64 128 192 256 384; do other "sections-$tokens" --section-tokens "$tokens"; done
 other haystack --haystack "$work/haystack.txt"
 evaluate eval-512k niah,vt,relay,reworded,qa_1,world_unanswerable 512K 4 --traces none
 evaluate eval-hops-512k world_bridge_2 512K 4 --passes 2 --traces none
