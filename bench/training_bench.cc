@@ -21,7 +21,7 @@
 // seconds a step, the first, which waits for its rollouts either way, left out. Medians; the last
 // line is one JSON object.
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -150,9 +150,7 @@ Json reinforcement(const Flags& flags, double peak) {
   };
   Json json;
   if (flags.torch_rollouts) {
-    TorchModelOptions torch_options;
-    if (!options.device.is_cpu()) torch_options.max_running = 256;
-    json["rollout_torch"] = roll_out("by torch", PolicyEngine(flags.threads, torch_options));
+    json["rollout_torch"] = roll_out("by torch", PolicyEngine(flags.threads, TorchModelOptions{}));
   }
   json["rollout"] = roll_out("rollout", PolicyEngine(flags.threads));
 

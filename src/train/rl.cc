@@ -1,7 +1,8 @@
 #include "train/rl.h"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <chrono>
@@ -49,8 +50,6 @@ int threads_of_engine(const RlRecipe& recipe, const RunOptions& options) {
 std::optional<TorchModelOptions> torch_options(const RlRecipe& recipe) {
   if (recipe.rollouts == Rollouts::kEngine) return std::nullopt;
   TorchModelOptions options;
-  // A GPU is busy with reading the weights until some hundred requests share them.
-  if (recipe.machine.device != "cpu") options.max_running = 256;
   options.cache_bytes = recipe.rollout_cache_gb << 30;
   options.share_prefixes = recipe.reading.layout == Layout::kSectionFirst;
   return options;

@@ -57,6 +57,7 @@ std::int64_t rounded(std::int64_t tokens, std::int64_t most) {
 
 struct TorchModel::State {
   TorchModelOptions options;
+  std::int32_t max_running = 0;  // of the options, settled
   Capabilities capabilities;
   ModelConfig config;
   std::shared_ptr<const Tokenizer> tokenizer;
@@ -139,7 +140,7 @@ void TorchModel::State::admit() {
   std::int64_t prefix_slot_tokens = cached->prefixes().slot_tokens();
   std::int64_t left = options.prefill_tokens;
   std::vector<std::int64_t> new_prefixes;
-  while (!waiting.empty() && std::ssize(running) < options.max_running && left > 0) {
+  while (!waiting.empty() && std::ssize(running) < max_running && left > 0) {
     Request& request = *waiting.front();
     const std::size_t added = new_prefixes.size();
     choose_prefix(request, prefix_slot_tokens, new_prefixes);
@@ -166,7 +167,7 @@ void TorchModel::State::admit() {
 
   if (std::ssize(running) > sequences.slots() || slot_tokens > sequences.slot_tokens()) {
     const auto wanted =
-        std::min<std::int64_t>(std::ssize(running) + std::ssize(waiting), options.max_running);
+        std::min<std::int64_t>(std::ssize(running) + std::ssize(waiting), max_running);
     sequences.reserve(std::min(std::max(wanted, sequences.slots()), sequence_budget / slot_tokens),
                       slot_tokens, static_cast<std::int64_t>(before));
   }
@@ -283,11 +284,12 @@ TorchModel::TorchModel(std::shared_ptr<const PolicyNetwork> network,
   s.config = network->config();
   s.tokenizer = std::move(tokenizer);
   s.chat_template = std::move(chat_template);
-  if (options.max_running < 1 || options.prefill_tokens < 1 || options.context_tokens < 0) {
+  s.max_running = options.max_running.value_or(network->options().device.is_cpu() ? 64 : 256);
+  if (s.max_running < 1 || options.prefill_tokens < 1 || options.context_tokens < 0) {
     fail(ErrorKind::kUsage,
          "torch model: max_running {}, prefill_tokens {}, context_tokens {}: expected positive "
          "numbers",
-         options.max_running, options.prefill_tokens, options.context_tokens);
+         s.max_running, options.prefill_tokens, options.context_tokens);
   }
   const KvSlots one_token(s.config,
                           torch::TensorOptions(torch::kCPU).dtype(network->options().compute));
@@ -304,7 +306,7 @@ TorchModel::TorchModel(std::shared_ptr<const PolicyNetwork> network,
   s.capabilities.prefix_sharing = options.share_prefixes;
   s.capabilities.context_tokens =
       options.context_tokens > 0 ? options.context_tokens : s.config.context_tokens;
-  s.capabilities.parallel = options.max_running;
+  s.capabilities.parallel = s.max_running;
   s.capabilities.name = std::move(name);
 }
 

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "memagent/language_model.h"
@@ -26,7 +27,9 @@
 namespace memagent {
 
 struct TorchModelOptions {
-  std::int32_t max_running = 64;       // requests decoded together
+  // Requests decoded together. Unset: 64, and on a GPU, which is busy with reading the weights until
+  // some hundred requests share them, 256.
+  std::optional<std::int32_t> max_running = std::nullopt;
   std::int64_t prefill_tokens = 8192;  // prompt tokens worked on between decode steps, about
   // Of keys and values; a quarter of it is for shared beginnings.
   std::int64_t cache_bytes = std::int64_t{1} << 30;
