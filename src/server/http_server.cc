@@ -53,7 +53,24 @@ bool is_loopback(const sockaddr* address) {
 // Opens what a request goes through to whoever has its own sockets.
 class HttpServer::Dispatcher : public httplib::Server {
  public:
-  using httplib::Server::process_request;
+  // Reads a request and replies to it; false if the connection is at its end. A template, so that
+  // of the two ways only the one that this version of cpp-httplib has is compiled.
+  template <typename Connection>
+  bool process(Connection& connection, bool& closed) {
+    const auto attach = [&](httplib::Request& request) { connection.attach(request); };
+    if constexpr (requires { process_request(connection, false, closed, attach); }) {
+      return process_request(connection, false, closed, attach);  // Debian 12's
+    } else {
+      std::string client;
+      std::string local;
+      int client_port = 0;
+      int local_port = 0;
+      connection.get_remote_ip_and_port(client, client_port);
+      connection.get_local_ip_and_port(local, local_port);
+      return process_request(connection, client, client_port, local, local_port, false, closed,
+                             attach);
+    }
+  }
   // Streams take a server without a socket for one that shuts down.
   void use_socket(int socket) { svr_sock_ = socket; }
   ~Dispatcher() override { svr_sock_ = INVALID_SOCKET; }
@@ -191,9 +208,7 @@ void HttpServer::serve(int socket) {
     HttpConnection connection(socket, stop_fd_, options_.limits);
     while (connection.wait_for_request()) {
       bool closed = false;
-      const bool kept = dispatcher_->process_request(
-          connection, false, closed,
-          [&](httplib::Request& request) { connection.attach(request); });
+      const bool kept = dispatcher_->process(connection, closed);
       // One that could not be understood, or did not come in time, has no status; what follows it
       // may be the rest of it.
       if (connection.record().status == 0) break;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -55,8 +56,10 @@ std::string read_body(const httplib::Request& request, const httplib::ContentRea
       "the body is larger than the {} bytes that the server takes: upload the document "
       "to /v1/files, or start the server with more --max-body",
       most);
-  const auto length = request.get_header_value<std::uint64_t>("Content-Length");
-  if (length > static_cast<std::uint64_t>(most)) refuse(413, too_large);
+  const std::string length = request.get_header_value("Content-Length");
+  if (std::strtoull(length.c_str(), nullptr, 10) > static_cast<std::uint64_t>(most)) {
+    refuse(413, too_large);
+  }
   std::string body;
   bool is_too_large = false;
   const bool read = reader([&](const char* data, std::size_t size) {
