@@ -12,7 +12,7 @@
 // decoding; a trained one, spoken to in its own wording
 // (--prompts), says what there is to say. The last line is one JSON object.
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -9,7 +9,8 @@
 // and throughput counts the tokens that conversations of their own would have had. The peak is
 // flops.h's. The last line is one JSON object.
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

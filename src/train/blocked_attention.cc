@@ -1,6 +1,7 @@
 #include "train/blocked_attention.h"
 
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 #include "train/device_copy.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstring>
 

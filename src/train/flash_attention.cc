@@ -1,6 +1,7 @@
 #include "train/flash_attention.h"
 
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
 #include <torch/version.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include "train/grown.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "base/hash.h"
 #include "train/normal.h"

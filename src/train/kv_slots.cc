@@ -1,6 +1,6 @@
 #include "train/kv_slots.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 

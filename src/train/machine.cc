@@ -1,6 +1,7 @@
 #include "train/machine.h"
 
-#include <torch/torch.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
 #include <torch/version.h>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #include "train/policy_engine.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <utility>
 

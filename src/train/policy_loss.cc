@@ -1,6 +1,6 @@
 #include "train/policy_loss.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 

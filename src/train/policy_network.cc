@@ -1,6 +1,6 @@
 #include "train/policy_network.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <string>

@@ -1,5 +1,6 @@
 // The weights of a policy network: made, loaded, drawn, and handed out as a model.
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,8 @@
 // Adapters against the network that they become when they are merged: the same logits, the right
 // gradients, and nothing else that is trained or kept.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,7 +1,9 @@
 // What is done otherwise on a CUDA device, against the same on the CPU: the kernels, attention in
 // two parts, whole networks, the optimizer, generation. Skipped where there is no device.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <cmath>
 #include <functional>

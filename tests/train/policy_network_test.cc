@@ -3,7 +3,8 @@
 #include "train/policy_network.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <numeric>
 #include <vector>
