@@ -27,8 +27,8 @@
 namespace memagent {
 
 struct TorchModelOptions {
-  // Requests decoded together. Unset: 64, and on a GPU, which is busy with reading the weights until
-  // some hundred requests share them, 256.
+  // Requests decoded together. Unset: 64, and on a GPU, which is busy with reading the weights
+  // until some hundred requests share them, 256.
   std::optional<std::int32_t> max_running = std::nullopt;
   std::int64_t prefill_tokens = 8192;  // prompt tokens worked on between decode steps, about
   // Of keys and values; a quarter of it is for shared beginnings.
