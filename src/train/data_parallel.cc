@@ -50,6 +50,13 @@ int number_in(const char* name, int least, int most) {
   return value;
 }
 
+// LibTorch 2.4 and later would use libuv, which Debian's is built without; versions before have no
+// choice.
+template <typename Options>
+void use_plain_sockets(Options& store) {
+  if constexpr (requires { store.useLibUV; }) store.useLibUV = false;
+}
+
 }  // namespace
 
 Rendezvous rendezvous_from_environment() {
@@ -86,6 +93,7 @@ DataParallelGroup::DataParallelGroup(const Rendezvous& rendezvous)
     store.isServer = rank_ == 0;
     store.numWorkers = static_cast<std::size_t>(world_size_);
     store.timeout = rendezvous.timeout;
+    use_plain_sockets(store);
     const auto options = c10d::ProcessGroupGloo::Options::create(rendezvous.timeout);
     // On one machine nothing need be reachable from outside it.
     const bool local = rendezvous.address == "127.0.0.1" || rendezvous.address == "localhost";
