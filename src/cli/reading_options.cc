@@ -54,9 +54,13 @@ void add_lookahead(CLI::App& app, ReadingOptions& options) {
 
 }  // namespace
 
-void add_reading_options(CLI::App& app, ReadingOptions& options) {
+void add_note_options(CLI::App& app, ReadingOptions& options) {
   for (const AskSetting& setting : ask_settings_table()) add_setting(app, options, setting);
   add_prompts(app, options);
+}
+
+void add_reading_options(CLI::App& app, ReadingOptions& options) {
+  add_note_options(app, options);
   add_lookahead(app, options);
 }
 
@@ -85,11 +89,6 @@ void use_model_notes(ReadingOptions& options, const ModelChoice& choice) {
       fail(ErrorKind::kBadInput, "{}: memagent.{}: {}", choice.model, setting.key, error.what());
     }
   }
-}
-
-void add_note_options(CLI::App& app, ReadingOptions& options) {
-  for (const AskSetting& setting : ask_settings_table()) add_setting(app, options, setting);
-  add_prompts(app, options);
 }
 
 ModelNotes notes_from(const ReadingOptions& options) {

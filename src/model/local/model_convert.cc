@@ -8,7 +8,6 @@
 #include "model/local/model_rows.h"
 #include "model/local/model_tools.h"
 #include "model/local/safetensors_names.h"
-#include "model/local/shipped_model.h"
 
 namespace memagent {
 namespace {
