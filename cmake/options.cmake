@@ -35,7 +35,7 @@ function(memagent_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE
     MEMAGENT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" MEMAGENT_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  # Compiling them is most of `make test`; what they test is optimised, they themselves need not be.
+  # Compiling them is much of `make test`; what they test is optimised, they themselves need not be.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 900)

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/fail.h"
 #include "model/local/model_file_layout.h"
+#include "model/local/model_notes.h"
 #include "text/gguf_vocabulary.h"
 
 namespace memagent {

@@ -17,8 +17,6 @@ std::uint32_t gguf_file_type(TensorType type);
 inline constexpr const char* kLayoutVersionKey = "general.quantization_version";
 inline constexpr std::uint32_t kGgufLayoutVersion = 2;  // of the quantised types' layouts
 
-inline constexpr const char* kNotePrefix = "memagent.";  // of the keys of ModelNotes
-
 struct GgufModelHead {
   ModelConfig config;
   std::string name;

@@ -6,6 +6,7 @@
 
 #include "format/gguf.h"
 #include "model/local/model_file_layout.h"
+#include "model/local/model_notes.h"
 #include "model/local/model_tools.h"
 #include "model/local/shipped_model.h"
 
@@ -57,7 +58,9 @@ ModelInfo model_info(const std::string& path) {
   } else {
     const ModelBytes file(path);
     info.file_bytes = static_cast<std::int64_t>(file.bytes().size());
-    info.format = fmt::format("GGUF version {}", parse_gguf(file.bytes(), path).version);
+    const Gguf gguf = parse_gguf(file.bytes(), path);
+    info.format = fmt::format("GGUF version {}", gguf.version);
+    info.notes = notes_of(gguf);
   }
   for (const TensorView& tensor : model->tensors()) {
     std::int64_t parameters = 1;
@@ -74,7 +77,6 @@ ModelInfo model_info(const std::string& path) {
   }
   info.has_vocabulary = model->tokenizer() != nullptr;
   info.has_chat_template = !model->chat_template().empty();
-  info.notes = model_notes(path);
   info.kv_bytes_per_token = std::int64_t{2} * 2 * info.config.num_layers *
                             info.config.num_kv_heads * info.config.head_dim;
   return info;

@@ -1,14 +1,13 @@
-// What a GGUF file says of how its model is used. Works on the container, as quantizing does.
+// Works on the container, as quantizing does.
+#include "model/local/model_notes.h"
+
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "format/gguf.h"
 #include "format/gguf_writer.h"
-#include "model/local/gguf_model_writer.h"
 #include "model/local/model_rows.h"
-#include "model/local/model_tools.h"
 #include "model/local/shipped_model.h"
 #include "text/gguf_vocabulary.h"
 
@@ -23,18 +22,21 @@ std::optional<std::string> note_key(const GgufEntry& entry) {
 
 }  // namespace
 
-ModelNotes model_notes(const std::string& path) {
+ModelNotes notes_of(const Gguf& gguf) {
   ModelNotes notes;
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return notes;
-  const ModelBytes file(path);
-  const Gguf gguf = parse_gguf(file.bytes(), path);
   for (const GgufEntry& entry : gguf.metadata) {
     const auto key = note_key(entry);
     const auto text = entry.value.string();
     if (key && text) notes.emplace(*key, *text);
   }
   return notes;
+}
+
+ModelNotes model_notes(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return {};
+  const ModelBytes file(path);
+  return notes_of(parse_gguf(file.bytes(), path));
 }
 
 WrittenModel note_model(const std::string& from, const std::string& to, const ModelNotes& notes) {
