@@ -9,11 +9,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <set>
 #include <string_view>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "base/fail.h"
+#include "train/nccl_group.h"
 
 namespace memagent {
 namespace {
@@ -74,8 +76,17 @@ Rendezvous rendezvous_from_environment() {
   return rendezvous;
 }
 
+bool a_device_each(const std::vector<std::string>& identities) {
+  const std::set<std::string> distinct(identities.begin(), identities.end());
+  return distinct.size() == identities.size() && !distinct.contains("");
+}
+
 struct DataParallelGroup::State {
   std::unique_ptr<c10d::ProcessGroupGloo> group;
+  std::chrono::seconds timeout{};
+  // Known when the first gradients are to be summed, which have been computed somewhere.
+  bool met_devices = false;
+  std::unique_ptr<NcclGroup> devices;  // null: gradients are summed in the hosts' memory
 
   void sum(torch::Tensor tensor) const {
     std::vector<torch::Tensor> tensors{std::move(tensor)};
@@ -87,6 +98,7 @@ DataParallelGroup::DataParallelGroup(const Rendezvous& rendezvous)
     : rank_(rendezvous.rank), world_size_(rendezvous.world_size) {
   if (world_size_ == 1) return;
   state_ = std::make_unique<State>();
+  state_->timeout = rendezvous.timeout;
   together(rank_, world_size_, [&] {
     c10d::TCPStoreOptions store;
     store.port = static_cast<std::uint16_t>(rendezvous.port);
@@ -114,9 +126,22 @@ void DataParallelGroup::sum(std::vector<double>& values) const {
   });
 }
 
+void DataParallelGroup::meet_devices(torch::Device device) const {
+  state_->met_devices = true;
+  const auto identities = gather(device_identity(device));
+  if (!a_device_each(identities)) return;
+  const std::string id = gather(leads() ? NcclGroup::make_id() : "").front();
+  together(rank_, world_size_, [&] {
+    state_->devices = std::make_unique<NcclGroup>(id, rank_, world_size_, device, state_->timeout);
+  });
+}
+
 void DataParallelGroup::sum_gradients(const std::vector<Parameter>& parameters) const {
-  if (state_ == nullptr) return;
+  if (state_ == nullptr || parameters.empty()) return;
   const torch::NoGradGuard no_gradients;
+  const torch::Device device = parameters.front().value.device();
+  if (!state_->met_devices) meet_devices(device);
+  const torch::Device where = state_->devices != nullptr ? device : torch::Device(torch::kCPU);
   // One message for all: a small tensor's cost is its journey. Who has had nothing to learn from
   // adds nothing.
   std::vector<torch::Tensor> flat;
@@ -124,10 +149,18 @@ void DataParallelGroup::sum_gradients(const std::vector<Parameter>& parameters) 
     const torch::Tensor& gradient = parameter.value.grad();
     flat.push_back((gradient.defined() ? gradient : torch::zeros_like(parameter.value))
                        .reshape({-1})
-                       .to(torch::kCPU, torch::kFloat));
+                       .to(where, torch::kFloat));
   }
   torch::Tensor all = torch::cat(flat);
-  together(rank_, world_size_, [&] { state_->sum(all); });
+  together(rank_, world_size_, [&] {
+    if (state_->devices == nullptr) {
+      state_->sum(all);
+      return;
+    }
+    // A process that is gone is noticed here at once; by a device, when the time is over.
+    state_->sum(torch::zeros({1}));
+    state_->devices->sum(all);
+  });
   std::int64_t at = 0;
   for (const Parameter& parameter : parameters) {
     torch::Tensor value = parameter.value;

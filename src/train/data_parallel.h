@@ -2,7 +2,8 @@
 // step's data, all with the same weights, gradients summed before every update.
 //
 // Sums are the same bits in every process, so that weights never drift apart. Over c10d's Gloo, on
-// any network; one process needs none of it. Knows nothing of what is summed.
+// any network; gradients of processes that have a GPU each by NCCL (nccl_group.h). One process
+// needs none of it. Knows nothing of what is summed.
 #pragma once
 
 #include <chrono>
@@ -28,6 +29,9 @@ struct Rendezvous {
 // makes no sense.
 Rendezvous rendezvous_from_environment();
 
+// Whether every process of a world has a CUDA device to itself, by their device_identity().
+bool a_device_each(const std::vector<std::string>& identities);
+
 // Every process calls the same methods in the same order. A process that is gone ends the others'
 // next call with Error(kModel).
 class DataParallelGroup {
@@ -45,12 +49,15 @@ class DataParallelGroup {
 
   // Over all processes, in place.
   void sum(std::vector<double>& values) const;
+  // On one device all of them, the same one in every call.
   void sum_gradients(const std::vector<Parameter>& parameters) const;
   // Everybody's text, by rank.
   std::vector<std::string> gather(const std::string& text) const;
 
  private:
   struct State;
+  void meet_devices(torch::Device device) const;
+
   int rank_ = 0;
   int world_size_ = 1;
   std::unique_ptr<State> state_;  // null: alone

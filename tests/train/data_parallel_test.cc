@@ -7,9 +7,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <torch/cuda.h>
 #include <torch/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +22,7 @@
 #include "memagent/error.h"
 #include "model/local/model_init_vocabulary.h"
 #include "text/vocabulary.h"
+#include "train/nccl_group.h"
 #include "train/rl.h"
 #include "train/sft.h"
 #include "train/start.h"
@@ -79,6 +82,58 @@ TEST(DataParallel, SumsGradientsAndTakesNoneForZero) {
     EXPECT_TRUE(torch::equal(parameters[0].value.grad(), torch::full({2, 3}, 3.0)));
     EXPECT_TRUE(torch::equal(parameters[1].value.grad(), torch::full({4}, 5.0)));
   });
+}
+
+TEST(DataParallel, NcclWantsADeviceForEachProcess) {
+  EXPECT_TRUE(a_device_each({"one", "two", "three"}));
+  EXPECT_FALSE(a_device_each({"one", "two", "one"}));  // two processes share a device
+  EXPECT_FALSE(a_device_each({"one", ""}));            // one computes on its CPU, or has no NCCL
+  EXPECT_FALSE(a_device_each({"", ""}));
+  EXPECT_EQ(device_identity(torch::kCPU), "");
+}
+
+int devices_for_nccl() {
+  if (!torch::cuda::is_available() || device_identity(torch::Device(torch::kCUDA, 0)).empty()) {
+    return 0;
+  }
+  return static_cast<int>(torch::cuda::device_count());
+}
+
+TEST(DataParallel, NcclSumsOverItsDevices) {
+  if (devices_for_nccl() == 0) GTEST_SKIP() << "no CUDA device, or built without NCCL";
+  const torch::Device device(torch::kCUDA, 0);
+  NcclGroup alone(NcclGroup::make_id(), 0, 1, device, std::chrono::seconds(60));
+  for (const std::int64_t size : {1, 1000, 5'000'000}) {
+    torch::Tensor values = torch::arange(size, device).to(torch::kFloat);
+    const torch::Tensor before = values.clone();
+    alone.sum(values);
+    EXPECT_TRUE(torch::equal(values, before)) << size;
+  }
+}
+
+// Each process with a device of its own, and all of them with the same one, which NCCL would
+// refuse.
+TEST(DataParallel, SumsGradientsOfGpus) {
+  const int devices = devices_for_nccl();
+  if (devices == 0) GTEST_SKIP() << "no CUDA device, or built without NCCL";
+  for (const bool shared : {true, false}) {
+    const int processes = shared ? 2 : std::min(devices, 4);
+    together(processes, [&](const DataParallelGroup& group) {
+      const torch::Device device(torch::kCUDA,
+                                 static_cast<torch::DeviceIndex>(shared ? 0 : group.rank()));
+      std::vector<Parameter> parameters(1);
+      parameters[0].value = torch::ones({3, 5}, device).requires_grad_();
+      for (int step = 1; step < 3; ++step) {
+        parameters[0].value.mutable_grad() =
+            torch::full({3, 5}, step * (group.rank() + 1.0), device);
+        group.sum_gradients(parameters);
+        const torch::Tensor gradient = parameters[0].value.grad();
+        EXPECT_EQ(gradient.device(), device);
+        const int all = processes * (processes + 1) / 2;
+        EXPECT_TRUE(torch::equal(gradient, torch::full({3, 5}, step * 1.0 * all, device)));
+      }
+    });
+  }
 }
 
 TEST(DataParallel, WhoIsGoneEndsTheOthersWait) {
