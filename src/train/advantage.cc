@@ -7,6 +7,10 @@
 namespace memagent {
 namespace {
 
+// Rewards are sums of fractions: those that are as near are the same but for rounding, which a
+// deviation of 1e-17 to divide by would make as large as any difference.
+constexpr double kSame = 1e-9;
+
 // Advantages of own rewards, each among those at the same place.
 std::vector<std::vector<double>> own_advantages(std::span<const ScoredTrajectory> group,
                                                 bool divide_by_deviation) {
@@ -35,7 +39,14 @@ std::vector<std::vector<double>> own_advantages(std::span<const ScoredTrajectory
 
 bool teaches(std::span<const double> rewards) {
   return std::any_of(rewards.begin(), rewards.end(),
-                     [&](double reward) { return reward != rewards.front(); });
+                     [&](double reward) { return std::abs(reward - rewards.front()) > kSame; });
+}
+
+bool teaches(std::span<const std::vector<double>> advantages) {
+  return std::any_of(advantages.begin(), advantages.end(), [](const auto& of_trajectory) {
+    return std::any_of(of_trajectory.begin(), of_trajectory.end(),
+                       [](double advantage) { return std::abs(advantage) > kSame; });
+  });
 }
 
 std::vector<double> group_advantages(std::span<const double> rewards, bool divide_by_deviation) {

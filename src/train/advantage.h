@@ -51,8 +51,11 @@ struct ScoredTrajectory {
 std::vector<std::vector<double>> conversation_advantages(std::span<const ScoredTrajectory> group,
                                                          const AdvantageOptions& options);
 
-// False where every advantage is zero: the group may be replaced by another (dynamic sampling).
+// False where all rewards are the same, but for rounding, and so every advantage is zero.
 bool teaches(std::span<const double> rewards);
+// Of a group's conversations: false where all are zero, and the group may be replaced by another
+// (dynamic sampling).
+bool teaches(std::span<const std::vector<double>> advantages);
 
 // Added to the reward of a response of `tokens` tokens: 0 up to limit - buffer, then falling
 // linearly to -1 at the limit, -1 beyond. `buffer` 0: no penalty at all.

@@ -72,16 +72,40 @@ std::string restore(const std::string& path, PolicyNetwork& network, Optimizer& 
   return json["run"].dump();
 }
 
+// Whether a file has all that its header says: one that was cut off must not take the place of the
+// good one before it.
+bool is_whole(const std::string& path) {
+  try {
+    const MappedFile mapped(path);
+    parse_safetensors(mapped.bytes(), path);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void refuse_if_not_finite(const Tensors& tensors) {
+  for (const Optimizer::Named& named : tensors) {
+    if (torch::isfinite(named.tensor).all().item<bool>()) continue;
+    fail(ErrorKind::kModel,
+         "training: {} is no longer finite: the checkpoint before is kept: lower the learning rate",
+         named.name);
+  }
+}
+
 }  // namespace
 
 void write_checkpoint(const std::string& folder, const PolicyNetwork& network,
                       const Optimizer& optimizer, const std::string& state_json,
                       const Tensors& more) {
   const std::string last = (fs::path(folder) / kLast).string();
-  std::error_code error;
-  if (fs::exists(last, error)) fs::rename(last, fs::path(folder) / kBefore, error);
-  if (error) fail(ErrorKind::kStorage, "{}: cannot be renamed: {}", last, error.message());
   const Tensors tensors = tensors_of(network, optimizer, more);
+  refuse_if_not_finite(tensors);
+  std::error_code error;
+  if (fs::exists(last, error) && is_whole(last)) {
+    fs::rename(last, fs::path(folder) / kBefore, error);
+    if (error) fail(ErrorKind::kStorage, "{}: cannot be renamed: {}", last, error.message());
+  }
   SafetensorsWriter writer(last);
   nlohmann::ordered_json state;
   state["steps"] = optimizer.steps();
@@ -113,11 +137,24 @@ std::optional<RestoredCheckpoint> read_checkpoint(const std::string& folder, Pol
       if (!has_before) throw;
       restored.warning = std::string(broken.what()) + ": going on from the checkpoint before";
     }
-  } else if (!has_before) {
-    return std::nullopt;
+  } else {
+    if (!has_before) return std::nullopt;
+    restored.warning = last + ": is not there: going on from the checkpoint before";
   }
   restored.state_json = restore(before, network, optimizer, more);
   return restored;
+}
+
+void refuse_other_checkpoints(const std::optional<RestoredCheckpoint>& restored,
+                              const DataParallelGroup& group) {
+  const auto states = group.gather(restored ? restored->state_json : "");
+  for (std::size_t rank = 1; rank < states.size(); ++rank) {
+    if (states[rank] == states[0]) continue;
+    fail(ErrorKind::kUsage,
+         "process {} would go on from another checkpoint than process 0: give all of them the same "
+         "folder, on a disk that they share",
+         rank);
+  }
 }
 
 }  // namespace memagent

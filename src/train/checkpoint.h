@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "train/data_parallel.h"
 #include "train/optimizer.h"
 #include "train/policy_network.h"
 
@@ -16,7 +17,9 @@ namespace memagent {
 
 // `more`: tensors of the run's own, which are copied into when it goes on.
 //
-// Into `folder`, which must be there. The checkpoint before becomes checkpoint-before.safetensors.
+// Into `folder`, which must be there. The checkpoint before, if it is whole, becomes
+// checkpoint-before.safetensors. Throws Error(kModel) for numbers that are not finite, and then
+// leaves everything as it is.
 void write_checkpoint(const std::string& folder, const PolicyNetwork& network,
                       const Optimizer& optimizer, const std::string& state_json,
                       const std::vector<Optimizer::Named>& more = {});
@@ -29,5 +32,9 @@ struct RestoredCheckpoint {
 std::optional<RestoredCheckpoint> read_checkpoint(const std::string& folder, PolicyNetwork& network,
                                                   Optimizer& optimizer,
                                                   const std::vector<Optimizer::Named>& more = {});
+// Processes that train together must go on from the same one: throws Error(kUsage) if theirs
+// differ, as they do where their folder is not on a disk that all of them see.
+void refuse_other_checkpoints(const std::optional<RestoredCheckpoint>& restored,
+                              const DataParallelGroup& group);
 
 }  // namespace memagent

@@ -12,7 +12,7 @@
 namespace memagent {
 
 HeldOut::HeldOut(const HeldOutConfig& config, std::uint64_t seed, std::int64_t section_tokens,
-                 const Start& start)
+                 std::int32_t passes, const Start& start)
     : config_(config),
       // Apart from what lessons and questions are drawn with.
       seed_(derive(seed, 3)),
@@ -20,11 +20,14 @@ HeldOut::HeldOut(const HeldOutConfig& config, std::uint64_t seed, std::int64_t s
       renderer_(start.renderer),
       tokenizer_(start.tokenizer) {
   if (config_.steps <= 0) return;
-  episode_.section_tokens = static_cast<std::int32_t>(
-      start.reading.section_tokens > 0 ? start.reading.section_tokens : section_tokens);
-  episode_.window_tokens = start.network->config().context_tokens;
+  const std::int64_t wanted =
+      start.reading.section_tokens > 0 ? start.reading.section_tokens : section_tokens;
+  const std::int32_t context = start.network->config().context_tokens;
+  check_sections(start.reading, wanted, context, *renderer_, config.where);
+  episode_.section_tokens = static_cast<std::int32_t>(wanted);
+  episode_.window_tokens = context;
   episode_.sampling.temperature = 0;
-  validate(episode_, *renderer_);
+  episode_.passes = passes;
   for (const TaskWeight& task : config_.tasks) {
     tasks_.push_back(find_tasks({task.task}, {}).at(0));
   }

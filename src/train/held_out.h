@@ -24,9 +24,10 @@ using HeldOutScores = std::map<std::int64_t, Mean>;
 
 class HeldOut {
  public:
-  // Throws Error(kUsage) for unknown tasks and for sections that the network cannot hold.
+  // Documents are read `passes` times. Throws Error(kBadInput) for sections that the network cannot
+  // hold.
   HeldOut(const HeldOutConfig& config, std::uint64_t seed, std::int64_t section_tokens,
-          const Start& start);
+          std::int32_t passes, const Start& start);
 
   // After this step of the run, of which 0 is its beginning.
   bool due(std::int64_t step) const { return config_.steps > 0 && step % config_.steps == 0; }

@@ -62,7 +62,7 @@ LessonSource::LessonSource(const SftRecipe& recipe, std::shared_ptr<const Prompt
     const bool adds = s.context.config.policy == Policy::kGated &&
                       !s.context.renderer->prompts().gate_add.empty();
     if (stage.slips > 0 && !adds) {
-      fail(ErrorKind::kUsage, "stage {}: slips need the policy gated and prompts with gate.add",
+      fail(ErrorKind::kBadInput, "stage {}: slips need the policy gated and prompts with gate.add",
            stage.name);
     }
     s.tasks.push_back(tasks_of(stage, {}));

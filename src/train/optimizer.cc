@@ -121,9 +121,10 @@ Optimizer::Step Optimizer::step(double count, double progress) {
   step.correction2 = static_cast<float>(1 - std::pow(config_.beta2, t));
   step.gradient_scale = static_cast<float>(scale);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const torch::Tensor& gradient = parameters_[i].value.grad();
     torch::Tensor value = parameters_[i].value.detach();
-    if (!gradient.defined()) continue;
+    // A weight that nothing reached has a gradient of zero, which moments and decay do not stop at.
+    const torch::Tensor& reached = parameters_[i].value.grad();
+    const torch::Tensor gradient = reached.defined() ? reached : torch::zeros_like(value);
     step.decay = parameters_[i].decays ? static_cast<float>(config_.weight_decay) : 0.0F;
     Moments& moments = moments_[i];
     if (cuda::takes_steps(value)) {

@@ -99,6 +99,7 @@ struct HeldOutConfig {
   std::int64_t rows = 16;  // of every length
   std::vector<std::int64_t> document_tokens = {512, 2048};
   std::vector<TaskWeight> tasks;
+  std::string where;  // file, line and key of steps
 };
 
 struct SftRecipe {

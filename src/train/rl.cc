@@ -13,8 +13,10 @@
 #include <span>
 #include <utility>
 
+#include "agent/budget.h"
 #include "base/fail.h"
 #include "train/checkpoint.h"
+#include "train/credit.h"
 #include "train/device_copy.h"
 #include "train/optimizer.h"
 #include "train/policy_engine.h"
@@ -60,14 +62,14 @@ class RlRun {
   RlRun(const RlRecipe& recipe, const RunOptions& options)
       : recipe_(recipe),
         options_(options),
+        group_(options.group != nullptr ? *options.group : alone_),
         start_(make_start(recipe.network, recipe.reading,
                           policy_options(recipe.machine, recipe.adapter), recipe.seed)),
+        update_tokens_(update_output_tokens(episode_config(recipe.reading), *start_.renderer)),
         optimizer_(start_.network->parameters(), recipe.optimizer),
-        group_(options.group != nullptr ? *options.group : alone_),
-        folder_(options.folder, to_json(recipe), options.resume, group_),
         questions_(recipe, start_, group_),
         held_out_(recipe.held_out, recipe.seed, recipe.questions_from.section_tokens.back(),
-                  start_),
+                  recipe.questions_from.passes, start_),
         engine_(threads_of_engine(recipe, options), torch_options(recipe)) {
     if (recipe.overlap && recipe.resample > 0 && group_.world_size() > 1) {
       fail(ErrorKind::kUsage,
@@ -75,6 +77,8 @@ class RlRun {
            "off, or train in one process",
            group_.world_size());
     }
+    // After all that may be refused, so that a recipe that is mended finds no run in its folder.
+    folder_.emplace(options.folder, to_json(recipe), options.resume, group_);
     if (recipe.loss.kl > 0) {
       reference_ =
           make_start(recipe.network, recipe.reading, policy_options(recipe.machine), recipe.seed);
@@ -94,9 +98,19 @@ class RlRun {
   RlRun& operator=(const RlRun&) = delete;
 
   void run(const std::function<void(const RlStep&)>& on_step) {
+    try {
+      go_on(on_step);
+    } catch (...) {
+      write_stopped_page();
+      throw;
+    }
+  }
+
+ private:
+  void go_on(const std::function<void(const RlStep&)>& on_step) {
     auto saved = Clock::now();
     if (step_ == 0 && held_out_.due(0)) {
-      folder_.log(fmt::format(R"({{"step":0,"held_out":{}}})", to_json(held_out())));
+      folder_->log(fmt::format(R"({{"step":0,"held_out":{}}})", to_json(held_out())));
     }
     while (step_ < recipe_.steps) {
       const RlStep done = step();
@@ -115,7 +129,6 @@ class RlRun {
     }
   }
 
- private:
   RlStep step() {
     RlStep report;
     report.step = step_ + 1;
@@ -134,7 +147,7 @@ class RlRun {
     report.seconds = seconds_since(begin);
     ++step_;
     if (held_out_.due(step_)) report.held_out = held_out();
-    folder_.log(log_line(report));
+    folder_->log(log_line(report));
     return report;
   }
 
@@ -204,13 +217,14 @@ class RlRun {
       std::vector<PolicyBatch> batches;
       for (std::int64_t i = part * num_groups / parts; i < (part + 1) * num_groups / parts; ++i) {
         const Group& group = groups[static_cast<std::size_t>(i)];
-        pack_group(group, conversation_advantages(scored(group), recipe_.advantage), pack, batches);
+        pack_group(group, credited(group, recipe_, update_tokens_), pack, batches);
       }
       std::vector<PreparedBatch> prepared;
       for (PolicyBatch& batch : batches) prepared.push_back(prepare(std::move(batch), parts > 1));
       mini_batches.push_back(std::move(prepared));
     }
     double trained_tokens = 0;
+    double sampled_tokens = 0;
     for (const std::vector<PreparedBatch>& mini_batch : mini_batches) {
       std::vector<double> rows{0};
       for (const PreparedBatch& prepared : mini_batch) {
@@ -219,6 +233,7 @@ class RlRun {
         if (!prepared.batch.packed.rows.empty()) backward(prepared, report.loss);
       }
       group_.sum(rows);
+      sampled_tokens += rows[0];
       if (rows[0] == 0) continue;
       group_.sum_gradients(start_.network->parameters());
       const Optimizer::Step done =
@@ -227,6 +242,7 @@ class RlRun {
       report.rate = done.rate;
       if (done.skipped) ++report.skipped;
     }
+    report.sampled_tokens = sampled_tokens;
     share(trained_tokens, report);
   }
 
@@ -242,43 +258,6 @@ class RlRun {
     report.trained_tokens = static_cast<std::int64_t>(sums[0]);
     loss = {sums[1], sums[2], sums[3], sums[4],
             sums[5], sums[6], sums[7], *std::max_element(sums.begin() + 8, sums.end())};
-  }
-
-  // Rewards less the mean penalty for length over a trajectory's conversations.
-  std::vector<double> penalised(const Group& group) const {
-    std::vector<double> rewards = group.rewards();
-    if (recipe_.overlong_tokens <= 0) return rewards;
-    for (std::size_t i = 0; i < rewards.size(); ++i) {
-      const auto& conversations = group.trajectories[i].trajectory.conversations;
-      double penalty = 0;
-      for (const Conversation& conversation : conversations) {
-        const bool answer = conversation.kind == ConversationKind::kAnswer;
-        const std::int64_t limit =
-            answer ? recipe_.reading.output_tokens : recipe_.reading.memory_tokens;
-        penalty += overlong_penalty(conversation.response.generated_tokens, limit,
-                                    recipe_.overlong_tokens);
-      }
-      rewards[i] += penalty / static_cast<double>(conversations.size());
-    }
-    return rewards;
-  }
-
-  std::vector<ScoredTrajectory> scored(const Group& group) const {
-    const std::vector<double> rewards = penalised(group);
-    std::vector<ScoredTrajectory> all;
-    for (std::size_t i = 0; i < rewards.size(); ++i) {
-      const RolledOut& rolled = group.trajectories[i];
-      const std::vector<double> own =
-          step_rewards(group.row, rolled.trajectory, rolled.reward, recipe_.step_reward);
-      ScoredTrajectory& one = all.emplace_back();
-      one.reward = rewards[i];
-      for (std::size_t c = 0; c < own.size(); ++c) {
-        const Conversation& said = rolled.trajectory.conversations[c];
-        const bool answer = said.kind == ConversationKind::kAnswer;
-        one.conversations.push_back({{answer ? 0 : said.pass, said.section_index}, own[c]});
-      }
-    }
-    return all;
   }
 
   PreparedBatch prepare(PolicyBatch batch, bool several_updates) const {
@@ -333,8 +312,11 @@ class RlRun {
     json["reply_tokens"] = rollouts.reply_tokens.value();
     json["memory_tokens"] = rollouts.memory_tokens.value();
     json["entropy"] = rollouts.entropy.value();
+    // The loss is a mean over all that was sampled, what follows over those learnt from one by one
+    // (PackOptions::merge_equal).
+    json["sampled_tokens"] = report.sampled_tokens;
     json["learnt_tokens"] = report.loss.count;
-    json["loss"] = report.loss.loss / rows;
+    json["loss"] = report.loss.loss / std::max(1.0, report.sampled_tokens);
     json["clip_fraction"] = report.loss.clipped / rows;
     json["kl"] = report.loss.kl / rows;
     json["rollout_gap"] = report.loss.gap / rows;
@@ -367,39 +349,54 @@ class RlRun {
     state["step"] = step_;
     state["number"] = number_;
     if (recipe_.overlap) state["stale_updates"] = optimizer_.steps() - sampled_at_;
-    state["log_bytes"] = folder_.log_bytes();
-    write_checkpoint(folder_.path(), *start_.network, optimizer_, state.dump(), sampled_with_);
+    state["log_bytes"] = folder_->log_bytes();
+    write_checkpoint(folder_->path(), *start_.network, optimizer_, state.dump(), sampled_with_);
     optimizer_.swap_average();
     write_model(start_, options_.name, recipe_.questions_from.section_tokens.back(),
-                folder_.file("model.gguf"));
+                folder_->file("model.gguf"));
     optimizer_.swap_average();
-    write_run_page(folder_, {.kind = "rl",
-                             .name = options_.name,
-                             .recipe_json = to_json(recipe_),
-                             .running = step_ < recipe_.steps,
-                             .samples_json = samples_});
+    write_page(step_ == recipe_.steps ? RunState::kDone : RunState::kRunning);
+  }
+
+  void write_page(RunState state) const {
+    write_run_page(*folder_, {.kind = "rl",
+                              .name = options_.name,
+                              .recipe_json = to_json(recipe_),
+                              .state = state,
+                              .samples_json = samples_});
+  }
+
+  // On the way out with an error, which nothing here may take the place of.
+  void write_stopped_page() const {
+    if (!group_.leads()) return;
+    try {
+      write_page(RunState::kStopped);
+    } catch (const std::exception&) {
+    }
   }
 
   void restore() {
     const auto restored =
-        read_checkpoint(folder_.path(), *start_.network, optimizer_, sampled_with_);
-    if (!restored) return folder_.cut_log(0);
+        read_checkpoint(folder_->path(), *start_.network, optimizer_, sampled_with_);
+    refuse_other_checkpoints(restored, group_);
+    if (!restored) return folder_->cut_log(0);
     if (!restored->warning.empty() && options_.on_warning) options_.on_warning(restored->warning);
     const Json state = Json::parse(restored->state_json);
     step_ = state.at("step").get<std::int64_t>();
     number_ = state.at("number").get<std::int64_t>();
     if (recipe_.overlap) last_updates_ = state.at("stale_updates").get<std::int64_t>();
-    folder_.cut_log(state.at("log_bytes").get<std::int64_t>());
+    folder_->cut_log(state.at("log_bytes").get<std::int64_t>());
   }
 
   const RlRecipe& recipe_;
   const RunOptions& options_;
-  Start start_;
-  Start reference_;  // as the run began; empty without a KL term
-  Optimizer optimizer_;
   const DataParallelGroup alone_{Rendezvous()};
   const DataParallelGroup& group_;
-  RunFolder folder_;
+  Start start_;
+  std::int32_t update_tokens_;  // the most that an update may have
+  Start reference_;             // as the run began; empty without a KL term
+  Optimizer optimizer_;
+  std::optional<RunFolder> folder_;
   StepQuestions questions_;
   HeldOut held_out_;
   PolicyEngine engine_;

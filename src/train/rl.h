@@ -27,6 +27,7 @@ struct RlStep {
   double gradient_norm = 0;
   double rate = 0;
   std::int64_t skipped = 0;         // updates whose gradient was not finite
+  double sampled_tokens = 0;        // that the loss is a mean over
   std::int64_t trained_tokens = 0;  // packed, shared beginnings counted once
   std::int64_t staleness = 0;       // updates since the weights that sampled
   double rollout_seconds = 0;

@@ -5,8 +5,6 @@
 #include <bit>
 #include <nlohmann/json.hpp>
 
-#include "train/advantage.h"
-
 namespace memagent {
 namespace {
 
@@ -25,9 +23,9 @@ Mean mean_of(const Json& json) { return {json.at(0).get<double>(), json.at(1).ge
 
 }  // namespace
 
-void RolloutMetrics::add(const Group& group) {
+void RolloutMetrics::add(const Group& group, bool teaches) {
   ++groups;
-  if (teaches(group.rewards())) ++taught;
+  if (teaches) ++taught;
   const auto tokens = static_cast<std::uint64_t>(std::max<std::int64_t>(1, group.row.tokens));
   Mean& of_length = lengths[static_cast<std::int64_t>(std::bit_floor(tokens))];
   Mean& of_task = tasks[group.row.task];

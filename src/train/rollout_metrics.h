@@ -23,7 +23,7 @@ struct Mean {
 
 struct RolloutMetrics {
   std::int64_t groups = 0;
-  std::int64_t taught = 0;  // of which their rewards differed
+  std::int64_t taught = 0;  // of which there is something to learn from
   std::int64_t failed = 0;  // trajectories with a generation that failed for good; they score 0
   Mean reward;              // of trajectories
   Mean best;                // of groups: their best trajectory
@@ -36,7 +36,7 @@ struct RolloutMetrics {
   Mean reply_tokens;                     // of conversations
   Mean memory_tokens;                    // after each update
   Mean entropy;  // of sampled tokens: minus their log-probability, which estimates it
-  void add(const Group& group);
+  void add(const Group& group, bool teaches);
   void add(const RolloutMetrics& other);
 };
 

@@ -119,12 +119,24 @@ std::vector<std::string> thinned_log(const std::string& log, std::size_t most) {
   return thinned;
 }
 
+const char* state_name(RunState state) {
+  switch (state) {
+    case RunState::kRunning:
+      return "running";
+    case RunState::kStopped:
+      return "stopped";
+    case RunState::kDone:
+      return "done";
+  }
+  return "";
+}
+
 std::string run_page_html(const RunPage& page) {
   if (kRunTemplate.empty()) return "";
   Json json;
   json["kind"] = page.kind;
   json["name"] = page.name;
-  json["running"] = page.running;
+  json["state"] = state_name(page.state);
   json["recipe"] = Json::parse(page.recipe_json);
   json["steps"] = Json::array();
   for (const std::string& line : thinned_log(page.log, kMostPoints)) {

@@ -1,6 +1,8 @@
 // The page of a training run: its curves, its recipe, and trajectories to read. One HTML file that
 // loads nothing, written anew with every checkpoint; while the run lasts it reloads itself.
 //
+// A run that ends before its last step leaves a page that says so, and no longer reloads.
+//
 // Made of the run's log, whatever its lines hold; what is shown of it web/run decides.
 #pragma once
 
@@ -12,11 +14,15 @@
 
 namespace memagent {
 
+enum class RunState { kRunning, kStopped, kDone };
+
+const char* state_name(RunState state);  // "running", "stopped", "done"
+
 struct RunPage {
   std::string kind;         // "sft" or "rl"
   std::string name;         // of the model
   std::string recipe_json;  // as resolved
-  bool running = true;
+  RunState state = RunState::kRunning;
   std::string log = {};           // log.jsonl's text
   std::string samples_json = {};  // sample_trajectories(); empty: none
 };

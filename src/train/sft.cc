@@ -11,6 +11,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -38,6 +39,10 @@ constexpr double kForget = 0.98;
 constexpr double kEnough = 200;
 // Batches that a device selects one from, about: a trained reader is sure of most of its replies.
 constexpr std::int64_t kCandidates = 4;
+// So many batches' worth of lessons are looked at for one, and so many documents: what the policy
+// is sure of all of them, there may be none to learn from.
+constexpr std::int64_t kMostLookedAt = 64;
+constexpr std::int64_t kMostDocuments = 2000;
 // Purpose of the random numbers that decide which sure replies stay.
 constexpr std::uint64_t kSelection = 0x5E1EC7;
 
@@ -84,14 +89,14 @@ class SftRun {
   SftRun(const SftRecipe& recipe, const RunOptions& options)
       : recipe_(recipe),
         options_(options),
+        group_(options.group != nullptr ? *options.group : alone_),
         start_(make_start(recipe.network, recipe.reading,
                           policy_options(recipe.machine, recipe.adapter), recipe.seed)),
         lessons_(recipe, start_.renderer, start_.tokenizer,
                  start_.network->config().context_tokens),
         optimizer_(start_.network->parameters(), recipe.optimizer),
-        group_(options.group != nullptr ? *options.group : alone_),
-        folder_(options.folder, to_json(recipe), options.resume, group_),
-        held_out_(recipe.held_out, recipe.seed, recipe.stages.back().section_tokens.back(), start_),
+        held_out_(recipe.held_out, recipe.seed, recipe.stages.back().section_tokens.back(), 1,
+                  start_),
         engine_(options.threads),
         ahead_(lessons_, ahead_options()) {
     if (recipe_.batches % group_.world_size() != 0) {
@@ -100,6 +105,8 @@ class SftRun {
            "multiple",
            recipe_.batches, group_.world_size());
     }
+    // After all that may be refused, so that a recipe that is mended finds no run in its folder.
+    folder_.emplace(options.folder, to_json(recipe), options.resume, group_);
     for (const Stage& stage : recipe_.stages) total_tokens_ += stage.tokens;
     drawn_.resize(static_cast<std::size_t>(recipe_.batches));
     left_.resize(drawn_.size());
@@ -108,9 +115,19 @@ class SftRun {
   }
 
   void run(const std::function<void(const SftStep&)>& on_step) {
+    try {
+      go_on(on_step);
+    } catch (...) {
+      write_stopped_page();
+      throw;
+    }
+  }
+
+ private:
+  void go_on(const std::function<void(const SftStep&)>& on_step) {
     auto saved = Clock::now();
     if (tokens_ == 0 && held_out_.due(0)) {
-      folder_.log(fmt::format(R"({{"step":0,"tokens":0,"held_out":{}}})", to_json(held_out())));
+      folder_->log(fmt::format(R"({{"step":0,"tokens":0,"held_out":{}}})", to_json(held_out())));
     }
     while (stage_ < recipe_.stages.size()) {
       const SftStep done = step();
@@ -130,7 +147,6 @@ class SftRun {
     }
   }
 
- private:
   SftStep step() {
     const auto begin = Clock::now();
     StepSums sums;
@@ -145,6 +161,7 @@ class SftRun {
       learn(batch, sums);
     }
     sum_up(group_, sums);
+    if (!(sums.weights > 0)) return nothing_to_learn(sums);
     group_.sum_gradients(start_.network->parameters());
     const double progress = static_cast<double>(tokens_before_stage() + stage_tokens_) /
                             static_cast<double>(total_tokens_);
@@ -169,7 +186,27 @@ class SftRun {
     report.seconds = seconds_since(begin);
     report.recent = recent_;
     if (held_out_.due(report.step)) report.held_out = held_out();
-    folder_.log(log_line(report, sums));
+    folder_->log(log_line(report, sums));
+    return report;
+  }
+
+  // A stage is over when the policy is sure of all that it teaches. One that teaches nothing is a
+  // mistake.
+  SftStep nothing_to_learn(const StepSums& sums) {
+    const Stage& stage = recipe_.stages[stage_];
+    if (stage.sure <= 0) {
+      fail(ErrorKind::kBadInput, "stage {}: a step's documents have no token to learn", stage.name);
+    }
+    optimizer_.clear_gradients();
+    remember(sums);
+    exhausted_ = true;
+    SftStep report;
+    report.step = optimizer_.steps();
+    report.stage = stage_;
+    report.stage_tokens = stage_tokens_;
+    report.tokens = tokens_;
+    report.total_tokens = total_tokens_;
+    report.recent = recent_;
     return report;
   }
 
@@ -187,11 +224,18 @@ class SftRun {
     TrainingBatch batch;
     std::int64_t drawn = drawn_[batch_index];
     std::deque<Lesson>& left = left_[batch_index];
-    while (batch.packed.num_tokens() < recipe_.batch_tokens) {
+    std::int64_t looked_at = 0;
+    const auto enough = [&] {
+      return batch.packed.num_tokens() >= recipe_.batch_tokens ||
+             looked_at >= kMostLookedAt * recipe_.batch_tokens ||
+             drawn - drawn_[batch_index] >= kMostDocuments;
+    };
+    while (!enough()) {
       if (left.empty()) {
         const std::int64_t number =
             static_cast<std::int64_t>(batch_index) + recipe_.batches * drawn;
         std::vector<Lesson> lessons = next_lessons(number, drawn);
+        for (const Lesson& lesson : lessons) looked_at += num_tokens(lesson);
         if (stage.sure > 0) lessons = selected(std::move(lessons), number, sums);
         std::ranges::move(lessons, std::back_inserter(left));
       }
@@ -203,6 +247,8 @@ class SftRun {
         left.pop_front();
       }
     }
+    sums.lessons[batch_index] += static_cast<double>(drawn - drawn_[batch_index]);
+    if (batch.packed.rows.empty()) return;
     const torch::Tensor logprobs = start_.network->logprobs(batch.packed).logprobs;
     const std::span<const float> batch_weights = batch.weights;
     const torch::Tensor weights = on_device(batch_weights, start_.network->options().device);
@@ -214,7 +260,6 @@ class SftRun {
       sums.weights += static_cast<double>(batch.weights[i]);
       sums.loss -= static_cast<double>(batch.weights[i]) * static_cast<double>(value[i]);
     }
-    sums.lessons[batch_index] += static_cast<double>(drawn - drawn_[batch_index]);
     sums.tokens += static_cast<double>(batch.packed.num_tokens());
     sums.learnt_tokens += static_cast<double>(batch.packed.rows.size());
     count_replies(batch, values, stage.sure > 0, sums);
@@ -337,7 +382,7 @@ class SftRun {
 
   bool stage_is_over() const {
     const Stage& stage = recipe_.stages[stage_];
-    if (stage_tokens_ >= stage.tokens) return true;
+    if (stage_tokens_ >= stage.tokens || exhausted_) return true;
     if (stage.until >= 1) return false;
     // Texts are measured whole, which the long ones rarely are right: they count where there is
     // nothing else.
@@ -359,6 +404,7 @@ class SftRun {
     std::fill(drawn_.begin(), drawn_.end(), 0);
     for (std::deque<Lesson>& left : left_) left.clear();
     stage_tokens_ = 0;
+    exhausted_ = false;
     recent_ = {};
     by_task_.assign(stage_ < recipe_.stages.size() ? recipe_.stages[stage_].tasks.size() : 0, {});
   }
@@ -370,7 +416,7 @@ class SftRun {
     state["drawn"] = drawn_;
     state["stage_tokens"] = stage_tokens_;
     state["tokens"] = tokens_;
-    state["log_bytes"] = folder_.log_bytes();
+    state["log_bytes"] = folder_->log_bytes();
     const auto to_list = [](const std::array<RecentReplies, kNumReplyKinds>& recent) {
       Json list = Json::array();
       for (const RecentReplies& replies : recent) list.push_back({replies.right, replies.count});
@@ -379,27 +425,40 @@ class SftRun {
     state["recent"] = to_list(recent_);
     state["by_task"] = Json::array();
     for (const auto& kinds : by_task_) state["by_task"].push_back(to_list(kinds));
-    write_checkpoint(folder_.path(), *start_.network, optimizer_, state.dump());
+    write_checkpoint(folder_->path(), *start_.network, optimizer_, state.dump());
     optimizer_.swap_average();
     const Stage& stage = recipe_.stages[std::min(stage_, recipe_.stages.size() - 1)];
-    write_model(start_, options_.name, stage.section_tokens.back(), folder_.file("model.gguf"));
+    write_model(start_, options_.name, stage.section_tokens.back(), folder_->file("model.gguf"));
     optimizer_.swap_average();
-    write_run_page(folder_, {.kind = "sft",
-                             .name = options_.name,
-                             .recipe_json = to_json(recipe_),
-                             .running = stage_ < recipe_.stages.size()});
+    write_page(stage_ == recipe_.stages.size() ? RunState::kDone : RunState::kRunning);
+  }
+
+  void write_page(RunState state) const {
+    write_run_page(
+        *folder_,
+        {.kind = "sft", .name = options_.name, .recipe_json = to_json(recipe_), .state = state});
+  }
+
+  // On the way out with an error, which nothing here may take the place of.
+  void write_stopped_page() const {
+    if (!group_.leads()) return;
+    try {
+      write_page(RunState::kStopped);
+    } catch (const std::exception&) {
+    }
   }
 
   void restore() {
-    const auto restored = read_checkpoint(folder_.path(), *start_.network, optimizer_);
-    if (!restored) return folder_.cut_log(0);
+    const auto restored = read_checkpoint(folder_->path(), *start_.network, optimizer_);
+    refuse_other_checkpoints(restored, group_);
+    if (!restored) return folder_->cut_log(0);
     if (!restored->warning.empty() && options_.on_warning) options_.on_warning(restored->warning);
     const Json state = Json::parse(restored->state_json);
     stage_ = state.at("stage").get<std::size_t>();
     drawn_ = state.at("drawn").get<std::vector<std::int64_t>>();
     stage_tokens_ = state.at("stage_tokens").get<std::int64_t>();
     tokens_ = state.at("tokens").get<std::int64_t>();
-    folder_.cut_log(state.at("log_bytes").get<std::int64_t>());
+    folder_->cut_log(state.at("log_bytes").get<std::int64_t>());
     const auto from_list = [](const Json& list, std::array<RecentReplies, kNumReplyKinds>& recent) {
       // Checkpoints of before there were as many kinds have fewer.
       for (std::size_t i = 0; i < std::min(recent.size(), list.size()); ++i) {
@@ -415,17 +474,18 @@ class SftRun {
 
   const SftRecipe& recipe_;
   const RunOptions& options_;
+  const DataParallelGroup alone_{Rendezvous()};
+  const DataParallelGroup& group_;
   Start start_;
   LessonSource lessons_;
   Optimizer optimizer_;
-  const DataParallelGroup alone_{Rendezvous()};
-  const DataParallelGroup& group_;
-  RunFolder folder_;
+  std::optional<RunFolder> folder_;
   HeldOut held_out_;
   PolicyEngine engine_;
   LessonAhead ahead_;
   std::vector<std::deque<Lesson>> left_;  // by batch; empty between steps but on a device
   LanguageModel* as_it_is_ = nullptr;     // the engine, in steps of stages that select on a CPU
+  bool exhausted_ = false;                // the policy is sure of all that the stage teaches
   std::int64_t total_tokens_ = 0;
   // What a checkpoint keeps.
   std::size_t stage_ = 0;

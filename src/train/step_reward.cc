@@ -25,6 +25,13 @@ bool ends_in(const Evidence& fact, const Conversation& update) {
   return fact.byte_end > update.section_byte_begin && fact.byte_end <= update.section_byte_end;
 }
 
+bool holds(const std::string* memory, const Evidence& fact) {
+  if (memory == nullptr) return false;
+  const AnswerText text(*memory);
+  return std::ranges::all_of(fact.values,
+                             [&](const std::string& value) { return text.contains(value); });
+}
+
 bool is_known(const Evidence& fact) { return fact.byte_end >= 0; }
 
 }  // namespace
@@ -52,11 +59,15 @@ std::vector<double> step_rewards(const Row& row, const Trajectory& trajectory, d
         (said.decision == Decision::kOverwrite || said.decision == Decision::kAdd) &&
         (before == nullptr || said.memory.text != *before);
     if (known && !failed && !malformed) {
-      const bool has_fact = std::any_of(row.evidence.begin(), row.evidence.end(),
-                                        [&](const Evidence& fact) { return ends_in(fact, said); });
-      const bool all_read =
-          std::all_of(row.evidence.begin(), row.evidence.end(),
-                      [&](const Evidence& fact) { return fact.byte_end <= said.section_byte_end; });
+      // Read again, a section has nothing to write that is held already, and everything has been
+      // read.
+      const bool again = said.pass > 0;
+      const bool has_fact = std::ranges::any_of(row.evidence, [&](const Evidence& fact) {
+        return ends_in(fact, said) && !(again && holds(before, fact));
+      });
+      const bool all_read = again || std::ranges::all_of(row.evidence, [&](const Evidence& fact) {
+                              return fact.byte_end <= said.section_byte_end;
+                            });
       if (writes == has_fact) reward += options.gate;
       if (said.stop_reading == all_read) reward += options.exit;
     }

@@ -4,15 +4,21 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/budget.h"
+#include "base/fail.h"
 #include "task/data_set.h"
 #include "task/registry.h"
 #include "train/advantage.h"
+#include "train/credit.h"
 #include "train/drawing.h"
 
 namespace memagent {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Questions of a data set may be longer than a reader has room for: as many are drawn for one.
+constexpr std::uint64_t kMostAttempts = 100;
 
 std::shared_ptr<const Task> data_set(const QuestionConfig& from) {
   DataSetOptions options;
@@ -39,6 +45,21 @@ StepQuestions::StepQuestions(const RlRecipe& recipe, const Start& start,
 
 std::shared_ptr<const Sample> StepQuestions::question(RandomStream& random,
                                                       std::int64_t number) const {
+  for (std::uint64_t attempt = 0; attempt < kMostAttempts; ++attempt) {
+    auto drawn = drawn_question(random, number, attempt);
+    if (renderer_->count_tokens(drawn->row().question) <= recipe_.reading.question_tokens) {
+      return drawn;
+    }
+  }
+  fail(ErrorKind::kBadInput,
+       "{}: {} questions drawn one after another are longer than reading.question_tokens ({}): "
+       "raise it",
+       recipe_.questions_from.where, kMostAttempts, recipe_.reading.question_tokens);
+}
+
+std::shared_ptr<const Sample> StepQuestions::drawn_question(RandomStream& random,
+                                                            std::int64_t number,
+                                                            std::uint64_t attempt) const {
   const QuestionConfig& from = recipe_.questions_from;
   const std::size_t drawn = drawn_task(random, from.tasks);
   const bool cluttered = from.clutter > 0 && random.uniform() < from.clutter;
@@ -48,6 +69,7 @@ std::shared_ptr<const Sample> StepQuestions::question(RandomStream& random,
       std::max(drawn_length(random, from.document_tokens), task.fewest_tokens(*tokenizer_));
   // Apart from the rows that a warm start with the same seed has seen.
   spec.seed = derive(recipe_.seed, 2);
+  if (attempt > 0) spec.seed = derive(spec.seed, attempt);
   spec.split = Split::kTrain;
   spec.index = number;
   if (task.size() >= 0) {
@@ -73,6 +95,7 @@ StepRollouts StepQuestions::roll_out(LanguageModel& model, std::int64_t step,
   options.episode.sampling.temperature = static_cast<float>(recipe_.temperature);
   options.group = recipe_.group;
   options.stop = stop;
+  const std::int32_t update_tokens = update_output_tokens(options.episode, *renderer_);
   std::int64_t wanted = recipe_.questions;
   for (std::int64_t round = 0; round <= recipe_.resample && wanted > 0; ++round) {
     // Every process draws all questions, and rolls out every so many-th.
@@ -85,8 +108,9 @@ StepRollouts StepQuestions::roll_out(LanguageModel& model, std::int64_t step,
     }
     double learnt_from = 0;
     for (Group& group : memagent::roll_out(model, renderer_, questions, options)) {
-      rolled.metrics.add(group);
-      if (recipe_.resample > 0 && !teaches(group.rewards())) continue;
+      const bool taught = teaches(credited(group, recipe_, update_tokens));
+      rolled.metrics.add(group, taught);
+      if (recipe_.resample > 0 && !taught) continue;
       rolled.groups.push_back(std::move(group));
       ++learnt_from;
     }

@@ -38,7 +38,10 @@ class StepQuestions {
                         const std::atomic<bool>* stop) const;
 
  private:
+  // One that fits the reader.
   std::shared_ptr<const Sample> question(RandomStream& random, std::int64_t number) const;
+  std::shared_ptr<const Sample> drawn_question(RandomStream& random, std::int64_t number,
+                                               std::uint64_t attempt) const;
 
   const RlRecipe& recipe_;
   const DataParallelGroup& group_;

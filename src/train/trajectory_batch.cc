@@ -62,6 +62,20 @@ std::size_t shared_beginning(const std::vector<Member>& members) {
   return shared < kLeastShared ? 0 : shared;
 }
 
+// Of a conversation without the beginning that it shares.
+std::int64_t own_tokens(const Conversation& conversation, std::int64_t shared) {
+  return std::ssize(conversation.prompt.tokens) - shared +
+         std::ssize(conversation.response.logprobs);
+}
+
+// Whether the last batch has been closed for a new one, since so many tokens were too much for it.
+bool closed_for(std::int64_t tokens, std::int64_t batch_tokens, std::vector<PolicyBatch>& batches) {
+  const std::int64_t there = batches.back().packed.num_tokens();
+  if (there == 0 || there + tokens <= batch_tokens) return false;
+  batches.emplace_back();
+  return true;
+}
+
 }  // namespace
 
 void pack_group(const Group& group, std::span<const std::vector<double>> advantages,
@@ -83,22 +97,18 @@ void pack_group(const Group& group, std::span<const std::vector<double>> advanta
           {&conversation, advantages[i][c]});
     }
   }
+  if (batches.empty()) batches.emplace_back();
   for (const auto& [place, all] : alike) {
-    if (batches.empty() || batches.back().packed.num_tokens() >= options.batch_tokens) {
-      batches.emplace_back();
-    }
-    PolicyBatch& batch = batches.back();
     for (const Member& member : all) {
-      batch.sampled_tokens += std::ssize(member.conversation->response.logprobs);
+      batches.back().sampled_tokens += std::ssize(member.conversation->response.logprobs);
     }
     const std::vector<Member> members = options.merge_equal ? merged(all) : all;
     if (members.empty()) continue;
     const auto shared = static_cast<std::ptrdiff_t>(shared_beginning(members));
-    std::int64_t root = -1;
-    if (shared > 0) {
-      const auto& prompt = members.front().conversation->prompt.tokens;
-      root = batch.packed.add({prompt.data(), static_cast<std::size_t>(shared)});
-    }
+    std::int64_t all_tokens = shared;
+    for (const Member& member : members) all_tokens += own_tokens(*member.conversation, shared);
+    closed_for(all_tokens, options.batch_tokens, batches);
+    std::int64_t root = -1;  // in the last batch
     for (const auto& [conversation, advantage] : members) {
       const std::vector<TokenId>& prompt = conversation->prompt.tokens;
       const GenerationResult& response = conversation->response;
@@ -109,6 +119,11 @@ void pack_group(const Group& group, std::span<const std::vector<double>> advanta
                      "{} tokens sampled, {} log-probabilities", sampled.size(),
                      response.logprobs.size());
       tokens.insert(tokens.end(), sampled.begin(), sampled.end());
+      if (closed_for(std::ssize(tokens), options.batch_tokens, batches)) root = -1;
+      PolicyBatch& batch = batches.back();
+      if (shared > 0 && root < 0) {
+        root = batch.packed.add({prompt.data(), static_cast<std::size_t>(shared)});
+      }
       batch.packed.learn(batch.packed.add(tokens, root), first, std::ssize(tokens));
       batch.rollout.insert(batch.rollout.end(), response.logprobs.begin(), response.logprobs.end());
       batch.advantages.resize(batch.packed.rows.size(), static_cast<float>(advantage));

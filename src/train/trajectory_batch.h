@@ -30,20 +30,23 @@ struct PolicyBatch {
   PackedBatch packed;
   std::vector<float> advantages;  // [rows]
   std::vector<float> rollout;     // [rows] log-probabilities when sampled
-  // Of all conversations, those merged into others and left out as well: what a mean over sampled
-  // tokens is divided by.
+  // Of all conversations that the loss is of, those merged into others and those that cancel out as
+  // well: what a mean over sampled tokens is divided by. Not of updates with `answer_only`, whose
+  // loss, KL and entropy are the answers' alone.
   std::int64_t sampled_tokens = 0;
 };
 
 struct PackOptions {
-  std::int64_t batch_tokens = 8192;  // a batch is closed once it has as many
+  std::int64_t batch_tokens = 8192;  // of one batch, unless a single conversation has more
   bool answer_only = false;          // Credit::kAnswer: updates are left out
   bool merge_equal = false;          // equal conversations are trained on once, if at all
 };
 
-// Appends a group's conversations to `batches`, the last of which is filled up first; if all of
-// them cancel out, their tokens are counted all the same. `advantages`: [trajectory][conversation].
-// Conversations that failed, and those without a response, teach nothing.
+// Appends a group's conversations to `batches`, the last of which is filled up first; where those
+// of one section are too many for a batch, their beginning is in each that has some of them. If all
+// of them cancel out, their tokens are counted all the same. `advantages`:
+// [trajectory][conversation]. Conversations that failed, and those without a response, teach
+// nothing.
 void pack_group(const Group& group, std::span<const std::vector<double>> advantages,
                 const PackOptions& options, std::vector<PolicyBatch>& batches);
 

@@ -56,6 +56,21 @@ TEST(Advantage, GroupsThatTeachHaveDifferentRewards) {
 }
 
 // Limit 100, buffer 20: nothing up to 80, then -1/20 a token, -1 from 100 on.
+// 1 - 2/3 and 2/3 - 1/3 are not the same number, and the same reward.
+TEST(Advantage, RoundingIsNoDifference) {
+  const std::vector<double> rewards{1 - 2.0 / 3, 2.0 / 3 - 1.0 / 3, 1 - 2.0 / 3, 2.0 / 3 - 1.0 / 3};
+  ASSERT_NE(rewards[0], rewards[1]);
+  EXPECT_FALSE(teaches(rewards));
+  EXPECT_THAT(group_advantages(rewards, true), testing::Each(0.0));
+}
+
+TEST(Advantage, GroupsTeachWhereAnyConversationIsPushed) {
+  using Advantages = std::vector<std::vector<double>>;
+  EXPECT_FALSE(teaches(Advantages{}));
+  EXPECT_FALSE(teaches(Advantages{{0, 0}, {0}}));
+  EXPECT_TRUE(teaches(Advantages{{0, 0}, {0, -0.25}}));
+}
+
 TEST(Advantage, PenaltyForLength) {
   EXPECT_EQ(overlong_penalty(0, 100, 20), 0);
   EXPECT_EQ(overlong_penalty(80, 100, 20), 0);

@@ -22,6 +22,7 @@
 #include "memagent/error.h"
 #include "model/local/model_init_vocabulary.h"
 #include "text/vocabulary.h"
+#include "train/checkpoint.h"
 #include "train/nccl_group.h"
 #include "train/rl.h"
 #include "train/sft.h"
@@ -274,6 +275,38 @@ TEST_F(TrainingTogether, BatchesThatCannotBeSharedOutAreRefused) {
   recipe.batches = 3;
   together(2, [&](const DataParallelGroup& group) {
     EXPECT_THROW(train_sft(recipe, options("odd", &group), nullptr), Error);
+  });
+}
+
+// A step from which nothing is learnt, for every trajectory has the same reward, still decays
+// weights, whoever shares it.
+TEST_F(TrainingTogether, StepsThatTeachNothingAreTheSameForAll) {
+  RlRecipe recipe;
+  shape(recipe);
+  recipe.steps = 4;
+  recipe.questions = 2;
+  recipe.group = 2;
+  recipe.reading.policy = Policy::kOverwrite;
+  recipe.loss.kl = 0;
+  recipe.optimizer.weight_decay = 0.5;
+  recipe.questions_from.section_tokens = {400, 400};
+  recipe.questions_from.document_tokens = {700, 800};
+  recipe.questions_from.tasks = {{"niah_single_1", 1}};
+  train_rl(recipe, options("alone", nullptr),
+           [](const RlStep& step) { EXPECT_EQ(step.rollouts.taught, 0); });
+  together(2, [&](const DataParallelGroup& group) {
+    train_rl(recipe, options("two", &group), nullptr);
+  });
+  expect_close("alone", "two", recipe.reading);
+}
+
+TEST_F(TrainingTogether, ProcessesGoOnFromOneCheckpoint) {
+  together(2, [&](const DataParallelGroup& group) {
+    EXPECT_NO_THROW(refuse_other_checkpoints(RestoredCheckpoint{"7", ""}, group));
+    EXPECT_NO_THROW(refuse_other_checkpoints(std::nullopt, group));
+    std::optional<RestoredCheckpoint> own;
+    if (group.leads()) own = RestoredCheckpoint{"7", ""};
+    EXPECT_THROW(refuse_other_checkpoints(own, group), Error);
   });
 }
 

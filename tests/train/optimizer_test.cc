@@ -102,6 +102,31 @@ TEST(Optimizer, WarmsUpAndDecays) {
   EXPECT_NEAR(rate(1), 0.002, 1e-12);
 }
 
+// No gradient is a gradient of zero: moments and decay go on, as they do where a sum over processes
+// says so.
+TEST(Optimizer, AMissingGradientIsZero) {
+  OptimizerConfig config;
+  config.learning_rate = 0.1;
+  config.warmup_steps = 0;
+  config.weight_decay = 0.5;
+  config.average = 0.9;
+  std::vector<torch::Tensor> ends;
+  for (const bool missing : {true, false}) {
+    torch::Tensor value = torch::ones({3}).requires_grad_();
+    Optimizer optimizer({{"w", value, true}}, config);
+    value.mutable_grad() = torch::full({3}, 2.0);
+    optimizer.step(1, 0);
+    if (!missing) value.mutable_grad() = torch::zeros({3});
+    optimizer.step(1, 0);
+    ends.push_back(value.detach().clone());
+    optimizer.swap_average();
+    ends.push_back(value.detach().clone());
+  }
+  EXPECT_TRUE(torch::equal(ends[0], ends[2]));
+  EXPECT_TRUE(torch::equal(ends[1], ends[3]));
+  EXPECT_LT(ends[0][0].item<float>(), 0.81F);  // two steps of about 0.1, and decay
+}
+
 TEST(Optimizer, SkipsAndCountsGradientsThatAreNotFinite) {
   OptimizerConfig config = plain();
   config.most_skipped = 2;

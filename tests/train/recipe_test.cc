@@ -150,6 +150,34 @@ TEST_F(RecipeFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(complaint("seed = \n"), HasSubstr("line 1: "));
 }
 
+TEST_F(RecipeFile, RefusesNumbersThatMakeNoSense) {
+  for (const char* line :
+       {"learning_rate = -1", "learning_rate = nan", "learning_rate = inf", "beta1 = 1.0",
+        "beta2 = -0.1", "epsilon = 0.0", "weight_decay = -1", "clip_norm = -1", "average = 1.5",
+        "average = 1.0", "warmup_steps = -1", "final_share = 2", "most_skipped = 0"}) {
+    const std::string key(line, std::string_view(line).find(' '));
+    EXPECT_THAT(complaint(with("learning_rate = 1", line)),
+                HasSubstr("line 7: optimizer." + key + " must be "))
+        << line;
+  }
+  for (const char* line : {"batch_tokens = 0", "batch_tokens = -5", "checkpoint_minutes = -1"}) {
+    EXPECT_THAT(complaint(with("seed = 7", line)), HasSubstr("must be at least")) << line;
+  }
+  for (const char* line : {"until = 0", "keeps_per_update = -1", "section_weight = -1",
+                           "section_weight = nan", "sure = 1", "keep_sure = 2"}) {
+    EXPECT_THAT(complaint(with("[10, 20]", std::string("[10, 20]\n") + line)),
+                HasSubstr("line 13: stage."))
+        << line;
+  }
+  const std::string tokenizer = "tokenizer = \"words/tokenizer.json\"";
+  EXPECT_THAT(complaint(with(tokenizer, tokenizer + "\nnum_heads = 6\nnum_kv_heads = 4")),
+              HasSubstr("line 6: network.num_kv_heads is 4: 6 heads cannot share them evenly"));
+  EXPECT_THAT(complaint(with(tokenizer, tokenizer + "\nhead_dim = 5")),
+              HasSubstr("line 5: network.head_dim must be even"));
+  EXPECT_THAT(complaint(with("[optimizer]", "[held_out]\nsteps = -1\n[optimizer]")),
+              HasSubstr("held_out.steps must be at least 0"));
+}
+
 // The recipes that come with the project, by their names.
 TEST(Recipes, OfTheProjectAreRead) {
   int read = 0;
@@ -243,6 +271,14 @@ TEST_F(RlRecipeFile, WhatCannotGoTogetherIsRefused) {
       HasSubstr("needs the policy 'gated'"));
   EXPECT_THAT(complaint("", "[loss]\nclip_low = 2\n"), HasSubstr("clip_low"));
   EXPECT_THAT(complaint("", "[loss]\nimportance_cap = 0.5\n"), HasSubstr("importance_cap"));
+  EXPECT_THAT(complaint("credit = \"answer\"\nown_weight = 1", "[step_reward]\ngate = 1\n"),
+              HasSubstr("credit 'answer' leaves out"));
+  for (const char* line : {"steps = 0", "resample = -1", "overlong_tokens = -1",
+                           "overlong_tokens = 1000", "temperature = inf"}) {
+    std::ofstream(path()) << line
+                          << "\n[network]\nweights = \"w\"\n[questions_from.tasks]\nvt = 1\n";
+    EXPECT_THROW(load_rl_recipe(path()), Error) << line;
+  }
   std::ofstream(path())
       << "overlap = true\n[network]\nweights = \"w\"\n[questions_from.tasks]\nvt = 1\n"
          "[loss]\nimportance_cap = 0\n";

@@ -24,6 +24,7 @@
 #include "model/local/model_init_vocabulary.h"
 #include "task/registry.h"
 #include "text/vocabulary.h"
+#include "train/held_out.h"
 #include "train/policy_loss.h"
 #include "train/start.h"
 #include "train/step_rollouts.h"
@@ -94,7 +95,9 @@ TEST_F(Rl, FindsAnOptimumThatIsKnown) {
   train_rl(recipe_, options("short"), [&](const RlStep& step) {
     lengths.push_back(step.rollouts.reply_tokens.value());
     EXPECT_EQ(step.rollouts.reward.value(), 0);
-    EXPECT_EQ(step.rollouts.taught, 0);
+    if (step.step == 1) {
+      EXPECT_EQ(step.rollouts.taught, step.rollouts.groups);
+    }
   });
   ASSERT_EQ(lengths.size(), 30U);
   EXPECT_GT(lengths.front(), 15);
@@ -250,6 +253,94 @@ TEST_F(Rl, LearnsNothingFromEqualRewards) {
   EXPECT_EQ(read(folder_ / "equal/model.gguf"), read(folder_ / "untouched.gguf"));
 }
 
+// Groups that differ in what their updates are worth teach something, right answers or none.
+TEST_F(Rl, ResamplingKeepsGroupsThatTeach) {
+  recipe_.steps = 1;
+  recipe_.resample = 1;
+  recipe_.overlong_tokens = 20;
+  train_rl(recipe_, options("kept"), [&](const RlStep& step) {
+    EXPECT_EQ(step.rollouts.reward.value(), 0);
+    EXPECT_EQ(step.rollouts.groups, recipe_.questions);  // none was drawn anew
+    EXPECT_GT(step.loss.count, 0);
+  });
+}
+
+// Counts what another model is asked.
+class CountingModel final : public LanguageModel {
+ public:
+  explicit CountingModel(LanguageModel& model) : model_(model) {}
+  const Capabilities& capabilities() const override { return model_.capabilities(); }
+  std::shared_ptr<const Tokenizer> tokenizer() const override { return model_.tokenizer(); }
+  const std::string& chat_template() const override { return model_.chat_template(); }
+  RequestId submit(GenerationRequest request) override {
+    ++asked;
+    return model_.submit(std::move(request));
+  }
+  void cancel(RequestId id) override { model_.cancel(id); }
+  void wait(std::vector<GenerationResult>& results, std::chrono::milliseconds timeout) override {
+    model_.wait(results, timeout);
+  }
+  void wake() override { model_.wake(); }
+  int asked = 0;
+
+ private:
+  LanguageModel& model_;
+};
+
+TEST_F(Rl, HeldOutRowsAreReadAsOftenAsQuestions) {
+  const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
+  const auto model = make_local_model(
+      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
+      {.threads = 1});
+  recipe_.held_out.steps = 1;
+  recipe_.held_out.rows = 1;
+  recipe_.held_out.document_tokens = {800};
+  recipe_.held_out.tasks = {{"vt", 1}};
+  const DataParallelGroup alone{Rendezvous()};
+  std::vector<int> asked;
+  for (const std::int32_t passes : {1, 2}) {
+    CountingModel counting(*model);
+    HeldOut(recipe_.held_out, 1, 400, passes, start).scores(counting, alone);
+    asked.push_back(counting.asked);
+  }
+  EXPECT_GT(asked[0], 2);
+  EXPECT_EQ(asked[1], 2 * (asked[0] - 1) + 1);  // every section again, one answer
+}
+
+// Refused recipes leave no folder behind that the mended one would be told to go on with.
+TEST_F(Rl, WhatIsRefusedLeavesNoRun) {
+  recipe_.questions_from.section_tokens = {400, 100'000};
+  EXPECT_THROW(train_rl(recipe_, options("mended"), nullptr), Error);
+  recipe_.questions_from.section_tokens = {400, 400};
+  recipe_.steps = 1;
+  train_rl(recipe_, options("mended"), nullptr);
+}
+
+TEST_F(Rl, QuestionsThatAreTooLongAreDrawnAnew) {
+  recipe_.questions = 12;
+  recipe_.group = 2;
+  const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
+  const auto model = make_local_model(
+      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
+      {.threads = 1});
+  const DataParallelGroup alone{Rendezvous()};
+  std::vector<std::int32_t> lengths;
+  for (const Group& group :
+       StepQuestions(recipe_, start, alone).roll_out(*model, 0, 0, nullptr).groups) {
+    lengths.push_back(start.renderer->count_tokens(group.row.question));
+  }
+  const auto [shortest, longest] = std::ranges::minmax(lengths);
+  ASSERT_LT(shortest, longest);
+  recipe_.reading.question_tokens = longest - 1;
+  const auto groups = StepQuestions(recipe_, start, alone).roll_out(*model, 0, 0, nullptr).groups;
+  EXPECT_EQ(std::ssize(groups), recipe_.questions);
+  for (const Group& group : groups) {
+    EXPECT_LT(start.renderer->count_tokens(group.row.question), longest);
+  }
+  recipe_.reading.question_tokens = shortest / 2;
+  EXPECT_THROW(StepQuestions(recipe_, start, alone).roll_out(*model, 0, 0, nullptr), Error);
+}
+
 class Resumed : public Rl, public testing::WithParamInterface<const char*> {};
 
 TEST_P(Resumed, EndsInTheSameBytes) {
@@ -403,6 +494,7 @@ TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
     pack_group(group, of_group, {2048, false, false}, batches);
   }
   EXPECT_GT(batches.size(), 1U);
+  for (const PolicyBatch& batch : batches) EXPECT_LE(batch.packed.num_tokens(), 2048);
   std::int64_t learnt = 0;
   std::int64_t packed = 0;
   double sum_packed = 0;

@@ -44,7 +44,7 @@ TEST(RolloutMetrics, AreSumsOverAllThatWasRolledOut) {
   agreed.trajectories = {right, right};
 
   RolloutMetrics metrics;
-  metrics.add(mixed);
+  metrics.add(mixed, true);
   EXPECT_EQ(metrics.taught, 1);
   EXPECT_EQ(metrics.failed, 1);
   EXPECT_DOUBLE_EQ(metrics.reward.value(), 0.5);
@@ -57,7 +57,7 @@ TEST(RolloutMetrics, AreSumsOverAllThatWasRolledOut) {
   EXPECT_DOUBLE_EQ(metrics.memory_tokens.value(), (3.0 + 5 + 4) / 3);
   EXPECT_DOUBLE_EQ(metrics.entropy.value(), 12.0 / 8);
 
-  metrics.add(agreed);
+  metrics.add(agreed, false);
   EXPECT_EQ(metrics.groups, 2);
   EXPECT_EQ(metrics.taught, 1);
   EXPECT_DOUBLE_EQ(metrics.reward.value(), 0.75);

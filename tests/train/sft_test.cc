@@ -9,6 +9,7 @@
 #include <torch/types.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -18,6 +19,8 @@
 #include "memagent/error.h"
 #include "model/local/model_init_vocabulary.h"
 #include "text/vocabulary.h"
+#include "train/checkpoint.h"
+#include "train/start.h"
 
 namespace memagent {
 namespace {
@@ -192,8 +195,73 @@ TEST_F(Sft, ACheckpointMayBeCutAnywhere) {
   fs::remove(folder_ / "cut/checkpoint.safetensors");
   RunOptions resumed = options("cut");
   resumed.resume = true;
+  warnings_.clear();
   train(resumed);
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_THAT(warnings_[0],
+              testing::HasSubstr("is not there: going on from the checkpoint before"));
   EXPECT_EQ(read(folder_ / "cut/model.gguf"), model);
+}
+
+// What was cut off does not push the good one out: killed again before it has written a whole one,
+// a run still goes on.
+TEST_F(Sft, ABrokenCheckpointDoesNotReplaceTheOneBefore) {
+  stopped_run("cut", 3, false);
+  stopped_run("cut", 5, true);
+  const fs::path last = folder_ / "cut/checkpoint.safetensors";
+  const std::string before = read(folder_ / "cut/checkpoint-before.safetensors");
+  fs::resize_file(last, 1000);
+  stopped_run("cut", 4, true);
+  EXPECT_EQ(read(folder_ / "cut/checkpoint-before.safetensors"), before);
+  EXPECT_GT(fs::file_size(last), 1000U);
+}
+
+TEST_F(Sft, WeightsThatAreNotFiniteReplaceNothing) {
+  const Start start = make_start(recipe_.network, recipe_.reading, {}, 1);
+  Optimizer optimizer(start.network->parameters(), recipe_.optimizer);
+  const std::string folder = folder_.string();
+  write_checkpoint(folder, *start.network, optimizer, "{}");
+  const std::string good = read(folder_ / "checkpoint.safetensors");
+  {
+    const torch::NoGradGuard no_gradients;
+    torch::Tensor(start.network->parameters().back().value).view({-1})[0] = NAN;
+  }
+  EXPECT_THROW(write_checkpoint(folder, *start.network, optimizer, "{}"), Error);
+  EXPECT_EQ(read(folder_ / "checkpoint.safetensors"), good);
+  EXPECT_FALSE(fs::exists(folder_ / "checkpoint-before.safetensors"));
+}
+
+// A section of one token has none that is predicted.
+TEST_F(Sft, WhatTeachesNothingIsRefused) {
+  recipe_.stages.erase(recipe_.stages.begin());
+  recipe_.stages[0].section_tokens = {1, 1};
+  recipe_.stages[0].document_tokens = {1, 1};
+  try {
+    train(options("nothing"));
+    FAIL() << "was trained";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+    EXPECT_THAT(error.what(), testing::HasSubstr("stage prose: "));
+  }
+}
+
+// A policy that is sure of everything a stage teaches is done with it, rather than looked at for
+// ever.
+TEST_F(Sft, AStageIsOverWhenThePolicyIsSureOfAllOfIt) {
+  recipe_.network = {};
+  recipe_.network.weights = "builtin:nano";
+  recipe_.stages.resize(1);
+  Stage& stage = recipe_.stages[0];
+  stage.tokens = 100'000;
+  stage.section_tokens = {100, 200};
+  stage.tasks = {{"niah_single_1", 1}};
+  stage.sure = 0.01;
+  stage.keep_sure = 0;
+  recipe_.reading.prompts = PROMPTS;
+  recipe_.reading.memory_tokens = 256;
+  recipe_.batch_tokens = 200;
+  train(options("sure"));
+  EXPECT_LT(losses_.size(), 50U);
 }
 
 // Killed before there was a checkpoint: the run begins again, and so does its log.

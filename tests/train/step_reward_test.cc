@@ -81,6 +81,25 @@ TEST(StepReward, TheSameMemoryWrittenAgainIsNotWriting) {
   EXPECT_THAT(step_rewards(two_facts(), again, 0, {.gate = 1}), ElementsAre(1, 1));
 }
 
+// In a second pass the first fact is held: section 0 has nothing to write; section 2 has, until the
+// other is held as well. Everything has been read: to stop is right anywhere.
+TEST(StepReward, ASecondPassAsksForWhatIsMissing) {
+  const auto again = [](std::int64_t section, Decision decision, std::string memory, bool stop) {
+    Conversation out = update(section, decision, std::move(memory), stop);
+    out.pass = 1;
+    return out;
+  };
+  Trajectory reading;
+  reading.conversations = {
+      update(2, Decision::kOverwrite, "quiet lantern: 7"),
+      again(0, Decision::kKeep, "quiet lantern: 7", false),
+      again(2, Decision::kOverwrite, "quiet lantern: 7, amber: 42", true),
+      again(2, Decision::kKeep, "quiet lantern: 7, amber: 42", true),
+      again(2, Decision::kOverwrite, "quiet lantern: 7, amber: 42 again", false)};
+  EXPECT_THAT(step_rewards(two_facts(), reading, 0, {.gate = 1}), ElementsAre(1, 1, 1, 1, 0));
+  EXPECT_THAT(step_rewards(two_facts(), reading, 0, {.exit = 1}), ElementsAre(0, 0, 1, 1, 0));
+}
+
 TEST(StepReward, FailedConversationsAndUnknownFactsHaveNone) {
   Trajectory failed;
   failed.conversations = {update(0, Decision::kFailed, "")};

@@ -1,6 +1,6 @@
 // The page of a training run made of files, for tests of the page:
 //
-//   render_run KIND RECIPE.json LOG.jsonl SAMPLES.json running|done RUN.html
+//   render_run KIND RECIPE.json LOG.jsonl SAMPLES.json running|stopped|done RUN.html
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -26,7 +26,9 @@ int main(int argc, char** argv) {
   page.recipe_json = text_of(argv[2]);
   page.log = text_of(argv[3]);
   page.samples_json = text_of(argv[4]);
-  page.running = std::string(argv[5]) == "running";
+  for (const auto state : {memagent::RunState::kStopped, memagent::RunState::kDone}) {
+    if (argv[5] == std::string(memagent::state_name(state))) page.state = state;
+  }
   std::ofstream out(argv[6], std::ios::binary);
   out << memagent::run_page_html(page);
   return out.flush() ? 0 : 1;

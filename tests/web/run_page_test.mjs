@@ -115,7 +115,8 @@ test("a run without a step says so, and a phone shows no sideways scroll", async
     await opened(render("sft", 0, [], "running"), async (page) => {
         assert.match(await page.locator("main").textContent(), /Nothing has been learnt yet/);
     });
-    await opened(render("rl", 5, SAMPLES, "done"), async (page) => {
+    await opened(render("rl", 5, SAMPLES, "stopped"), async (page) => {
+        assert.match(await page.locator("#head").textContent(), /Stopped before its end/);
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <=
             document.documentElement.clientWidth));
     }, 360);

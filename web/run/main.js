@@ -7,6 +7,11 @@ import {axisOf, curvesOf, stagesOf} from "./log.js";
 import {samples} from "./samples.js";
 
 const RELOAD_MS = 60_000;
+const STATES = {
+    running: "Under way; as of the last checkpoint.",
+    stopped: "Stopped before its end; --resume goes on from the last checkpoint.",
+    done: "Done.",
+};
 
 function facts(run, last) {
     const items = run.kind === "rl"
@@ -27,8 +32,8 @@ function show(run) {
     document.getElementById("head").append(
         el("p", {class: "eyebrow"}, run.kind === "rl" ? "Reinforcement learning" : "Supervised warm start"),
         el("h1", {}, run.name),
-        el("p", {}, run.running ? el("span", {class: "live", "aria-hidden": "true"}) : "",
-            run.running ? "Under way; as of the last checkpoint." : "Done."),
+        el("p", {}, run.state === "running" ? el("span", {class: "live", "aria-hidden": "true"}) : "",
+            STATES[run.state]),
         ...(last ? [facts(run, last)] : []));
     const main = document.getElementById("main");
     if (!last) {
@@ -55,7 +60,7 @@ document.getElementById("foot").append(el("p", {class: "small"},
 try {
     const run = JSON.parse(document.getElementById("run").textContent);
     show(run);
-    if (run.running) setTimeout(() => location.reload(), RELOAD_MS);
+    if (run.state === "running") setTimeout(() => location.reload(), RELOAD_MS);
 } catch (error) {
     document.getElementById("main").replaceChildren(
         el("p", {class: "note", role: "alert"}, `This page cannot be shown: ${error.message}`));

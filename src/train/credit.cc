@@ -1,0 +1,41 @@
+#include "train/credit.h"
+
+#include "train/advantage.h"
+#include "train/step_reward.h"
+
+namespace memagent {
+namespace {
+
+double penalty(const Trajectory& trajectory, const RlRecipe& recipe, std::int32_t update_tokens) {
+  if (recipe.overlong_tokens <= 0 || trajectory.conversations.empty()) return 0;
+  double sum = 0;
+  for (const Conversation& conversation : trajectory.conversations) {
+    const bool answer = conversation.kind == ConversationKind::kAnswer;
+    sum += overlong_penalty(conversation.response.generated_tokens,
+                            answer ? recipe.reading.output_tokens : update_tokens,
+                            recipe.overlong_tokens);
+  }
+  return sum / static_cast<double>(trajectory.conversations.size());
+}
+
+}  // namespace
+
+std::vector<std::vector<double>> credited(const Group& group, const RlRecipe& recipe,
+                                          std::int32_t update_tokens) {
+  std::vector<ScoredTrajectory> scored;
+  for (const RolledOut& rolled : group.trajectories) {
+    const Trajectory& trajectory = rolled.trajectory;
+    ScoredTrajectory& one = scored.emplace_back();
+    one.reward = rolled.reward + penalty(trajectory, recipe, update_tokens);
+    const std::vector<double> own =
+        step_rewards(group.row, trajectory, rolled.reward, recipe.step_reward);
+    for (std::size_t c = 0; c < own.size(); ++c) {
+      const Conversation& said = trajectory.conversations[c];
+      const bool answer = said.kind == ConversationKind::kAnswer;
+      one.conversations.push_back({{answer ? 0 : said.pass, said.section_index}, own[c]});
+    }
+  }
+  return conversation_advantages(scored, recipe.advantage);
+}
+
+}  // namespace memagent
