@@ -33,5 +33,5 @@ for tokens in 64 128 192 256 384; do other "sections-$tokens" --section-tokens "
 other haystack --haystack "$work/haystack.txt"
 evaluate eval-512k niah,vt,relay,reworded,qa_1,world_unanswerable 512K 4 --traces none
 evaluate eval-hops-512k world_bridge_2 512K 4 --passes 2 --traces none
-evaluate eval-lengths niah_single_2,niah_multikey_1,vt,relay 1K,8K,64K,512K,3.5M 2 --traces none \
+evaluate eval-lengths niah_single_2,niah_multikey_1,vt,relay 1K,8K,64K,512K,3.5M 64,64,64,16,8 --traces none \
   --html "$work/eval-lengths.html"

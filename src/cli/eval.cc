@@ -33,8 +33,11 @@ Command add_eval_command(CLI::App& program) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->group(suite);
-  app->add_option("--samples", options->samples, "Rows of each task and length (20)")
-      ->type_name("N")
+  app->add_option("--samples", options->samples,
+                  "Rows of each task, for all lengths or for each (20)")
+      ->type_name("N,...")
+      ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 32).description(""))
       ->group(suite);
   app->add_option("--method", options->methods,

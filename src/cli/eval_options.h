@@ -16,7 +16,7 @@ struct EvalOptions {
   std::vector<std::string> distractors;
   std::string haystack;
   std::vector<std::string> lengths;
-  std::int64_t samples = 20;
+  std::vector<std::int64_t> samples = {20};
   std::vector<std::string> methods;
   std::string metric;  // "containment", "exact-match", "f1"
   ModelChoice model;

@@ -57,15 +57,10 @@ VerifierOptions::Metric parse_metric(const std::string& name) {
   fail(ErrorKind::kUsage, "--metric: unknown '{}': choose containment, exact-match or f1", name);
 }
 
-std::vector<std::int64_t> parse_lengths(const std::vector<std::string>& texts) {
-  std::vector<std::int64_t> lengths;
-  for (const std::string& text : texts) {
-    const std::int64_t length = parse_length("--lengths", text);
-    if (length < 1) fail(ErrorKind::kUsage, "--lengths: a document has at least 1 token");
-    add_once(lengths, length);
-  }
-  std::sort(lengths.begin(), lengths.end());
-  return lengths;
+std::int64_t parse_document_length(const std::string& text) {
+  const std::int64_t length = parse_length("--lengths", text);
+  if (length < 1) fail(ErrorKind::kUsage, "--lengths: a document has at least 1 token");
+  return length;
 }
 
 // The rows of the plan that are there, and as many of their traces as a report shows.
@@ -179,12 +174,31 @@ class EvalRun : public SuiteObserver {
       add_task(task);
     }
     if (!options_.data.empty()) read_data();
-    config_.lengths = plan_.lengths = parse_lengths(options_.lengths);
+    settle_lengths();
     for (const std::string& name : options_.methods) add_once(plan_.methods, parse_method(name));
     config_.methods = plan_.methods;
-    config_.samples = options_.samples;
     config_.verifier.metric = parse_metric(options_.metric);
     config_.traces = options_.traces.empty() ? Traces::kFailed : parse_traces(options_.traces);
+  }
+
+  // Ascending, each with its number of rows.
+  void settle_lengths() {
+    const std::vector<std::int64_t>& samples = options_.samples;
+    if (samples.size() != 1 && samples.size() != options_.lengths.size()) {
+      fail(ErrorKind::kUsage, "--samples: {} numbers for {} lengths: give one, or one for each",
+           samples.size(), options_.lengths.size());
+    }
+    std::map<std::int64_t, std::int64_t> rows;
+    for (std::size_t i = 0; i < options_.lengths.size(); ++i) {
+      rows.emplace(parse_document_length(options_.lengths[i]),
+                   samples.size() == 1 ? samples.front() : samples[i]);
+    }
+    if (samples.size() == 1) config_.samples = samples;
+    for (const auto& [length, count] : rows) {
+      config_.lengths.push_back(length);
+      if (samples.size() > 1) config_.samples.push_back(count);
+    }
+    plan_.lengths = config_.lengths;
   }
 
   void add_task(const std::shared_ptr<const Task>& task) {
@@ -323,7 +337,8 @@ class EvalRun : public SuiteObserver {
     head_.model = model_->capabilities().name;
     json all = settings();
     all["lookahead"] = config_.episode.lookahead;
-    all["samples"] = config_.samples;
+    all["samples"] =
+        config_.samples.size() == 1 ? json(config_.samples.front()) : json(config_.samples);
     all["traces"] = to_string(config_.traces);
     head_.settings_json = all.dump();
     for (const RowResult& row : rows_.rows()) head_.seconds += row.seconds;

@@ -17,8 +17,11 @@
 namespace memagent {
 namespace {
 
-std::int64_t rows_in(const SuiteConfig& config, const Task& task) {
-  return task.size() < 0 ? config.samples : std::min(config.samples, task.size());
+// Of the config's `length`th length.
+std::int64_t rows_in(const SuiteConfig& config, const Task& task, std::size_t length) {
+  const std::int64_t wanted =
+      config.samples.size() == 1 ? config.samples.front() : config.samples.at(length);
+  return task.size() < 0 ? wanted : std::min(wanted, task.size());
 }
 
 // Tokens that the model reads for a row, about: what progress is measured in.
@@ -411,11 +414,11 @@ void validate(const SuiteConfig& config) {
 
 std::vector<RowKey> rows_of(const SuiteConfig& config) {
   std::vector<RowKey> rows;
-  for (const std::int64_t length : config.lengths) {
+  for (std::size_t length = 0; length < config.lengths.size(); ++length) {
     for (const auto& task : config.tasks) {
-      for (std::int64_t index = 0; index < rows_in(config, *task); ++index) {
+      for (std::int64_t index = 0; index < rows_in(config, *task, length); ++index) {
         for (const Method method : config.methods) {
-          rows.push_back({method, task->name(), length, index});
+          rows.push_back({method, task->name(), config.lengths[length], index});
         }
       }
     }

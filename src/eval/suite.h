@@ -34,8 +34,10 @@ struct SuiteConfig {
   std::vector<std::shared_ptr<const Task>> tasks;
   std::vector<std::int64_t> lengths;  // ascending
   std::vector<Method> methods;
-  std::int64_t samples = 0;  // rows of each task and length; fewer where the task has fewer
-  EpisodeConfig episode;     // of Method::kMemory; its sampling seed is the suite's
+  // Rows of each task, for each of `lengths`, or one number for all of them; fewer where the task
+  // has fewer.
+  std::vector<std::int64_t> samples;
+  EpisodeConfig episode;  // of Method::kMemory; its sampling seed is the suite's
   Cut cut = Cut::kNatural;
   std::shared_ptr<const PromptRenderer> renderer;
   std::shared_ptr<const PromptRenderer> baseline_renderer;  // of baseline_prompts()

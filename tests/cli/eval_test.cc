@@ -171,6 +171,14 @@ TEST_F(EvalTest, FinishedRowsAreNotRunAgain) {
   const json more = report_of({"--out", out_}, "4");
   EXPECT_TRUE(read_file(out_ + "/rows.jsonl").starts_with(rows));
   EXPECT_EQ(more["rows"].size(), 16U);
+  // And each length may have its own number, in whatever order lengths are given.
+  const json each = report_of({"--out", out_, "--lengths", "1200"}, "2,1");  // of 1500 and 1200
+  EXPECT_EQ(each["lengths"], (std::vector{1200, 1500}));
+  EXPECT_EQ(each["settings"]["samples"], (std::vector{1, 2}));
+  ASSERT_EQ(each["cells"].size(), 8U);
+  for (const json& cell : each["cells"]) EXPECT_EQ(cell["n"], cell["length"] == 1200 ? 1 : 2);
+  expect_error(tiny_eval({"--lengths", "1200,900"}, "2,1"), 2,
+               "--samples: 2 numbers for 3 lengths: give one, or one for each");
   expect_error(tiny_eval({"--out", out_, "--seed", "5"}), 2, "seed was 0, now 5");
   expect_error(tiny_eval({"--out", out_, "--policy", "gated"}), 2,
                "policy was \"overwrite\", now \"gated\"");

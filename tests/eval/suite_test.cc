@@ -55,7 +55,7 @@ SuiteConfig config_for(const LanguageModel& model) {
                   test::fact_task({.name = "three", .hops = 3, .size = 5})};
   config.lengths = {500, 1000};
   config.methods = {Method::kMemory, Method::kTruncate};
-  config.samples = 6;
+  config.samples = {6};
   config.episode.section_tokens = 200;
   config.episode.memory_tokens = 120;
   config.episode.output_tokens = 60;
@@ -267,7 +267,7 @@ TEST(Suite, BaselinesFillTheirWindow) {
   SuiteConfig config = config_for(model);
   config.tasks = {test::fact_task({.name = "one"})};
   config.lengths = {400, 3000};
-  config.samples = 3;
+  config.samples = {3};
   config.methods = {Method::kFull, Method::kTruncate, Method::kTruncateMiddle, Method::kRetrieve};
   Keeper keeper;
   run_suite(model, config, {}, keeper);
