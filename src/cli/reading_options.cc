@@ -18,7 +18,7 @@ namespace memagent {
 
 namespace {
 
-constexpr const char* kGroup = "Reading";
+constexpr const char* kGroup = "Reading (a model's file may bring other defaults than these)";
 
 void add_setting(CLI::App& app, ReadingOptions& options, const AskSetting& setting) {
   app.add_option_function<std::string>(

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -111,9 +112,12 @@ class Output {
 };
 
 int list_tasks() {
+  const auto tasks = find_tasks({"all"}, {});
+  std::size_t width = 0;
+  for (const auto& task : tasks) width = std::max(width, task->name().size());
   std::string text;
-  for (const auto& task : find_tasks({"all"}, {})) {
-    text += fmt::format("{:<18}{}\n", task->name(), task->description());
+  for (const auto& task : tasks) {
+    text += fmt::format("{:<{}}  {}\n", task->name(), width, task->description());
   }
   write_output(text + "Groups: all, ruler, niah, alike, world.\n");
   return 0;

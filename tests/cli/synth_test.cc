@@ -94,6 +94,8 @@ TEST(Synth, ListsItsTasks) {
   for (const char* name : {"niah_single_1", "niah_multiquery", "vt", "cwe", "fwe"}) {
     EXPECT_THAT(lines_of(result.output), testing::Contains(testing::StartsWith(name)));
   }
+  // The longest name stands apart from what it is, too.
+  EXPECT_THAT(result.output, HasSubstr("world_bridge_comparison  what two things"));
 }
 
 struct Fault {
