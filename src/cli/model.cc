@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "agent/chat_format.h"
 #include "base/fail.h"
 #include "cli/command.h"
 #include "cli/lengths.h"
+#include "cli/model_choice.h"
 #include "cli/reading_options.h"
 #include "cli/say.h"
 #include "cli/terminal.h"
@@ -118,11 +120,28 @@ int run_mix(const ModelOptions& options) {
   return 0;
 }
 
+// With what the file will say of itself it must have room to read.
+void refuse_without_room(const ModelOptions& options) {
+  ReadingOptions reading = options.reading;
+  ModelChoice choice;
+  choice.model = options.from;
+  use_model_notes(reading, choice);
+  const auto file = open_model_file(options.from);
+  const auto tokenizer = file->tokenizer();
+  if (tokenizer == nullptr) return;  // nothing can be counted
+  const ChatFormat format = reading.settings.chat_format.value_or(
+      detect_chat_format(*tokenizer, file->chat_template()));
+  const PromptRenderer renderer(read_prompts(reading), format, tokenizer, true,
+                                template_knows_thinking(file->chat_template()));
+  resolve(reading.settings, file->config().context_tokens, renderer);
+}
+
 int run_note(const ModelOptions& options) {
   const ModelNotes notes = notes_from(options.reading);
   if (notes.empty()) {
     fail(ErrorKind::kUsage, "model note: nothing to note: give a flag, such as --section-tokens");
   }
+  refuse_without_room(options);
   say_written(options.to, note_model(options.from, options.to, notes), 0);
   return 0;
 }

@@ -53,6 +53,9 @@ TEST_F(ErrorsTest, Usage) {
                "at once");
   expect_error({"model", "note", tiny_model(), folder_ / "m", "--section-tokens", "many"}, 2,
                "--section-tokens");
+  expect_error({"model", "note", tiny_model(), folder_ / "m", "--section-tokens", "100K"}, 2,
+               "more than the window");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "m"));
   expect_error({"bench", "--batch", "0"}, 2, "bench: --batch");
   expect_error(tiny_ask({document_}), 2, "no question");
   expect_error(tiny_ask({"-q"}), 2, "ask: ");
