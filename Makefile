@@ -6,8 +6,8 @@ LAUNCHER := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 .PHONY: help setup configure build test demo lint bench clean
 
 help:
-	@echo 'make build   the program, at build/release/memagent'
-	@echo 'make demo    build it, then read a document of a million tokens'
+	@echo 'make build   the program, at build/release/memagent, and its trainer'
+	@echo 'make demo    build the program, then read a document of a million tokens'
 	@echo 'make test    build and run every test'
 	@echo 'make lint    check formatting and run clang-tidy (SINCE=COMMIT: on what differs from it)'
 	@echo 'make bench   tokens per second of this machine, as JSON'
@@ -22,7 +22,7 @@ configure: setup
 	@[ -f build/release/build.ninja ] || cmake --preset release $(LAUNCHER)
 
 build: configure
-	@ninja -C build/release -j $(JOBS) memagent
+	@ninja -C build/release -j $(JOBS) programs
 
 test: configure
 	@tools/setup.sh test
@@ -31,7 +31,8 @@ test: configure
 	@ninja -C build/release -j $(JOBS)
 	@cd build/release && ctest -j 2 --output-on-failure
 
-demo: build
+demo: configure
+	@ninja -C build/release -j $(JOBS) memagent
 	@tools/demo.sh
 
 lint:

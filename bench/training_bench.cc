@@ -2,7 +2,7 @@
 // step of the warm start, rollouts and an update reach, and what rolling out beside the update
 // brings.
 //
-//   build/release/bench/training_bench [--sft recipes/nano/sft.toml] [--rl recipes/nano/rl.toml]
+//   build/release/bench/training_bench [--sft recipes/nano/sft.toml] [--rl recipes/nano/shipped-rl.toml]
 //       [--questions 4] [--threads 2] [--repeat 5] [--processor] [--overlap-steps 0]
 //       [--torch-rollouts] [--device cuda] [--compute bfloat16] [--batch-tokens N]
 //
@@ -50,7 +50,7 @@ using Json = nlohmann::ordered_json;
 
 struct Flags {
   std::string sft = "recipes/nano/sft.toml";
-  std::string rl = "recipes/nano/rl.toml";
+  std::string rl = "recipes/nano/shipped-rl.toml";
   std::int64_t questions = 4;
   int threads = 2;
   int repeat = 5;

@@ -29,7 +29,8 @@ Start with a model of your own (GGUF or a Hugging Face folder), or a server:
   memagent ask --model qwen3-4b.gguf -q "Who is the narrator?" book.txt
   memagent ask --endpoint http://localhost:8000/v1 -q "..." *.txt
 
-Exit codes: 0 done, 2 usage, 3 bad input, 4 model or endpoint failure, 130 interrupted.
+Exit codes: 0 done, 2 usage, 3 bad input or storage, 4 failure of a model,
+endpoint or shared store, 130 interrupted.
 `memagent COMMAND --help` tells a command's flags.)";
 
 // One line, whatever was put into the message.
