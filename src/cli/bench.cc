@@ -39,6 +39,9 @@ struct BenchOptions {
   bool json = false;
 };
 
+// Of the engine's cache, at most.
+constexpr std::int64_t kPageTokens = 64;
+
 struct Measured {
   double seconds = 0;
   std::int64_t prompt_tokens = 0;  // not found in the cache
@@ -49,13 +52,16 @@ using Prompts = std::vector<std::vector<TokenId>>;
 
 Prompts random_prompts(const Tokenizer& tokenizer, std::int32_t count, std::int64_t tokens,
                        std::uint64_t seed) {
+  std::vector<TokenId> text;  // tokens that are not control tokens
+  for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
+    if (!tokenizer.token_bytes(id).empty()) text.push_back(id);
+  }
+  if (text.empty()) fail(ErrorKind::kBadInput, "bench: the vocabulary has no token of text");
   Prompts prompts(static_cast<std::size_t>(count));
   RandomStream random(derive(seed, 0x62656E6368));
   for (std::vector<TokenId>& prompt : prompts) {
     while (static_cast<std::int64_t>(prompt.size()) < tokens) {
-      const auto id =
-          static_cast<TokenId>(random.below(static_cast<std::uint64_t>(tokenizer.vocab_size())));
-      if (!tokenizer.token_bytes(id).empty()) prompt.push_back(id);
+      prompt.push_back(text[random.below(static_cast<std::uint64_t>(text.size()))]);
     }
   }
   return prompts;
@@ -112,6 +118,8 @@ int run_bench(const BenchOptions& options) {
   LocalModelOptions open;
   open.threads = options.threads;
   open.max_running = options.batch;
+  // What is decoded has been prefilled before, and is found again.
+  open.retained_prefix_tokens = options.batch * (std::int64_t{prompt_tokens} + kPageTokens);
   const std::unique_ptr<LanguageModel> model = open_local_model(options.model, open);
   const std::int32_t context = model->capabilities().context_tokens;
   if (options.prompt_tokens.empty() && context > decode_tokens + 1) {

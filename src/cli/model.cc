@@ -38,8 +38,8 @@ std::optional<TensorType> chosen_type(const ModelOptions& options) {
   if (options.type.empty()) return std::nullopt;
   const std::optional<TensorType> type = parse_tensor_type(options.type);
   if (!type) {
-    fail(ErrorKind::kUsage, "model: unknown tensor type '{}': choose F32, F16, BF16, Q8_0 or Q4_0",
-         options.type);
+    fail(ErrorKind::kUsage, "model: unknown tensor type '{}': choose one of {}", options.type,
+         tensor_type_names());
   }
   return type;
 }
@@ -96,27 +96,27 @@ int run_info(const ModelOptions& options) {
   return 0;
 }
 
-void say_written(const std::string& path, const WrittenModel& written, std::int64_t kept) {
-  say("memagent: wrote {}: {} parameters in {} tensors, {} bytes{}\n", path,
+void say_written(const std::string& path, const WrittenModel& written) {
+  say("memagent: wrote {}: {} parameters in {} tensors, {} bytes{}{}\n", path,
       grouped(written.parameters), grouped(written.tensors), grouped(written.file_bytes),
-      kept == 0
-          ? ""
-          : fmt::format("; {} tensors became F16, their rows are no whole blocks", grouped(kept)));
+      written.kept == 0 ? ""
+                        : fmt::format("; {} tensors became F16, their rows are no whole blocks",
+                                      grouped(written.kept)),
+      written.has_vocabulary ? "" : "; without a vocabulary");
 }
 
 int run_convert(const ModelOptions& options) {
-  say_written(options.to, convert_model(options.from, options.to, chosen_type(options)), 0);
+  say_written(options.to, convert_model(options.from, options.to, chosen_type(options)));
   return 0;
 }
 
 int run_quantize(const ModelOptions& options) {
-  const QuantizedModel result = quantize_model(options.from, options.to, *chosen_type(options));
-  say_written(options.to, result.written, result.kept);
+  say_written(options.to, quantize_model(options.from, options.to, *chosen_type(options)));
   return 0;
 }
 
 int run_mix(const ModelOptions& options) {
-  say_written(options.to, mix_models(options.from, options.with, options.share, options.to), 0);
+  say_written(options.to, mix_models(options.from, options.with, options.share, options.to));
   return 0;
 }
 
@@ -129,8 +129,8 @@ void refuse_without_room(const ModelOptions& options) {
   const auto file = open_model_file(options.from);
   const auto tokenizer = file->tokenizer();
   if (tokenizer == nullptr) return;  // nothing can be counted
-  const ChatFormat format = reading.settings.chat_format.value_or(
-      detect_chat_format(*tokenizer, file->chat_template()));
+  const ChatFormat format =
+      reading.settings.chat_format.value_or(detect_chat_format(*tokenizer, file->chat_template()));
   const PromptRenderer renderer(read_prompts(reading), format, tokenizer, true,
                                 template_knows_thinking(file->chat_template()));
   resolve(reading.settings, file->config().context_tokens, renderer);
@@ -142,7 +142,7 @@ int run_note(const ModelOptions& options) {
     fail(ErrorKind::kUsage, "model note: nothing to note: give a flag, such as --section-tokens");
   }
   refuse_without_room(options);
-  say_written(options.to, note_model(options.from, options.to, notes), 0);
+  say_written(options.to, note_model(options.from, options.to, notes));
   return 0;
 }
 
@@ -168,7 +168,7 @@ std::vector<Command> add_model_commands(CLI::App& program) {
         }
         app.add_option("shape", o.from, shapes)->required()->type_name("SHAPE");
         app.add_option("file", o.to, "The file to write")->required()->type_name("FILE");
-        app.add_option("--type", o.type, "F32, F16, BF16, Q8_0 or Q4_0 (F32)")->type_name("TYPE");
+        app.add_option("--type", o.type, tensor_type_names() + " (F32)")->type_name("TYPE");
         app.add_option("--seed", o.seed, "Of the weights (0)")->type_name("N");
         app.add_option("--name", o.name, "The model's name in the file")->type_name("NAME");
         app.add_option("--context-tokens", o.context, "Context length (the shape's own)")
@@ -187,8 +187,7 @@ std::vector<Command> add_model_commands(CLI::App& program) {
       [](CLI::App& app, ModelOptions& o) {
         app.add_option("from", o.from, "The file or folder to read")->required()->type_name("FROM");
         app.add_option("to", o.to, "The folder or file to write")->required()->type_name("TO");
-        app.add_option("--type", o.type, "F32, F16, BF16, Q8_0 or Q4_0 (as it is)")
-            ->type_name("TYPE");
+        app.add_option("--type", o.type, tensor_type_names() + " (as it is)")->type_name("TYPE");
       },
       run_convert);
   add(
@@ -196,9 +195,7 @@ std::vector<Command> add_model_commands(CLI::App& program) {
       [](CLI::App& app, ModelOptions& o) {
         app.add_option("from", o.from, "The file to read")->required()->type_name("FROM");
         app.add_option("to", o.to, "The file to write")->required()->type_name("TO");
-        app.add_option("type", o.type, "F32, F16, BF16, Q8_0 or Q4_0")
-            ->required()
-            ->type_name("TYPE");
+        app.add_option("type", o.type, tensor_type_names())->required()->type_name("TYPE");
       },
       run_quantize);
   add(

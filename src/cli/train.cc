@@ -19,7 +19,8 @@ int become_trainer(const std::vector<std::string>& arguments) {
   const std::string trainer = (self.parent_path() / "memagent-train").string();
   if (!std::filesystem::exists(trainer, error)) {
     fail(ErrorKind::kUsage,
-         "train: {} is not there: make build makes it, with LibTorch (see docs/training.md)", trainer);
+         "train: {} is not there: make build makes it, with LibTorch (see docs/training.md)",
+         trainer);
   }
   // Threads that wait for work by spinning cost more than they bring on a machine that does
   // anything else. Read by the OpenMP library when it is loaded.

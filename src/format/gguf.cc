@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <functional>
 
 #include "base/fail.h"
 #include "format/printable.h"
@@ -242,6 +243,20 @@ TensorPlace read_tensor_entry(Cursor& cursor, TensorView& tensor) {
   return {cursor.number<std::uint64_t>("a tensor's offset"), static_cast<std::uint64_t>(bytes)};
 }
 
+// Tensors on the same bytes would let a small file ask for any amount of memory.
+void refuse_overlaps(const std::vector<TensorView>& tensors, const std::string& path) {
+  std::vector<const TensorView*> in_order;
+  for (const TensorView& tensor : tensors) in_order.push_back(&tensor);
+  std::ranges::sort(in_order, std::less<>(),
+                    [](const TensorView* tensor) { return tensor->data.data(); });
+  for (std::size_t i = 1; i < in_order.size(); ++i) {
+    const TensorView& before = *in_order[i - 1];
+    if (before.data.data() + before.data.size() <= in_order[i]->data.data()) continue;
+    fail(ErrorKind::kBadInput, "'{}': tensors '{}' and '{}' overlap; the file is damaged", path,
+         printable(before.name), printable(in_order[i]->name));
+  }
+}
+
 void read_tensors(Cursor& cursor, std::span<const std::byte> file, std::uint64_t count, Gguf& out) {
   const std::string& path = cursor.path();
   std::vector<TensorPlace> places;
@@ -272,6 +287,7 @@ void read_tensors(Cursor& cursor, std::span<const std::byte> file, std::uint64_t
     tensor.data = file.subspan(static_cast<std::size_t>(out.data_offset + offset),
                                static_cast<std::size_t>(bytes));
   }
+  refuse_overlaps(out.tensors, path);
 }
 
 // One fixed-size number at `bytes` as T, whatever its width.

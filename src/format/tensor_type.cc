@@ -71,4 +71,13 @@ std::optional<TensorType> parse_tensor_type(std::string_view name) {
   return std::nullopt;
 }
 
+std::string tensor_type_names() {
+  std::string names;
+  for (const TensorType type : kTensorTypes) {
+    if (!names.empty()) names += ", ";
+    names += to_string(type);
+  }
+  return names;
+}
+
 }  // namespace memagent

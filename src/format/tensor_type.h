@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace memagent {
@@ -25,5 +26,6 @@ BlockSize block_size(TensorType type);
 const char* to_string(TensorType type);  // "F32", "Q4_K", ...
 // By that name, in either case; nothing for other names.
 std::optional<TensorType> parse_tensor_type(std::string_view name);
+std::string tensor_type_names();  // "F32, F16, ..., Q6_K"
 
 }  // namespace memagent

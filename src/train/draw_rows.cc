@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/fail.h"
 #include "base/random.h"
 
 namespace memagent {
@@ -32,6 +33,11 @@ std::vector<SampledToken> draw_rows_here(const torch::Tensor& logits,
           sample(best_kernels(), {begin, vocab}, *draw.sampling, draw.position, draw.logprob);
     }
   });
+  for (const SampledToken& one : drawn) {
+    if (one.token != kNoToken) continue;
+    fail(ErrorKind::kModel,
+         "rollouts: the network's scores are not numbers: lower the learning rate");
+  }
   return drawn;
 }
 

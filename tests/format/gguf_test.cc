@@ -233,6 +233,8 @@ TEST(Gguf, SaysWhatIsWrong) {
   refuse({.offset1 = 130}, "not a multiple of 32");
   refuse({.offset1 = 160}, "needs 16 bytes at offset 160");
   refuse({.offset1 = UINT64_MAX - 31}, "needs 16 bytes");
+  refuse({.offset1 = 96}, "tensors 'a' and 'b' overlap");
+  refuse({.offset1 = 0}, "overlap");
   refuse({.key5 = "name"}, "key 'name' appears twice");
   refuse({.key5 = ""}, "empty key");
   refuse({.key5 = std::string(70'000, 'k')}, "70000 bytes long");

@@ -199,10 +199,22 @@ std::string text_of(const Gguf& gguf, const char* key) {
   return text ? std::string(*text) : std::string();
 }
 
+// "-00001-of-00003.gguf"
+void refuse_part(const Gguf& gguf, const std::string& path) {
+  const GgufValue* value = gguf.find("split.count");
+  const auto parts = value == nullptr ? std::nullopt : value->integer();
+  if (!parts || *parts < 2) return;
+  fail(ErrorKind::kBadInput,
+       "'{}' is one of {} parts of a model; merge them into one file first (llama.cpp's "
+       "llama-gguf-split --merge)",
+       path, *parts);
+}
+
 }  // namespace
 
 ModelParts read_gguf_model(std::span<const std::byte> bytes, const std::string& path) {
   const Gguf gguf = parse_gguf(bytes, path);
+  refuse_part(gguf, path);
   ModelParts parts;
   parts.path = path;
   parts.config = read_config(gguf, path);

@@ -52,6 +52,7 @@ PageId KvCache::allocate() {
   }
   Page& page = pages_[static_cast<std::size_t>(id)];
   page.holders = 1;
+  page.retain = false;
   ++page.life;
   ++held_;
   return id;
@@ -68,9 +69,10 @@ void KvCache::hold(PageId id) {
 void KvCache::release(PageId id, bool retain) {
   Page& page = pages_[static_cast<std::size_t>(id)];
   MEMAGENT_CHECK(page.holders > 0, "page {} is held by nobody", id);
+  page.retain = page.retain || retain;
   if (--page.holders > 0) return;
   --held_;
-  if (page.registered && retain && retained_limit_ > 0) {
+  if (page.registered && page.retain && retained_limit_ > 0) {
     retained_.push_back(id);
     page.retained_at = std::prev(retained_.end());
     if (static_cast<std::int32_t>(retained_.size()) > retained_limit_) evict_oldest();
@@ -121,7 +123,16 @@ void KvCache::register_page(PageId id, PageId parent, std::span<const TokenId> t
   // A page after an unregistered one could never be found.
   if (parent != kNoPage && !pages_[static_cast<std::size_t>(parent)].registered) return;
   page.key = registration_key(parent, tokens);
-  if (!registered_.emplace(page.key, id).second) return;
+  const auto [entry, is_new] = registered_.emplace(page.key, id);
+  if (!is_new) {
+    // Of the same tokens; or of some whose own beginning has gone, which nobody can find any more.
+    Page& other = pages_[static_cast<std::size_t>(entry->second)];
+    if (other.parent == kNoPage) return;
+    const Page& its_parent = pages_[static_cast<std::size_t>(other.parent)];
+    if (its_parent.registered && its_parent.life == other.parent_life) return;
+    unregister(other);
+    registered_.emplace(page.key, id);
+  }
   page.registered = true;
   page.parent = parent;
   page.parent_life = parent == kNoPage ? 0 : pages_[static_cast<std::size_t>(parent)].life;

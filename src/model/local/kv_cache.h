@@ -62,6 +62,7 @@ class KvCache {
   struct Page {
     std::int32_t holders = 0;
     bool registered = false;
+    bool retain = false;    // one of those who held it said so
     std::uint64_t key = 0;  // of the registration
     PageId parent = kNoPage;
     std::uint32_t parent_life = 0;  // which use of the parent's page it was

@@ -1,10 +1,12 @@
 // GGUF files into Hugging Face folders and back, row by row.
 #include <filesystem>
+#include <string_view>
 
 #include "base/fail.h"
 #include "format/gguf.h"
 #include "format/safetensors.h"
 #include "model/local/gguf_model_writer.h"
+#include "model/local/model_notes.h"
 #include "model/local/model_rows.h"
 #include "model/local/model_tools.h"
 #include "model/local/safetensors_names.h"
@@ -52,11 +54,35 @@ void write_text(const std::string& path, std::string_view text, WrittenModel& ou
   out.file_bytes += static_cast<std::int64_t>(text.size());
 }
 
+// What a folder is not written over, since it would be read with what is written, or for it.
+void refuse_other_model(const std::string& folder, bool has_vocabulary) {
+  std::error_code error;
+  for (const char* name : {"model.safetensors.index.json", "chat_template.jinja", "tokenizer.model",
+                           "tokenizer.json", "tokenizer_config.json"}) {
+    const bool overwritten = has_vocabulary && std::string_view(name).starts_with("tokenizer") &&
+                             std::string_view(name).ends_with(".json");
+    if (overwritten || !fs::exists(fs::path(folder) / name, error)) continue;
+    fail(ErrorKind::kUsage, "'{}' holds files of another model ({}): give another folder", folder,
+         name);
+  }
+}
+
+// A file of the folder that is read.
+void refuse_file_of(const std::string& folder, const std::string& to) {
+  std::error_code error;
+  if (!fs::exists(to, error)) return;
+  const fs::path parent = fs::path(to).parent_path();
+  if (fs::equivalent(folder, parent.empty() ? fs::path(".") : parent, error)) {
+    fail(ErrorKind::kUsage, "'{}' is a file of the model that is read; give another output", to);
+  }
+}
+
 WrittenModel write_folder(const ModelFile& model, std::optional<TensorType> wanted,
-                          const std::string& from, const std::string& to) {
+                          const ModelNotes& notes, const std::string& from, const std::string& to) {
   const ModelConfig& config = model.config();
   const auto tokenizer = model.tokenizer();
   const Vocabulary* vocabulary = tokenizer == nullptr ? nullptr : vocabulary_of(*tokenizer);
+  refuse_other_model(to, vocabulary != nullptr);
   const TensorType embedding = model.tensor("token_embd.weight").type;
   const TensorType main_type =
       wanted.value_or(block_size(embedding).elements == 1 ? embedding : TensorType::kF16);
@@ -66,6 +92,7 @@ WrittenModel write_folder(const ModelFile& model, std::optional<TensorType> want
   fs::create_directories(to, error);
   if (error) fail(ErrorKind::kStorage, "cannot make the folder '{}': {}", to, error.message());
   SafetensorsWriter writer(to + "/model.safetensors");
+  for (const auto& [key, text] : notes) writer.set_metadata(kNotePrefix + key, text);
   std::vector<TensorType> types;
   for (const TensorView& tensor : model.tensors()) {
     const bool fits = block_size(tensor.type).elements == 1;
@@ -78,7 +105,7 @@ WrittenModel write_folder(const ModelFile& model, std::optional<TensorType> want
   WrittenModel out = write_tensors(model.tensors(), types, order, from, writer);
 
   write_text(to + "/config.json", config_json, out);
-  if (vocabulary != nullptr && vocabulary->kind == VocabularyKind::kByteLevelBpe) {
+  if (vocabulary != nullptr) {
     write_text(to + "/tokenizer.json", write_tokenizer_json(*vocabulary), out);
     write_text(to + "/tokenizer_config.json",
                hugging_face_tokenizer_config(*vocabulary, model.chat_template()), out);
@@ -99,14 +126,17 @@ WrittenModel convert_model(const std::string& from, const std::string& to,
       fail(ErrorKind::kUsage, "safetensors cannot hold {}; choose F32, F16 or BF16",
            to_string(*type));
     }
-    return write_folder(*model, type, from, to);
+    return write_folder(*model, type, model_notes(from), from, to);
   }
+  refuse_file_of(from, to);
   std::vector<TensorType> types;
   std::int64_t kept = 0;
   for (const TensorView& tensor : model->tensors()) {
     types.push_back(gguf_type(tensor, type.value_or(tensor.type), kept));
   }
-  return write_gguf(*model, types, types.front(), {}, from, to);
+  WrittenModel out = write_gguf(*model, types, types.front(), model_notes(from), from, to);
+  out.kept = kept;
+  return out;
 }
 
 WrittenModel write_gguf_model(const ModelFile& model, TensorType type, const ModelNotes& notes,

@@ -2,12 +2,12 @@
 #include <vector>
 
 #include "base/fail.h"
-#include "base/mapped_file.h"
 #include "format/gguf.h"
 #include "format/gguf_writer.h"
 #include "format/quant.h"
 #include "model/local/model_rows.h"
 #include "model/local/model_tools.h"
+#include "model/local/shipped_model.h"
 #include "text/gguf_vocabulary.h"
 
 namespace memagent {
@@ -20,6 +20,8 @@ class MixedRows {
             const std::string& with_path, double share)
       : from_(from, TensorType::kF32, {}, from_path),
         with_(with, TensorType::kF32, {}, with_path),
+        path_(with_path),
+        name_(with.name),
         type_(with.type),
         share_(share),
         values_(static_cast<std::size_t>(with.shape.back())),
@@ -32,6 +34,7 @@ class MixedRows {
     for (std::size_t i = 0; i < values_.size(); ++i) {
       values_[i] = static_cast<float>((1 - share_) * double{a[i]} + share_ * double{b[i]});
     }
+    refuse_unrepresentable(values_, type_, path_, name_, index);
     quantize_row(type_, values_, packed_);
     return packed_;
   }
@@ -43,6 +46,8 @@ class MixedRows {
 
   RowReader from_;
   RowReader with_;
+  std::string path_;
+  std::string name_;
   TensorType type_;
   double share_;
   std::vector<float> values_;
@@ -69,8 +74,8 @@ WrittenModel mix_models(const std::string& from, const std::string& with, double
     refuse_folder(path, "convert it to GGUF first");
     open_model_file(path);  // only models that could be run are worth mixing
   }
-  const MappedFile from_file(from);
-  const MappedFile with_file(with);
+  const ModelBytes from_file(from);
+  const ModelBytes with_file(with);
   const Gguf before = parse_gguf(from_file.bytes(), from);
   const Gguf after = parse_gguf(with_file.bytes(), with);
   if (before.tensors.size() != after.tensors.size()) {

@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/mapped_file.h"
 #include "format/gguf_writer.h"
+#include "format/safetensors.h"
 #include "model/local/model_rows.h"
 #include "model/local/shipped_model.h"
 #include "text/gguf_vocabulary.h"
@@ -34,7 +36,17 @@ ModelNotes notes_of(const Gguf& gguf) {
 
 ModelNotes model_notes(const std::string& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return {};
+  if (std::filesystem::is_directory(path, error)) {
+    const std::string weights = (std::filesystem::path(path) / "model.safetensors").string();
+    if (!std::filesystem::exists(weights, error)) return {};
+    const MappedFile file(weights);
+    ModelNotes notes;
+    for (const auto& [key, text] : parse_safetensors(file.bytes(), weights).metadata) {
+      if (!key.starts_with(kNotePrefix)) continue;
+      notes.emplace(key.substr(std::string_view(kNotePrefix).size()), text);
+    }
+    return notes;
+  }
   const ModelBytes file(path);
   return notes_of(parse_gguf(file.bytes(), path));
 }

@@ -1,4 +1,5 @@
-// Notes on how a model is used, in the metadata of its GGUF file (ModelNotes in model_tools.h).
+// Notes on how a model is used, in the metadata of its GGUF file, or of the model.safetensors of a
+// folder (ModelNotes in model_tools.h).
 #pragma once
 
 #include "format/gguf.h"

@@ -1,22 +1,21 @@
 // GGUF files with their matrices in another type. Works on the container, so that every key and
 // tensor it does not understand is kept.
 #include "base/fail.h"
-#include "base/mapped_file.h"
 #include "format/gguf.h"
 #include "model/local/gguf_model_writer.h"
 #include "model/local/model_rows.h"
 #include "model/local/model_tools.h"
+#include "model/local/shipped_model.h"
 #include "text/gguf_vocabulary.h"
 
 namespace memagent {
 
-QuantizedModel quantize_model(const std::string& from, const std::string& to, TensorType type) {
+WrittenModel quantize_model(const std::string& from, const std::string& to, TensorType type) {
   refuse_same_file(from, to);
   refuse_folder(from, "convert it to GGUF with that type instead");
   open_model_file(from);  // only a model that could be run is worth re-typing
-  const MappedFile file(from);
+  const ModelBytes file(from);
   const Gguf gguf = parse_gguf(file.bytes(), from);
-  QuantizedModel out;
   GgufWriter writer(to);
   for (const GgufEntry& entry : gguf.metadata) {
     if (entry.key == kFileTypeKey) {
@@ -32,13 +31,15 @@ QuantizedModel quantize_model(const std::string& from, const std::string& to, Te
     writer.set_u32(key, key == kFileTypeKey ? gguf_file_type(type) : kGgufLayoutVersion);
   }
   std::vector<TensorType> types;
+  std::int64_t kept = 0;
   for (const TensorView& tensor : gguf.tensors) {
-    types.push_back(is_matrix(tensor) ? gguf_type(tensor, type, out.kept) : tensor.type);
+    types.push_back(is_matrix(tensor) ? gguf_type(tensor, type, kept) : tensor.type);
     writer.add_tensor(tensor.name, types.back(), tensor.shape);
   }
   writer.begin();
-  out.written = write_tensors(gguf.tensors, types, {}, from, writer);
-  out.written.has_vocabulary = has_vocabulary(gguf);
+  WrittenModel out = write_tensors(gguf.tensors, types, {}, from, writer);
+  out.kept = kept;
+  out.has_vocabulary = has_vocabulary(gguf);
   return out;
 }
 

@@ -34,6 +34,18 @@ TensorType gguf_type(const TensorView& tensor, TensorType type, std::int64_t& ke
   return TensorType::kF16;
 }
 
+void refuse_unrepresentable(std::span<const float> values, TensorType type, const std::string& path,
+                            const std::string& tensor, std::int64_t row) {
+  // F16's largest, which is also what most blocks' scales are.
+  constexpr float kLargestHalf = 65504.0F;
+  const bool wide = type == TensorType::kF32 || type == TensorType::kBF16;
+  for (const float value : values) {
+    if (std::isfinite(value) && (wide || std::abs(value) <= kLargestHalf)) continue;
+    fail(ErrorKind::kBadInput, "'{}': tensor '{}' row {} holds {}, which {} cannot hold", path,
+         tensor, row, value, to_string(type));
+  }
+}
+
 void refuse_same_file(const std::string& from, const std::string& to) {
   std::error_code error;
   if (std::filesystem::equivalent(from, to, error)) {
@@ -73,12 +85,7 @@ std::span<const std::byte> RowReader::row(std::int64_t index) {
       values_[i] = old[static_cast<std::size_t>(source_of(static_cast<std::int64_t>(i)))];
     }
   }
-  for (const float value : values_) {
-    if (!std::isfinite(value)) {
-      fail(ErrorKind::kBadInput, "'{}': tensor '{}' row {} holds {}, which cannot be converted",
-           path_, tensor_.name, source, value);
-    }
-  }
+  refuse_unrepresentable(values_, type_, path_, tensor_.name, source);
   quantize_row(type_, values_, packed_);
   return packed_;
 }

@@ -40,7 +40,8 @@ struct WrittenModel {
   std::int64_t tensors = 0;
   std::int64_t parameters = 0;
   std::int64_t file_bytes = 0;  // of all files of a folder
-  // False if there was none, or a SentencePiece one for a folder, which is not written.
+  // Matrices whose rows are not whole blocks of the type asked for, which became F16.
+  std::int64_t kept = 0;
   bool has_vocabulary = false;
 };
 
@@ -48,15 +49,13 @@ struct WrittenModel {
 // tokenizer_config.json), or such a folder into a GGUF file, told apart by what `from` is.
 // Matrices keep their type where the target has it; quantised ones become F16 in a folder unless
 // `type` says otherwise.
+// Notes go along. Throws Error(kUsage) for a folder that holds another model's files.
 WrittenModel convert_model(const std::string& from, const std::string& to,
                            std::optional<TensorType> type = std::nullopt);
 // A GGUF file with its matrices in another type. Vectors stay as they are, and so does a matrix
-// whose rows are not whole blocks of `type` (it becomes F16 then; counted in `kept`).
-struct QuantizedModel {
-  WrittenModel written;
-  std::int64_t kept = 0;
-};
-QuantizedModel quantize_model(const std::string& from, const std::string& to, TensorType type);
+// whose rows are not whole blocks of `type` (it becomes F16 then; counted in `kept`). Throws
+// Error(kBadInput) for weights that the type cannot hold.
+WrittenModel quantize_model(const std::string& from, const std::string& to, TensorType type);
 
 // A GGUF file with a mean of two others' weights: `share` of those of `with`, the rest of `from`'s.
 // Weights before and after a further training, mixed, keep more of what was known before (WiSE-FT,
@@ -70,7 +69,7 @@ WrittenModel mix_models(const std::string& from, const std::string& with, double
 // reading
 // ("section_tokens").
 using ModelNotes = std::map<std::string, std::string>;
-// Empty for a folder, and for files of others.
+// Empty for files of others.
 ModelNotes model_notes(const std::string& path);
 // A GGUF file with `notes` in place of its own of the same keys. All else stays as it is.
 WrittenModel note_model(const std::string& from, const std::string& to, const ModelNotes& notes);

@@ -202,13 +202,13 @@ ModelConfig read_config(const std::string& path) {
   return config;
 }
 
-// The files of the folder that hold tensors.
+// The files of the folder that hold tensors. One file goes before several, as in transformers.
 std::vector<std::string> weight_files(const std::string& folder) {
   const std::string single = folder + "/model.safetensors";
   const std::string index = folder + "/model.safetensors.index.json";
   std::error_code error;
+  if (fs::exists(single, error)) return {single};
   if (!fs::exists(index, error)) {
-    if (fs::exists(single, error)) return {single};
     fail(ErrorKind::kBadInput,
          "'{}' has neither model.safetensors nor model.safetensors.index.json; give a GGUF file or "
          "a Hugging Face folder with safetensors",
@@ -282,10 +282,18 @@ void add_file(const std::string& path, ModelParts& parts) {
   }
 }
 
-std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& folder) {
+// With a token for each of `rows`: embeddings are often padded beyond the vocabulary, and nothing
+// keeps a model from saying what it has no token for.
+std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& folder, std::int32_t rows) {
   std::error_code error;
   for (const char* name : {"/tokenizer.json", "/tokenizer.model"}) {
-    if (fs::exists(folder + name, error)) return load_tokenizer(folder + name);
+    if (!fs::exists(folder + name, error)) continue;
+    auto tokenizer = load_tokenizer(folder + name);
+    const Vocabulary* vocabulary = vocabulary_of(*tokenizer);
+    if (vocabulary == nullptr || tokenizer->vocab_size() >= rows) return tokenizer;
+    Vocabulary padded = *vocabulary;
+    pad_vocabulary(padded, rows);
+    return make_tokenizer(std::move(padded), folder + name);
   }
   return nullptr;
 }
@@ -319,7 +327,7 @@ std::unique_ptr<ModelFile> open_safetensors_model(const std::string& given) {
   parts.name = fs::path(folder).filename().string();
   parts.config = read_config(folder + "/config.json");
   for (const std::string& path : weight_files(folder)) add_file(path, parts);
-  parts.tokenizer = read_tokenizer(folder);
+  parts.tokenizer = read_tokenizer(folder, parts.config.vocab_size);
   parts.chat_template = read_chat_template(folder);
   return make_model_file(std::move(parts));
 }

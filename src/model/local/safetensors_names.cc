@@ -176,7 +176,7 @@ void pad_vocabulary(Vocabulary& vocabulary, std::int32_t size) {
     while (known.contains(token)) token += "_";
     vocabulary.tokens.push_back(token);
     vocabulary.types.push_back(TokenType::kUnused);
-    if (vocabulary.kind == VocabularyKind::kSentencePiece) vocabulary.scores.push_back(-1000.0F);
+    if (!vocabulary.scores.empty()) vocabulary.scores.push_back(-1000.0F);
   }
 }
 

@@ -10,6 +10,9 @@
 
 namespace memagent {
 
+// The token of a row whose largest logit is not a number, or infinite: weights that are damaged.
+inline constexpr TokenId kNoToken = -1;
+
 struct SampledToken {
   TokenId token = 0;
   // Natural log of its probability under softmax(logits / temperature), before the filters; at

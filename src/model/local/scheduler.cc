@@ -128,7 +128,11 @@ Scheduler::Admission Scheduler::try_admit(Request& request) {
   const std::int32_t total =
       pages_for(std::int64_t{request.num_prompt} + request.request.max_tokens);
   if (total - static_cast<std::int32_t>(shared.size()) > cache_.available()) {
-    for (const PageId page : shared) cache_.release(page, true);
+    // As in finish().
+    while (!shared.empty()) {
+      cache_.release(shared.back(), true);
+      shared.pop_back();
+    }
     return Admission::kNoRoom;
   }
   request.num_computed = static_cast<std::int32_t>(shared.size()) * kPageTokens;
@@ -167,6 +171,10 @@ void Scheduler::accept(Request& request, std::span<const float> logits) {
   GenerationResult& result = request.result;
   const SampledToken sampled = sample(*weights_->kernels, logits, request.request.sampling,
                                       result.generated_tokens, request.request.logprobs);
+  if (sampled.token == kNoToken) {
+    result.error = "the model's scores are not numbers: its weights are damaged";
+    return finish(request, StopReason::kFailed);
+  }
   const auto stop = take_token(request.request, *tokenizer_, sampled, result);
   if (stop) return finish(request, *stop);
   request.tokens.push_back(sampled.token);

@@ -204,6 +204,13 @@ TEST_F(GgufModel, SaysWhatIsWrongWithTheTensors) {
          "tensor 'evil\\x0a\\x1b[2J' has no place");
 }
 
+TEST_F(GgufModel, APartOfAModelSaysSo) {
+  refuse(make(Architecture::kQwen3),
+         {.add = [](GgufWriter& w) { w.set_u32("split.count", 3); },
+          .without_tensors = {"blk.1.attn_norm.weight"}},
+         "is one of 3 parts of a model; merge them");
+}
+
 TEST_F(GgufModel, SaysWhatIsWrongWithTheVocabulary) {
   const std::string good = make();
   const auto strings = [&](const char* key, std::vector<std::string> values,

@@ -1,10 +1,12 @@
 // Models from one container or type into another.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
 #include <cmath>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 
 #include "base/mapped_file.h"
 #include "format/expect_bad_input.h"
@@ -122,10 +124,10 @@ TEST_F(ModelConvert, QuantizingIsLikeMakingItThatWay) {
   for (const TensorType type : kTensorTypes) {
     const std::string direct = make("qwen3-tiny", type, "direct.gguf");
     const std::string quantized = folder_.path("quantized.gguf");
-    const QuantizedModel result = quantize_model(f32, quantized, type);
+    const WrittenModel result = quantize_model(f32, quantized, type);
     EXPECT_EQ(bytes_of(quantized), bytes_of(direct)) << to_string(type);
     EXPECT_EQ(result.kept, 0);
-    EXPECT_EQ(result.written.file_bytes, static_cast<std::int64_t>(fs::file_size(quantized)));
+    EXPECT_EQ(result.file_bytes, static_cast<std::int64_t>(fs::file_size(quantized)));
   }
 }
 
@@ -204,16 +206,108 @@ TEST_F(ModelConvert, NotesTakeThePlaceOfThoseOfTheSameKeys) {
             parse_gguf(before.bytes(), plain).metadata.size() + wanted.size());
 }
 
+TEST_F(ModelConvert, NotesGoAlong) {
+  const std::string noted = folder_.path("noted.gguf");
+  const ModelNotes notes = {{"policy", "gated"}, {"prompts", "two\nlines"}};
+  note_model(make("qwen3-tiny", TensorType::kF32, "plain.gguf"), noted, notes);
+  convert_model(noted, folder_.path("hf"));
+  EXPECT_EQ(model_notes(folder_.path("hf")), notes);
+  convert_model(folder_.path("hf"), folder_.path("back.gguf"));
+  EXPECT_EQ(model_notes(folder_.path("back.gguf")), notes);
+}
+
+TEST_F(ModelConvert, SentencePieceVocabulariesGoAlong) {
+  const std::string plain = make("llama-tiny", TensorType::kF32, "plain.gguf");
+  const auto size = open_model_file(plain)->config().vocab_size;
+  std::vector<std::string> tokens{"<unk>", "<s>", "</s>"};
+  std::vector<std::int32_t> types{2, 3, 3};
+  for (int i = 0; i < 256; ++i) {
+    tokens.push_back(fmt::format("<0x{:02X}>", i));
+    types.push_back(6);
+  }
+  while (std::ssize(tokens) < size) {
+    tokens.push_back(fmt::format("\xE2\x96\x81w{}", tokens.size()));
+    types.push_back(1);
+  }
+  const std::vector<float> scores(tokens.size(), -1.0F);
+  const auto vocabulary = [&](GgufWriter& writer) {
+    writer.set_string("tokenizer.ggml.model", "llama");
+    writer.set_strings("tokenizer.ggml.tokens", tokens);
+    writer.set_i32s("tokenizer.ggml.token_type", types);
+    writer.set_f32s("tokenizer.ggml.scores", scores);
+  };
+  const std::string gguf = folder_.path("spm.gguf");
+  write_edited_gguf(
+      plain, gguf,
+      {.without_keys = {"tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.ggml.tokens",
+                        "tokenizer.ggml.token_type", "tokenizer.ggml.merges"},
+       .add = vocabulary});
+  EXPECT_TRUE(convert_model(gguf, folder_.path("hf")).has_vocabulary);
+  const auto before = open_model_file(gguf)->tokenizer();
+  const auto after = open_model_file(folder_.path("hf"))->tokenizer();
+  ASSERT_NE(after, nullptr);
+  for (const char* text : {"w300 w301", "caf\xC3\xA9 w299", " w300"}) {
+    EXPECT_EQ(after->encode(text), before->encode(text)) << text;
+  }
+}
+
+TEST_F(ModelConvert, OthersFilesAreNotWrittenOver) {
+  const std::string gguf = make("qwen3-tiny", TensorType::kF32, "a.gguf");
+  const std::string folder = folder_.path("hf");
+  convert_model(gguf, folder);
+  const std::string weights = folder + "/model.safetensors";
+  const std::string before = bytes_of(weights);
+  expect_error([&] { convert_model(folder, weights); }, "is a file of the model that is read",
+               ErrorKind::kUsage);
+  EXPECT_EQ(bytes_of(weights), before);
+  convert_model(folder, folder + "/new.gguf");  // beside them is no harm
+  for (const char* name : {"model.safetensors.index.json", "chat_template.jinja"}) {
+    const std::string other = folder_.path(std::string("with-") + name);
+    fs::create_directories(other);
+    std::ofstream(other + "/" + name) << "{}";
+    expect_error([&] { convert_model(gguf, other); }, "holds files of another model",
+                 ErrorKind::kUsage);
+  }
+}
+
+TEST_F(ModelConvert, WeightsThatATypeCannotHoldAreRefused) {
+  const std::string gguf = make("qwen3-tiny", TensorType::kF32, "a.gguf");
+  const std::string out = folder_.path("out.gguf");
+  const auto damaged = [&](const char* name, float value) {
+    std::string bytes = bytes_of(gguf);
+    std::memcpy(bytes.data() + bytes.size() - 64 * 1024, &value, 4);
+    folder_.write(name, bytes);
+    return folder_.path(name);
+  };
+  const std::string large = damaged("large.gguf", 70'000.0F);
+  expect_error([&] { quantize_model(large, out, TensorType::kF16); }, "which F16 cannot hold");
+  EXPECT_NO_THROW(quantize_model(large, out, TensorType::kBF16));
+  fs::remove(out);
+  const std::string nan = damaged("nan.gguf", std::nanf(""));
+  expect_error([&] { mix_models(nan, gguf, 0.5, out); }, "which F32 cannot hold");
+  EXPECT_FALSE(fs::exists(out));
+}
+
+TEST_F(ModelConvert, TheShippedModelIsAFileLikeOthers) {
+  const std::string copy = folder_.path("copy.gguf");
+  quantize_model("builtin:nano", copy, TensorType::kQ8_0);
+  expect_same_tensors(*open_model_file(copy), *open_model_file("builtin:nano"));
+  EXPECT_NO_THROW(mix_models("builtin:nano", copy, 0.5, folder_.path("mix.gguf")));
+}
+
 TEST_F(ModelConvert, RowsThatAreNotWholeBlocksBecomeF16) {
   ModelConfig config = named_shape("qwen3-tiny").config;
   config.ffn_dim = 96;  // ffn_down's rows: three blocks of 32, no block of 256
   init_model(config, {}, folder_.path("a.gguf"));
-  const QuantizedModel result =
+  const WrittenModel result =
       quantize_model(folder_.path("a.gguf"), folder_.path("b.gguf"), TensorType::kQ4_K);
   EXPECT_EQ(result.kept, config.num_layers);
   const auto model = open_model_file(folder_.path("b.gguf"));
   EXPECT_EQ(model->tensor("blk.0.ffn_down.weight").type, TensorType::kF16);
   EXPECT_EQ(model->tensor("blk.0.ffn_up.weight").type, TensorType::kQ4_K);
+  convert_model(folder_.path("a.gguf"), folder_.path("hf"));
+  EXPECT_EQ(convert_model(folder_.path("hf"), folder_.path("c.gguf"), TensorType::kQ4_K).kept,
+            config.num_layers);
 }
 
 TEST_F(ModelConvert, FolderOfQuantizedWeightsIsF16) {

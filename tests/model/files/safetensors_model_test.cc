@@ -164,6 +164,43 @@ TEST_F(SafetensorsModel, SeveralFiles) {
   expect_error([&] { open(); }, "'weight_map' is missing");
 }
 
+// As transformers has it.
+TEST_F(SafetensorsModel, OneFileGoesBeforeSeveral) {
+  folder_.write("model.safetensors.index.json",
+                R"({"weight_map": {"x": "not-there.safetensors"}})");
+  EXPECT_NO_THROW(open());
+}
+
+// Embeddings with more rows than there are tokens: what a model says without a token is nothing.
+TEST_F(SafetensorsModel, EveryRowHasAToken) {
+  init_model(named_shape("qwen3-tiny").config, {}, folder_.path("a.gguf"));
+  convert_model(folder_.path("a.gguf"), folder_.path("hf"));
+  Json tokenizer = Json::parse(TemporaryFolder::read(folder_.path("hf/tokenizer.json")));
+  Json& vocabulary = tokenizer["model"]["vocab"];
+  const auto rows = open_model_file(folder_.path("hf"))->config().vocab_size;
+  std::string last;
+  for (const auto& [token, id] : vocabulary.items()) {
+    if (last.empty() || id > vocabulary[last]) last = token;
+  }
+  vocabulary.erase(last);
+  Json merges = Json::array();
+  for (const Json& merge : tokenizer["model"]["merges"]) {
+    const std::string joined = merge.is_array()
+                                   ? merge[0].get<std::string>() + merge[1].get<std::string>()
+                                   : merge.get<std::string>();
+    std::string without = joined;
+    std::erase(without, ' ');
+    if (without != last) merges.push_back(merge);
+  }
+  tokenizer["model"]["merges"] = merges;
+  Json added = Json::array();
+  tokenizer["added_tokens"] = added;  // ids above the vocabulary's
+  folder_.write("hf/tokenizer.json", tokenizer.dump());
+  const auto model = open_model_file(folder_.path("hf"));
+  ASSERT_EQ(model->tokenizer()->vocab_size(), rows);
+  EXPECT_NO_THROW(model->tokenizer()->token_bytes(rows - 1));
+}
+
 TEST_F(SafetensorsModel, SaysWhatIsWrongWithTheConfig) {
   refuse_config("architectures", {"MistralForCausalLM"}, "'MistralForCausalLM' is not supported");
   refuse_config("architectures", kAbsent, "architecture '' is not supported");

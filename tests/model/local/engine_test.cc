@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "memagent/error.h"
 #include "model/local/generating.h"
@@ -285,6 +286,21 @@ TEST(Engine, WeightsAreNotReplacedUnderARequestNorByOthersOfAnotherShape) {
   EXPECT_THROW(model->replace_weights(random_model(wide)), std::logic_error);
   model->submit(request(random_tokens(10, 1), 3));
   EXPECT_THROW(model->replace_weights(random_model({})), std::logic_error);
+}
+
+// A weight that is no number makes every score one: the request fails, and nothing else does.
+TEST(Engine, DamagedWeightsFailTheRequest) {
+  const auto file = random_model({});
+  const auto norm = file->tensor("output_norm.weight").data;
+  const float nan = std::nanf("");
+  std::memcpy(const_cast<std::byte*>(norm.data()), &nan, sizeof nan);
+  const auto model = make_local_model(file, {.threads = 1});
+  for (const Sampling& sampling :
+       {Sampling{}, Sampling{.temperature = 1.0F}, Sampling{.temperature = 1.0F, .top_p = 0.9F}}) {
+    const GenerationResult result = run(*model, {request(random_tokens(10, 1), 4, sampling)})[0];
+    EXPECT_EQ(result.stop, StopReason::kFailed);
+    EXPECT_THAT(result.error, testing::HasSubstr("weights are damaged"));
+  }
 }
 
 }  // namespace

@@ -55,9 +55,30 @@ TEST(KvCache, ReleasedPagesAreKeptOnlyWhenAskedFor) {
   cache.release(page, true);
   EXPECT_EQ(cache.available(), 8);
   EXPECT_EQ(cache.find(kNoPage, run_from(0)), page);
+  // Somebody who keeps nothing does not undo what others have kept.
   cache.hold(page);
   cache.release(page, false);
-  EXPECT_EQ(cache.find(kNoPage, run_from(0)), kNoPage);
+  EXPECT_EQ(cache.find(kNoPage, run_from(0)), page);
+  const PageId other = cache.allocate();
+  cache.register_page(other, kNoPage, run_from(100));
+  cache.release(other, false);
+  EXPECT_EQ(cache.find(kNoPage, run_from(100)), kNoPage);
+}
+
+// What can no longer be found does not stand in the way of the same tokens computed anew.
+TEST(KvCache, APageWhoseBeginningIsGoneGivesWay) {
+  KvCache cache(tiny(), 8, 8);
+  const PageId parent = cache.allocate();
+  const PageId child = cache.allocate();
+  cache.register_page(parent, kNoPage, run_from(0));
+  cache.register_page(child, parent, run_from(64));
+  cache.release(child, true);
+  cache.release(parent, false);
+  const PageId parent_again = cache.allocate();
+  const PageId child_again = cache.allocate();
+  cache.register_page(parent_again, kNoPage, run_from(0));
+  cache.register_page(child_again, parent_again, run_from(64));
+  EXPECT_EQ(cache.find(parent_again, run_from(64)), child_again);
 }
 
 TEST(KvCache, TheLeastRecentlyKeptPageGoesFirst) {

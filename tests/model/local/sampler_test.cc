@@ -3,9 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
+#include <set>
+
+#include "base/random.h"
 
 namespace memagent {
 namespace {
@@ -82,6 +88,55 @@ TEST(Sampler, LogProbabilityIsBeforeFiltersAtTheTemperature) {
 TEST(Sampler, NotANumberIsNeverChosen) {
   const std::vector<float> logits{std::numeric_limits<float>::quiet_NaN(), 0.0F, 1.0F};
   EXPECT_EQ(sample(best_kernels(), logits, {}, 0, false).token, 2);
+}
+
+TEST(Sampler, NothingIsChosenOfNumbersThatAreNone) {
+  constexpr float kInfinite = std::numeric_limits<float>::infinity();
+  for (const float value : {std::nanf(""), kInfinite, -kInfinite}) {
+    const std::vector<float> logits(5, value);
+    for (const Sampling& sampling :
+         {Sampling{}, Sampling{.temperature = 1.0F}, Sampling{.temperature = 1.0F, .top_k = 2},
+          Sampling{.temperature = 1.0F, .top_p = 0.5F},
+          Sampling{.temperature = 1.0F, .min_p = 0.5F}}) {
+      EXPECT_EQ(sample(best_kernels(), logits, sampling, 0, true).token, kNoToken) << value;
+    }
+  }
+}
+
+// Only the beginning of a large vocabulary is sorted, and draws are those of all of it sorted.
+TEST(Sampler, TopPOfALargeVocabularyIsExact) {
+  RandomStream random(7);
+  for (const double spread : {0.01, 1.0, 4.0}) {
+    std::vector<float> logits;
+    for (int i = 0; i < 20'000; ++i) {
+      logits.push_back(static_cast<float>(std::round(8 * spread * random.uniform()) / 8));
+    }
+    std::vector<TokenId> order(logits.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::stable_sort(order, std::greater<>(),
+                             [&](TokenId id) { return logits[static_cast<std::size_t>(id)]; });
+    const double max = logits[static_cast<std::size_t>(order[0])];
+    const auto weight = [&](TokenId id) {
+      return std::exp(static_cast<double>(logits[static_cast<std::size_t>(id)]) - max);
+    };
+    double total = 0;
+    for (const TokenId id : order) total += weight(id);
+    for (const float top_p : {0.001F, 0.3F, 0.9F}) {
+      double kept = 0;
+      std::size_t count = 0;
+      while (count == 0 || kept < double{top_p} * total) kept += weight(order[count++]);
+      const std::set<TokenId> nucleus(order.begin(),
+                                      order.begin() + static_cast<std::ptrdiff_t>(count));
+      std::set<TokenId> drawn;
+      for (int i = 0; i < 300; ++i) {
+        drawn.insert(sample(best_kernels(), logits,
+                            {.temperature = 1.0F, .top_p = top_p, .seed = 2}, i, false)
+                         .token);
+      }
+      EXPECT_TRUE(std::ranges::includes(nucleus, drawn)) << spread << " " << top_p;
+      EXPECT_GT(drawn.size(), count < 3 ? 0U : 2U);
+    }
+  }
 }
 
 }  // namespace
