@@ -21,7 +21,9 @@ evaluate eval niah,vt,relay,reworded,qa_1,world_unanswerable 1K,8K,64K 32 --trac
 evaluate eval-hops world_bridge_2,qa_2 1K,8K,64K 32 --passes 2 --traces none
 evaluate eval-hops-once world_bridge_2,qa_2 8K 32 --traces none
 evaluate eval-alike alike 8K 48 --traces none
-evaluate eval-methods niah,vt,relay 1K,8K 8 --method memory,truncate-middle,retrieve --traces none
+# The same weights without a memory, and rewriting it all after each section, which they have not learnt.
+evaluate eval-methods niah,vt,relay 1K,8K 8 --method memory,full,truncate-middle,retrieve --traces none
+evaluate eval-overwrite niah,vt,relay 1K,8K 8 --policy overwrite --traces none
 # What it was not trained on: sections of other sizes, and other prose around the needles.
 cat README.md docs/*.md docs/*/*.md >"$work/haystack.txt"
 other() { # NAME [FLAGS...]

@@ -167,7 +167,8 @@ INSTANTIATE_TEST_SUITE_P(Settings, Imitation,
                          testing::Values(Setting{Policy::kGated, Layout::kSectionFirst},
                                          Setting{Policy::kGated, Layout::kSectionFirst, true},
                                          Setting{Policy::kGated, Layout::kQuestionFirst},
-                                         Setting{Policy::kOverwrite, Layout::kSectionFirst}),
+                                         Setting{Policy::kOverwrite, Layout::kSectionFirst},
+                                         Setting{Policy::kOverwrite, Layout::kQuestionFirst}),
                          [](const auto& of) {
                            return std::string(of.param.policy == Policy::kGated ? "Gated"
                                                                                 : "Overwrite") +
