@@ -150,10 +150,14 @@ void ReadingService::cancel_session(const std::string& name) {
   std::unique_lock lock(mutex_);
   const auto found = sessions_.find(name);
   if (found == sessions_.end()) return;
-  cancelled_.push_back(found->second);
+  const std::shared_ptr<Job> job = found->second;
+  cancelled_.push_back(job);
   changed_.notify_all();
   model_.wake();
-  changed_.wait(lock, [&] { return !sessions_.contains(name); });
+  changed_.wait(lock, [&] {
+    const auto now = sessions_.find(name);
+    return now == sessions_.end() || now->second != job;
+  });
 }
 
 void ReadingService::cancel(const std::shared_ptr<Job>& job) {
@@ -330,7 +334,9 @@ void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome
   {
     const std::lock_guard lock(mutex_);
     --totals_.active;
-    if (!job->session_name.empty()) sessions_.erase(job->session_name);
+    // Whoever waited for the session to be given back may be reading it again.
+    const auto named = sessions_.find(job->session_name);
+    if (named != sessions_.end() && named->second == job) sessions_.erase(named);
     ++(outcome.stop == StopReason::kCancelled ? totals_.cancelled
        : outcome.error                        ? totals_.failed
                                               : totals_.finished);

@@ -102,9 +102,10 @@ void PgHub::hold(std::int64_t session, std::int64_t fence) {
   if (!renewer_.joinable()) renewer_ = std::thread([this] { renew_until_stopped(); });
 }
 
-void PgHub::drop(std::int64_t session) {
+void PgHub::drop(std::int64_t session, std::int64_t fence) {
   const std::lock_guard lock(mutex_);
-  fences_.erase(session);
+  const auto held = fences_.find(session);
+  if (held != fences_.end() && held->second == fence) fences_.erase(held);
 }
 
 std::string PgHub::held_ids() const {

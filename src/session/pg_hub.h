@@ -53,7 +53,8 @@ class PgHub {
 
   // Leases that are renewed until they are dropped or turn out to be lost.
   void hold(std::int64_t session, std::int64_t fence);
-  void drop(std::int64_t session);
+  // Leaves a later claim on the same session alone.
+  void drop(std::int64_t session, std::int64_t fence);
   std::string held_ids() const;  // as an array of PostgreSQL's: {1,2}
 
  private:

@@ -96,14 +96,16 @@ constexpr std::string_view kSelectSession =
 // What whoever wants a session looks at and writes. $2: this process's token, $3: the sessions it
 // holds, $4: its name, $5: milliseconds of a lease. Free is also what this process held until its
 // release did not reach the server. Leases of the last two seconds it may be taking just now, in
-// another thread.
+// another thread. What it holds is never free for it, though the lease have run out: after a gap it
+// would come here before it renews. The clock's time, not the transaction's, which began before a
+// long upload.
 constexpr const char* kIsFree =
-    "(lease_until IS NULL OR lease_until <= now() OR (holder_token = $2 "
-    "AND lease_until <= now() + ($5 - 2000) * interval '1 millisecond' "
-    "AND id <> ALL(convert_from($3, 'UTF8')::int8[])))";
+    "(id <> ALL(convert_from($3, 'UTF8')::int8[]) "
+    "AND (lease_until IS NULL OR lease_until <= clock_timestamp() OR (holder_token = $2 "
+    "AND lease_until <= clock_timestamp() + ($5 - 2000) * interval '1 millisecond')))";
 constexpr const char* kClaim =
     "fence = fence + 1, holder = $4, holder_token = $2, "
-    "lease_until = now() + $5 * interval '1 millisecond'";
+    "lease_until = clock_timestamp() + $5 * interval '1 millisecond'";
 
 std::chrono::system_clock::time_point from_ms(std::int64_t ms) {
   return std::chrono::system_clock::time_point(std::chrono::milliseconds(ms));
@@ -192,7 +194,7 @@ class PostgresSession : public SessionBackend {
   }
 
   ~PostgresSession() override {
-    hub_->drop(claim_.id);
+    hub_->drop(claim_.id, claim_.fence);
     if (lost_) return;  // or the server did not answer just now: the lease runs out
     try {
       hub_->with([&](PgConnection& connection) {
@@ -441,12 +443,14 @@ class PostgresStore : public StoreBackend {
 
   bool withdraw(const std::string& name) override {
     return hub_->with([&](PgConnection& connection) {
-      return connection
-                 .run(
-                     "UPDATE memagent.session SET queued = false, fence = fence + 1, "
-                     "lease_until = NULL, holder = '', holder_token = 0 WHERE name = $1",
-                     {name})
-                 .affected() == 1;
+      const PgResult row = connection.run(
+          "UPDATE memagent.session SET queued = false, fence = fence + 1, "
+          "lease_until = NULL, holder = '', holder_token = 0 WHERE name = $1 "
+          "RETURNING id, fence",
+          {name});
+      if (row.rows() == 0) return false;
+      hub_->drop(row.integer(0, 0), row.integer(0, 1) - 1);  // it may have been this process's
+      return true;
     });
   }
 

@@ -178,5 +178,23 @@ TEST_F(ReadingServiceTest, ASessionKeepsEveryQuestionsSteps) {
   EXPECT_NE(info->states_json[1].find("answer yc"), std::string::npos);
 }
 
+// The old reading gives the session back just before it ends: another may have it by then.
+TEST_F(ReadingServiceTest, AReadingThatEndsLeavesTheNextOfItsNameToBeCancelled) {
+  const auto hold = [] {
+    auto held = std::make_unique<HeldSession>();
+    held->name = "s";
+    return held;
+  };
+  model.hold();
+  ReadingService service(model, renderer, {});
+  const auto before = service.read("", episodes({"x?"}), document(), hold());
+  const auto after = service.read("", episodes({"y?"}), document(), hold());
+  model.wait_for_running(2);
+  before.cancel();
+  EXPECT_EQ(outcome(before).stop, StopReason::kCancelled);
+  service.cancel_session("s");
+  EXPECT_EQ(service.totals().active, 0U);
+}
+
 }  // namespace
 }  // namespace memagent::test

@@ -86,6 +86,61 @@ TEST_F(PostgresStoreTest, WhoLostTheLeaseWritesNothing) {
   EXPECT_EQ(there.find("s")->error, "");
 }
 
+TEST_F(PostgresStoreTest, NobodyTakesASessionAwayFromItself) {
+  SessionStore store(address_);
+  queue(store, "s");
+  std::optional<Session> held = store.take("r");
+  ASSERT_TRUE(held);
+  let_leases_run_out();  // a gap, such as a machine that slept
+  EXPECT_FALSE(store.take("r"));
+  EXPECT_THAT(error_of([&] { store.open("s", spec()); }), HasSubstr("is being run by"));
+  held->commit(0, "1", "1");
+  EXPECT_TRUE(store.find("s")->running);
+}
+
+TEST_F(PostgresStoreTest, AnOldReadingThatEndsLeavesTheNewOneItsLease) {
+  SessionStore store(address_);
+  queue(store, "s");
+  std::optional<Session> before = store.take("r");
+  ASSERT_TRUE(before);
+  EXPECT_TRUE(store.withdraw("s"));
+  queue(store, "s");
+  std::optional<Session> after = store.take("r");
+  ASSERT_TRUE(after);
+  before.reset();
+  let_leases_run_out();
+  EXPECT_FALSE(store.take("r"));  // it is still known to be held
+  after->commit(0, "1", "1");
+}
+
+// Waits before its first byte, as a slow upload would.
+class SlowSource : public DocumentSource {
+ public:
+  SlowSource(std::string text, std::function<void()> wait)
+      : source_(text_source(std::move(text), "book")), wait_(std::move(wait)) {}
+  std::size_t read(std::span<char> buffer) override {
+    if (wait_) std::exchange(wait_, nullptr)();
+    return source_->read(buffer);
+  }
+  bool rewindable() const override { return true; }
+  void rewind() override { source_->rewind(); }
+  std::int64_t total_bytes() const override { return source_->total_bytes(); }
+  std::string name() const override { return source_->name(); }
+
+ private:
+  std::unique_ptr<DocumentSource> source_;
+  std::function<void()> wait_;
+};
+
+TEST_F(PostgresStoreTest, TheLeaseBeginsAfterTheUpload) {
+  SessionStore store(address_, SessionStore::Mode::kCreate, {.lease = std::chrono::seconds(1)});
+  SessionSpec with_document = spec();
+  with_document.document = fingerprint(*text_source("text", "book"));
+  SlowSource source("text", [] { poll(nullptr, 0, 1'200); });
+  const Session session = store.open("s", with_document, &source);
+  EXPECT_TRUE(store.find("s")->running);
+}
+
 TEST_F(PostgresStoreTest, LeasesAreRenewedWhileNobodyCommits) {
   SessionStore here(address_, SessionStore::Mode::kCreate, {.lease = std::chrono::seconds(1)});
   SessionStore there(address_);
