@@ -118,21 +118,23 @@ std::string PgHub::held_ids() const {
 }
 
 void PgHub::renew_until_stopped() {
+  std::unique_ptr<PgConnection> connection;  // opened when it is needed
   std::unique_lock lock(mutex_);
   // Three tries before a lease runs out.
   while (!changed_.wait_for(lock, lease_ / 3, [this] { return stopping_; })) {
     if (fences_.empty()) continue;
     lock.unlock();
     try {
-      renew();
+      renew(connection);
     } catch (const Error&) {
       // The next try may reach the store. If none does, commit() tells whoever it concerns.
+      connection.reset();
     }
     lock.lock();
   }
 }
 
-void PgHub::renew() {
+void PgHub::renew(std::unique_ptr<PgConnection>& connection) {
   std::vector<std::int64_t> ids;
   std::vector<std::int64_t> fences;
   {
@@ -142,13 +144,20 @@ void PgHub::renew() {
       fences.push_back(fence);
     }
   }
-  with([&](PgConnection& connection) {
-    connection.run(
-        "UPDATE memagent.session AS s SET lease_until = now() + $3 * interval '1 millisecond' "
-        "FROM unnest(convert_from($1, 'UTF8')::int8[], convert_from($2, 'UTF8')::int8[]) "
-        "AS held(id, fence) WHERE s.id = held.id AND s.fence = held.fence",
-        {as_array(ids), as_array(fences), lease_.count()});
-  });
+  for (bool again = connection == nullptr;; again = true) {
+    if (connection == nullptr) connection = std::make_unique<PgConnection>(address_);
+    try {
+      connection->run(
+          "UPDATE memagent.session AS s SET lease_until = now() + $3 * interval '1 millisecond' "
+          "FROM unnest(convert_from($1, 'UTF8')::int8[], convert_from($2, 'UTF8')::int8[]) "
+          "AS held(id, fence) WHERE s.id = held.id AND s.fence = held.fence",
+          {as_array(ids), as_array(fences), lease_.count()});
+      return;
+    } catch (const Error&) {
+      if (again || !connection->broken()) throw;
+      connection.reset();
+    }
+  }
 }
 
 }  // namespace memagent

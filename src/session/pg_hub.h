@@ -2,7 +2,8 @@
 // the sessions that it holds.
 //
 // Connections are opened when they are needed, kept while idle, and replaced when they turn out to
-// be dead. One thread renews all leases, so that a model that thinks for minutes loses none. Any
+// be dead. One thread renews all leases, so that a model that thinks for minutes loses none; it has
+// a connection of its own, because uploads may keep the others busy for longer than a lease. Any
 // thread may call.
 #pragma once
 
@@ -68,7 +69,7 @@ class PgHub {
   std::unique_ptr<PgConnection> borrow();
   void give_back(std::unique_ptr<PgConnection> connection);
   void forget_idle();
-  void renew();
+  void renew(std::unique_ptr<PgConnection>& connection);
   void renew_until_stopped();
 
   const std::string address_;

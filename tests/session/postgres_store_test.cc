@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <latch>
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "memagent/error.h"
 #include "memagent/session_store.h"
@@ -150,6 +152,35 @@ TEST_F(PostgresStoreTest, LeasesAreRenewedWhileNobodyCommits) {
     ASSERT_TRUE(there.find("s")->running) << "after " << i * 100 << " ms";
     poll(nullptr, 0, 100);
   }
+}
+
+TEST_F(PostgresStoreTest, LeasesAreRenewedWhileUploadsHaveEveryConnection) {
+  SessionStore here(address_, SessionStore::Mode::kCreate, {.lease = std::chrono::seconds(1)});
+  SessionStore there(address_);
+  Session held = here.open("s", spec());
+  SessionSpec with_document = spec();
+  with_document.document = fingerprint(*text_source("text", "book"));
+  std::latch begun(8);
+  std::latch over(1);
+  std::vector<std::thread> uploads;
+  for (int i = 0; i < 8; ++i) {
+    uploads.emplace_back([&, i] {
+      SlowSource source("text", [&] {
+        begun.count_down();
+        over.wait();
+      });
+      const auto mine = here.for_another_thread();
+      const Session session = mine->open(std::to_string(i), with_document, &source);
+    });
+  }
+  begun.wait();
+  // Longer than the lease: the only way to see that it was renewed.
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(there.find("s")->running) << "after " << i * 100 << " ms";
+    poll(nullptr, 0, 100);
+  }
+  over.count_down();
+  for (std::thread& upload : uploads) upload.join();
 }
 
 TEST_F(PostgresStoreTest, BrokenConnectionsAreReplaced) {
