@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,17 +26,25 @@ class AlikeNames {
   std::vector<std::uint64_t> words_;  // names: all listed, or all coined
 };
 
-// UUIDs of one stem, each with one to three of its digits drawn anew.
+// UUIDs of six stems, each with one to three of its digits changed.
 class AlikeUuids {
  public:
   AlikeUuids(Split split, std::uint64_t key);
-  // UUID `number`, as many as wanted. Two of them are the same with odds below 1 in 10,000.
+  // UUID `number`, as many as wanted; no two are the same. From some five million on, and one in
+  // tens of thousands before, they are of no stem.
   Uuid uuid(std::uint64_t number) const;
 
  private:
+  Uuid single(std::uint64_t code) const;
+  // With this digit changed, too, such that it is of the split. None is with odds of 1 in 2^15.
+  std::optional<Uuid> changed_into_ours(Uuid uuid, std::uint64_t place, RandomStream& draw) const;
+  bool is_ours(Uuid uuid) const;
+  std::uint64_t place_of(std::uint64_t number, std::uint64_t size) const;
+
   Split split_;
   std::uint64_t key_;
   std::vector<Uuid> stems_;
+  std::vector<std::uint16_t> singles_;  // codes of those with one change that are of the split
 };
 
 }  // namespace memagent

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "task/read_all.h"
 #include "task/registry.h"
@@ -76,6 +77,37 @@ TEST(AlikeUuids, DifferInFewDigitsAndBelongToTheirSplit) {
   }
 }
 
+TEST(AlikeUuids, AreAllDifferent) {
+  for (std::uint64_t key = 0; key < 4; ++key) {
+    const AlikeUuids uuids(Split::kTest, key);
+    std::set<std::pair<std::uint64_t, std::uint64_t>> all;
+    constexpr std::uint64_t kNumbers = 60'000;  // past the end of those with two changes
+    for (std::uint64_t number = 0; number < kNumbers; ++number) {
+      const Uuid uuid = uuids.uuid(number);
+      all.emplace(uuid.high, uuid.low);
+    }
+    EXPECT_EQ(all.size(), kNumbers);
+  }
+}
+
+int count_of(const std::string& part, const std::string& text) {
+  int found = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++found;
+  return found;
+}
+
+// One that stood twice, with different values, had two right answers and one that counted.
+TEST(AlikeTasks, SayTheAskedCodeOnce) {
+  const auto task = find_tasks({"alike_codes"}, {}).front();
+  for (std::int64_t index = 0; index < 300; ++index) {
+    const auto sample =
+        task->sample({.tokens = 16'384, .seed = 2, .index = index}, estimating_tokenizer());
+    const std::string note = sample->row().evidence.front().note;
+    const std::string text = test::read_all(*sample->document());
+    EXPECT_EQ(count_of(note.substr(0, note.find(':')), text), 1) << "row " << index;
+  }
+}
+
 // A word of the asked name stands with other words in the haystack; the name itself stands once.
 TEST(AlikeTasks, HideTheAskedNameAmongItsWords) {
   const auto task = find_tasks({"alike_names"}, {}).front();
@@ -85,16 +117,11 @@ TEST(AlikeTasks, HideTheAskedNameAmongItsWords) {
     const std::string text = test::read_all(*sample->document());
     const std::string note = sample->row().evidence.front().note;
     const std::string name = note.substr(0, note.find(':'));
-    const auto count = [&text](const std::string& part) {
-      int found = 0;
-      for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++found;
-      return found;
-    };
     const std::string first = name.substr(0, name.find('-') + 1);
     const std::string second = name.substr(first.size() - 1);
-    EXPECT_EQ(count(name), 1);
-    EXPECT_GT(count(first), 5);
-    EXPECT_GT(count(second), 5);
+    EXPECT_EQ(count_of(name, text), 1);
+    EXPECT_GT(count_of(first, text), 5);
+    EXPECT_GT(count_of(second, text), 5);
   }
 }
 
