@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <mutex>
 #include <unordered_set>
 #include <utility>
 
@@ -205,24 +206,12 @@ class DataSetTask final : public Task {
     return 8 + static_cast<std::int64_t>(longest_) / 3;
   }
 
-  // Of the longest rows by bytes: to tokenize all of a large set would take minutes.
+  // Once for a tokenizer: of a large set it may take a minute.
   std::int64_t fewest_tokens(const Tokenizer& tokenizer) const override {
-    constexpr std::size_t kLooked = 16;
-    std::vector<std::pair<std::size_t, std::size_t>> longest;  // bytes, row
-    for (std::size_t i = 0; i < contents_->rows.size(); ++i) {
-      longest.emplace_back(fewest_bytes(contents_->rows[i]), i);
-    }
-    const std::size_t looked = std::min(kLooked, longest.size());
-    std::ranges::partial_sort(longest, longest.begin() + static_cast<std::ptrdiff_t>(looked),
-                              std::greater<>());
-    std::int64_t fewest = 1;
-    for (std::size_t i = 0; i < looked; ++i) {
-      const KeptRow& row = contents_->rows[longest[i].second];
-      const std::string text =
-          row.has_context ? *read_again(longest[i].second).context : supporting_text(row);
-      fewest = std::max(fewest, static_cast<std::int64_t>(tokenizer.encode(text).size()));
-    }
-    return fewest;
+    const std::lock_guard lock(mutex_);
+    if (counted_with_ != &tokenizer) fewest_tokens_ = count_fewest_tokens(tokenizer);
+    counted_with_ = &tokenizer;
+    return fewest_tokens_;
   }
 
   std::unique_ptr<Sample> sample(const SampleSpec& spec,
@@ -251,6 +240,24 @@ class DataSetTask final : public Task {
       fail(ErrorKind::kUsage, "{}: a length of {} tokens, {} paragraphs: give one from 0 to 2^40",
            name_, spec.tokens, spec.paragraphs);
     }
+  }
+
+  // From the longest row by bytes on, as long as a row may have the most tokens: a text has no more
+  // of them than bytes, and one for the space that some vocabularies begin it with.
+  std::int64_t count_fewest_tokens(const Tokenizer& tokenizer) const {
+    std::vector<std::pair<std::size_t, std::size_t>> longest;  // bytes, row
+    for (std::size_t i = 0; i < contents_->rows.size(); ++i) {
+      longest.emplace_back(fewest_bytes(contents_->rows[i]), i);
+    }
+    std::ranges::sort(longest, std::greater<>());
+    std::int64_t fewest = 1;
+    for (const auto& [bytes, number] : longest) {
+      if (static_cast<std::int64_t>(bytes) < fewest) break;
+      const KeptRow& row = contents_->rows[number];
+      const std::string text = row.has_context ? *read_again(number).context : supporting_text(row);
+      fewest = std::max(fewest, static_cast<std::int64_t>(tokenizer.encode(text).size()));
+    }
+    return fewest;
   }
 
   RawRow read_again(std::size_t index) const {
@@ -337,7 +344,7 @@ class DataSetTask final : public Task {
   std::size_t fewest_bytes(const KeptRow& row) const {
     if (row.has_context) return row.context_bytes;
     std::size_t bytes = 0;
-    for (const std::uint32_t number : supporting(row)) bytes += contents_->pool.text(number).size();
+    for (const std::uint32_t number : supporting(row)) bytes += contents_->pool.bytes(number);
     return bytes;
   }
   std::string supporting_text(const KeptRow& row) const {
@@ -350,6 +357,10 @@ class DataSetTask final : public Task {
   std::string name_;
   std::string description_;
   std::size_t longest_ = 0;  // answer, in bytes
+
+  mutable std::mutex mutex_;  // of what follows
+  mutable const Tokenizer* counted_with_ = nullptr;
+  mutable std::int64_t fewest_tokens_ = 0;
 };
 
 }  // namespace

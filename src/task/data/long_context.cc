@@ -45,11 +45,26 @@ void read_ruler(const JsonFields& item, std::vector<RawRow>& rows) {
   rows.push_back(std::move(row));
 }
 
-// github.com/booydar/babilong: {"input", "question", "target"}.
+// github.com/booydar/babilong: {"input", "question", "target"}. "milk,apple" are two things that
+// are carried, in any order; "n,w" is a way, in this order alone.
 void read_babilong(const JsonFields& item, std::vector<RawRow>& rows) {
   RawRow row;
   row.question = item.text("question");
-  row.answers = {item.text("target")};
+  const std::string& target = item.text("target");
+  if (target.size() > 3 && target.find(',') != std::string::npos) {
+    std::string_view rest = target;
+    while (true) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      if (const std::string_view one = trimmed(rest.substr(0, comma)); !one.empty()) {
+        row.answers.emplace_back(one);
+      }
+      if (comma == rest.size()) break;
+      rest.remove_prefix(comma + 1);
+    }
+    row.match = Match::kAll;
+  } else {
+    row.answers = {target};
+  }
   row.context = item.text("input");
   rows.push_back(std::move(row));
 }

@@ -75,6 +75,10 @@ std::size_t ParagraphPool::append(std::uint32_t number, std::string& out) const 
   return heading.size();
 }
 
+std::size_t ParagraphPool::bytes(std::uint32_t number) const {
+  return heading_line(title(number), false).size() + text(number).size() + 2;
+}
+
 void ParagraphPool::append_with_title(std::string_view title,
                                       std::vector<std::uint32_t>& out) const {
   const std::uint64_t hash = hash_of(title);

@@ -27,6 +27,7 @@ class ParagraphPool {
   // As it stands in documents: a heading line with the title, an empty line, the text, an empty
   // line. Returns the bytes before the text.
   std::size_t append(std::uint32_t number, std::string& out) const;
+  std::size_t bytes(std::uint32_t number) const;  // of that
   void append_with_title(std::string_view title, std::vector<std::uint32_t>& out) const;
 
  private:

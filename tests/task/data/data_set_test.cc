@@ -240,6 +240,13 @@ TEST_F(DataSets, LongDocumentsStayAsTheyAre) {
   ASSERT_EQ(babi.warnings.size(), 1U);
   EXPECT_THAT(babi.warnings[0], HasSubstr("row 2: set-2: none of its answers"));
 
+  const DataSet carried = read(
+      R"([{"input":"Ann took the milk and the apple.","question":"What does Ann carry?","target":"milk,apple"},
+          {"input":"Go n, then w.","question":"How?","target":"n,w"}])");
+  EXPECT_THAT(sample(carried, {})->row().answers, ElementsAre("milk", "apple"));
+  EXPECT_EQ(sample(carried, {})->row().match, Match::kAll);
+  EXPECT_THAT(sample(carried, {.index = 1})->row().answers, ElementsAre("n,w"));
+
   const DataSet bench =
       read(R"({"input":"Who?","context":"Me.","answers":["Me"],"dataset":"narrative","_id":"x"})");
   EXPECT_EQ(bench.task->name(), "narrative");
@@ -258,6 +265,21 @@ TEST_F(DataSets, LongDocumentsStayAsTheyAre) {
   EXPECT_THAT(read(none.dump()).warnings, testing::IsEmpty());
   none["answers"].push_back("C");
   EXPECT_THAT(read(none.dump()).warnings, testing::SizeIs(1));
+}
+
+// A short row of many tokens was found when it was its turn, which ended the whole evaluation.
+TEST_F(DataSets, TheLengthARowNeedsIsOfTokensNotBytes) {
+  nlohmann::json rows = nlohmann::json::array();
+  const auto add = [&rows](const std::string& text) {
+    const std::string id = "row " + std::to_string(rows.size());
+    rows.push_back({{"_id", id}, {"input", "Q?"}, {"context", text}, {"answers", {"A"}}});
+  };
+  for (int i = 0; i < 20; ++i) add(std::string(300, 'a'));  // 100 tokens each
+  add(std::string(200, '7'));
+  const DataSet set = read(rows.dump());
+  const auto tokenizer = estimating_tokenizer();
+  EXPECT_EQ(set.task->fewest_tokens(*tokenizer), 200);
+  EXPECT_EQ(set.task->sample({.tokens = 200, .index = 20}, tokenizer)->row().tokens, 200);
 }
 
 TEST_F(DataSets, FaultsNameFileRowAndField) {
