@@ -69,11 +69,10 @@ std::vector<EvidenceResult> evidence_shown(const Row& row, std::string_view show
   return results;
 }
 
-void score_evidence(const Row& row, std::string_view response, const Verdict& verdict,
-                    std::vector<EvidenceResult>& evidence) {
+void score_evidence(const Row& row, const Verdict& verdict, std::vector<EvidenceResult>& evidence) {
   for (EvidenceResult& fact : evidence) fact.score = verdict.score;
-  if (row.match == Match::kAny || verdict.excessive) return;
-  const AnswerText text(response);
+  if (row.match == Match::kAny || verdict.score == 0) return;
+  const AnswerText text(verdict.extracted);
   for (std::size_t i = 0; i < evidence.size(); ++i) {
     double held = 0;
     double given = 0;

@@ -40,9 +40,8 @@ bool holds_evidence(const Row& row, std::int64_t byte_begin, std::int64_t byte_e
 std::vector<EvidenceResult> evidence_shown(const Row& row, std::string_view shown);
 
 // Fills in EvidenceResult::score. With Match::kAll a piece of evidence that holds accepted answers
-// scores the share of them that the response gives; otherwise it scores what the row does.
-void score_evidence(const Row& row, std::string_view response, const Verdict& verdict,
-                    std::vector<EvidenceResult>& evidence);
+// scores the share of them that the extracted answer gives; otherwise it scores what the row does.
+void score_evidence(const Row& row, const Verdict& verdict, std::vector<EvidenceResult>& evidence);
 
 // Why the score is less than 1, or kRight. In a chain of hops an earlier link may be let go once it
 // was noted; what has to be in the last memory is the last hop's evidence, and whatever holds an

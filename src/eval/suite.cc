@@ -296,7 +296,7 @@ class SuiteRun final : public RunObserver {
     result.response = episode.answer();
     result.verdict = verify(result.response, what, config_.verifier);
     if (row.watch) result.evidence = row.watch->result();
-    score_evidence(what, result.response, result.verdict, result.evidence);
+    score_evidence(what, result.verdict, result.evidence);
     result.outcome = outcome_of(what, result.verdict, result.evidence, result.key.method);
     if (config_.traces == Traces::kFailed && result.outcome == Outcome::kRight) {
       result.trace.clear();

@@ -115,10 +115,11 @@ TEST(Failure, EvidenceScoresWhatWasAnsweredOfIt) {
   row.match = Match::kAll;
   row.answers = {"11", "22", "33"};
   row.evidence = {fact("", {"11"}), fact("", {"22", "33"}), fact("", {"none of them"})};
-  const std::string response = "11 and 33";
+  // 22 is what it thought of, not what it answered.
+  const std::string response = "<think>22, perhaps.</think>Not 22. The answer is 11 and 33";
   const Verdict verdict = verify(response, row.answers, row.match);
   std::vector<EvidenceResult> evidence(3);
-  score_evidence(row, response, verdict, evidence);
+  score_evidence(row, verdict, evidence);
   EXPECT_EQ(evidence[0].score, 1.0);
   EXPECT_EQ(evidence[1].score, 0.5);
   EXPECT_DOUBLE_EQ(evidence[2].score, 2.0 / 3);  // the row's
