@@ -11,6 +11,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "agent/state_json.h"
@@ -32,6 +33,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 std::vector<std::string> read_questions(const std::string& path) {
   std::error_code error;
   std::ifstream file(path);
@@ -40,6 +43,7 @@ std::vector<std::string> read_questions(const std::string& path) {
   }
   std::vector<std::string> questions;
   for (std::string line; std::getline(file, line);) {
+    if (questions.empty() && line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
     if (!line.empty()) questions.push_back(line);
   }
@@ -96,7 +100,7 @@ class AskRun {
         !options_.session.empty() || options_.reading.settings.passes.value_or(1) > 1;
     if (!source_) source_ = open_document(options_.document, read_twice);
     report_.document = source_->name();
-    if (!options_.trace.empty()) trace_.emplace(options_.trace);
+    if (!options_.trace.empty()) trace_.emplace(options_.trace, files_read());
 
     if (stored_) open_session();
     if (session_ && session_->info().status == SessionStatus::kFinished) {
@@ -131,6 +135,16 @@ class AskRun {
     document_is_kept_ = source_ != nullptr;
     continue_from(options_, *stored_, document_is_kept_);
     report_.model = json::parse(stored_->spec.sources_json).value("opened_as", "");
+  }
+
+  std::vector<std::string> files_read() const {
+    std::vector<std::string> files = options_.document.files;
+    files.insert(files.end(), options_.document.lists.begin(), options_.document.lists.end());
+    if (files.empty()) files.emplace_back("-");
+    for (const std::string& file : {options_.questions_file, options_.reading.prompts}) {
+      if (!file.empty()) files.push_back(file);
+    }
+    return files;
   }
 
   // Starts the session, or continues it if all is the same.

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "base/check.h"
 #include "base/fail.h"
 #include "base/hash.h"
 #include "memagent/local_model.h"
-#include "memagent/remote_model.h"
 #include "model/local/model_file.h"
 #include "model/local/shipped_model.h"
 
@@ -85,7 +85,7 @@ void add_model_options(CLI::App& app, ModelChoice& choice) {
       ->check(CLI::Range(1, 1000).description(""))
       ->group(group);
   app.add_option("--timeout", choice.timeout_seconds,
-                 "Seconds a request to a server may take (900)")
+                 "Seconds a request to a server may take (900, and 300 until its reply begins)")
       ->type_name("S")
       ->check(CLI::Range(1, 1'000'000).description(""))
       ->group(group);
@@ -94,6 +94,19 @@ void add_model_options(CLI::App& app, ModelChoice& choice) {
 void settle(ModelChoice& choice) {
   if (choice.local() && !choice.endpoints.empty()) {
     fail(ErrorKind::kUsage, "--model and --endpoint: both given: choose one");
+  }
+  if (choice.endpoints.empty()) {
+    const std::pair<const char*, const std::string*> of_servers[] = {
+        {"--model-name", &choice.model_name},
+        {"--api", &choice.api},
+        {"--tokenizer", &choice.tokenizer},
+        {"--request-fields", &choice.request_fields},
+        {"--ca-file", &choice.ca_file}};
+    for (const auto& [flag, value] : of_servers) {
+      if (!value->empty()) {
+        fail(ErrorKind::kUsage, "{}: is of a server: add --endpoint URL, or leave it out", flag);
+      }
+    }
   }
   if (!choice.chosen()) choice.model = kShippedModel;
 }
@@ -115,6 +128,10 @@ std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const Model
     if (choice.max_in_flight > 0) options.max_running = choice.max_in_flight;
     return open_local_model(choice.model, options);
   }
+  return open_remote_model(endpoint_options(choice, use));
+}
+
+RemoteModelOptions endpoint_options(const ModelChoice& choice, const ModelUse& use) {
   RemoteModelOptions options;
   options.urls = choice.endpoints;
   options.model = choice.model_name;
@@ -132,10 +149,13 @@ std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const Model
   options.context_tokens = use.context_tokens;
   if (choice.max_in_flight > 0) options.max_in_flight = choice.max_in_flight;
   options.max_attempts = choice.attempts;
-  options.total_timeout = std::chrono::seconds(choice.timeout_seconds);
-  options.first_byte_timeout = std::min(options.first_byte_timeout, options.total_timeout);
-  options.connect_timeout = std::min(options.connect_timeout, options.total_timeout);
-  return open_remote_model(options);
+  if (choice.timeout_seconds > 0) {
+    options.total_timeout = std::chrono::seconds(choice.timeout_seconds);
+    // The first byte of a reply that is not streamed comes with the last.
+    options.first_byte_timeout = options.total_timeout;
+    options.connect_timeout = std::min(options.connect_timeout, options.total_timeout);
+  }
+  return options;
 }
 
 bool may_be_served_as(const std::string& name, const std::string& identity) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "memagent/language_model.h"
+#include "memagent/remote_model.h"
 
 namespace CLI {
 class App;
@@ -25,7 +26,7 @@ struct ModelChoice {
   std::int32_t threads = 0;
   std::int32_t max_in_flight = 0;
   std::int32_t attempts = 6;
-  std::int32_t timeout_seconds = 900;
+  std::int32_t timeout_seconds = 0;  // 0: as RemoteModelOptions has it
 
   bool local() const { return !model.empty(); }
   bool chosen() const { return local() || !endpoints.empty(); }
@@ -40,11 +41,14 @@ struct ModelUse {
   std::int64_t retained_prefix_tokens = 0;
 };
 
-// Chooses the shipped model where none is chosen. Throws Error(kUsage) if both kinds are.
+// Chooses the shipped model where none is chosen. Throws Error(kUsage) if both kinds are, and for
+// what only a server has where there is none.
 void settle(ModelChoice& choice);
 
 // Of a settled choice. Throws what opening throws.
 std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const ModelUse& use);
+// What a model that is not local is opened with.
+RemoteModelOptions endpoint_options(const ModelChoice& choice, const ModelUse& use);
 
 // Tells whether a session goes on with the model it was started with: the contents of a local one
 // (size and samples throughout), the name of a served one and how its tokens are counted. `model`

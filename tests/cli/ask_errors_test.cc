@@ -68,6 +68,37 @@ TEST_F(ErrorsTest, Usage) {
       "--api: unknown 'smoke'");
 }
 
+// A trace written over what is read left nothing to read.
+TEST_F(ErrorsTest, TraceIntoWhatIsRead) {
+  const std::string link = folder_ / "link";
+  fs::create_hard_link(document_, link);
+  write_file(folder_ / "questions", "Who?\n");
+  const auto expect_refused = [&](const std::vector<std::string>& more, const RunOptions& options) {
+    expect_failed(run_memagent(tiny_ask(more), options), 2, "which is read: choose another file");
+  };
+  expect_refused({"-q", "Who?", "--trace", document_, document_}, {});
+  expect_refused({"-q", "Who?", "--trace", link, document_}, {});
+  expect_refused({"-q", "Who?", "--trace", document_, "--documents", document_}, {});
+  expect_refused({"--questions", folder_ / "questions", "--trace", folder_ / "questions"}, {});
+  EXPECT_EQ(read_file(document_), english(500));
+  EXPECT_EQ(read_file(folder_ / "questions"), "Who?\n");
+}
+
+// What only a server has was left out without a word, and the shipped model asked.
+TEST_F(ErrorsTest, ServersFlagsWithoutAServer) {
+  const std::vector<std::vector<std::string>> flags = {{"--model-name", "x"},
+                                                       {"--api", "chat"},
+                                                       {"--tokenizer", tiny_model()},
+                                                       {"--request-fields", "{}"},
+                                                       {"--ca-file", document_}};
+  for (const auto& flag : flags) {
+    expect_error(tiny_ask({"-q", "Who?", flag[0], flag[1], document_}), 2,
+                 flag[0] + ": is of a server: add --endpoint URL");
+    expect_error({"ask", "-q", "Who?", flag[0], flag[1], document_}, 2, "add --endpoint URL");
+  }
+  expect_error({"serve", "--model-name", "x"}, 2, "--model-name: is of a server");
+}
+
 // An empty value was taken for an option left out: no session was kept, a server asked no keys, and
 // `--trace= FILE` wrote over the document.
 TEST_F(ErrorsTest, EmptyValues) {
