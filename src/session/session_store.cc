@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
@@ -122,11 +123,30 @@ bool is_shared_store(const std::string& location) {
   return location.starts_with("postgres://") || location.starts_with("postgresql://");
 }
 
+namespace {
+
+// Where an address's parameters begin. Passwords may have a '?' that was not escaped; libpq finds
+// them by their '@'.
+std::size_t end_of_name(const std::string& location, std::size_t begin) {
+  const std::size_t query = location.find('?', begin);
+  const std::size_t at = location.find('@', begin);
+  const std::size_t colon = location.find(':', begin);
+  if (at == std::string::npos || query > at || colon > query || location[begin] == '[') {
+    return query;
+  }
+  const std::size_t slash = location.find('/', begin);
+  const std::size_t other = location.find_first_not_of("0123456789", colon + 1);
+  const bool is_port = std::string_view("/,?").find(location[other]) != std::string_view::npos;
+  return is_port && slash < at ? query : location.find('?', at);
+}
+
+}  // namespace
+
 std::string shown_store(const std::string& location) {
   if (!is_shared_store(location)) return location;
   // scheme://user:password@host/name?parameters, of which parameters may hold a password, too.
-  std::string shown = location.substr(0, location.find('?'));
-  const std::size_t begin = shown.find("://") + 3;
+  const std::size_t begin = location.find("://") + 3;
+  std::string shown = location.substr(0, end_of_name(location, begin));
   const std::size_t at = shown.rfind('@');
   if (at != std::string::npos && at > begin) {
     const std::size_t colon = shown.find(':', begin);

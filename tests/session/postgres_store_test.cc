@@ -411,6 +411,11 @@ TEST(StoreLocation, PasswordsAreNotShown) {
   EXPECT_EQ(shown_store("postgres://me:secret@host:5433/db?password=secret"),
             "postgres://me@host:5433/db");
   EXPECT_EQ(shown_store("postgresql://host/db"), "postgresql://host/db");
+  EXPECT_EQ(shown_store("postgres://me:sec?ret@host/db?x=1"), "postgres://me@host/db");
+  EXPECT_EQ(shown_store("postgres://me:sec/r@et@host/db"), "postgres://me@host/db");
+  EXPECT_EQ(shown_store("postgres://me:sec/r?et@host/db"), "postgres://me@host/db");
+  EXPECT_EQ(shown_store("postgres://host:5433/db?password=secr@et"), "postgres://host:5433/db");
+  EXPECT_EQ(shown_store("postgres://[::1]/db?password=secr@et"), "postgres://[::1]/db");
   EXPECT_EQ(shown_store("/a/b:c@d.sqlite"), "/a/b:c@d.sqlite");
   EXPECT_THAT(error_of([] { SessionStore store("postgres://me:secret@host/db?what=1"); }),
               AllOf(StartsWith("2: --store: postgres://me@host/db: "), HasSubstr("what"),
