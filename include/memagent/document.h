@@ -28,6 +28,8 @@ class DocumentSource {
   virtual std::int64_t total_bytes() const = 0;
   // For messages: a file name, "standard input", "3 files".
   virtual std::string name() const = 0;
+  // Invalid UTF-8 that it replaced itself since the start, because it had to understand the bytes.
+  virtual std::int64_t repaired_sequences() const { return 0; }
 };
 
 // One titled document of a list.

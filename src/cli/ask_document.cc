@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "text/utf8.h"
 
 namespace memagent {
 namespace {
@@ -49,6 +50,7 @@ class JsonLinesSource : public DocumentSource {
     file_ = 0;
     line_ = 0;
     records_ = 0;
+    repaired_ = 0;
   }
 
   // Of the files: escapes and field names make it a little more than what read() delivers.
@@ -57,6 +59,8 @@ class JsonLinesSource : public DocumentSource {
   std::string name() const override {
     return paths_.size() == 1 ? paths_[0] : fmt::format("{} files", paths_.size());
   }
+
+  std::int64_t repaired_sequences() const override { return repaired_; }
 
  private:
   bool next_record() {
@@ -78,7 +82,7 @@ class JsonLinesSource : public DocumentSource {
     };
     json record;
     try {
-      record = json::parse(text);
+      record = json::parse(repaired(text));
     } catch (const json::exception&) {
       bad("is not JSON");
     }
@@ -90,6 +94,16 @@ class JsonLinesSource : public DocumentSource {
     documents.push_back({record.value("title", ""), record["text"].get<std::string>()});
     record_ = list_source(std::move(documents));
     return true;
+  }
+
+  // As documents that are files are.
+  std::string repaired(std::string_view line) {
+    std::string text;
+    Utf8Repair repair;
+    repair.feed(line, text);
+    repair.finish(text);
+    repaired_ += repair.repaired();
+    return text;
   }
 
   // As std::getline, but a line without end does not fill the memory.
@@ -125,6 +139,7 @@ class JsonLinesSource : public DocumentSource {
   std::size_t file_ = 0;                                // of files_, the one being read
   std::int64_t line_ = 0;                               // lines read of it
   std::int64_t records_ = 0;                            // read of all files
+  std::int64_t repaired_ = 0;                           // invalid sequences of their lines
   std::vector<char> block_;
   std::size_t block_taken_ = 0;
   std::unique_ptr<DocumentSource> record_;

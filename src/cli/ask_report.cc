@@ -121,7 +121,7 @@ std::string closing_line(const AskReport& report) {
   if (early > 0 && report.states.size() == 1) line += "; stopped early, the model had enough";
   if (early > 0 && report.states.size() > 1) note(early, "question", " stopped early");
   note(report.repaired_sequences, "invalid UTF-8 sequence", " repaired");
-  note(sum(report, &EpisodeState::malformed), "malformed response", " taken as the new memory");
+  note(sum(report, &EpisodeState::malformed), "malformed response", "");
   note(sum(report, &EpisodeState::truncated), "response", " cut at the budget");
   note(sum(report, &EpisodeState::failed), "step", " failed");
   note(sum(report, &EpisodeState::retried_generations), "generation", " retried");

@@ -46,6 +46,9 @@ void check_options(const SynthOptions& options) {
   if (options.tokens.empty() && options.paragraphs == 0) {
     fail(ErrorKind::kUsage, "synth: no length: give --tokens, such as 8K");
   }
+  if (!options.tokens.empty() && options.paragraphs != 0) {
+    fail(ErrorKind::kUsage, "--tokens and --paragraphs: give one of them as the length");
+  }
   if (options.paragraphs < 0) {
     fail(ErrorKind::kUsage, "--paragraphs: {}: give 1 or more", options.paragraphs);
   }

@@ -140,7 +140,9 @@ void SectionReader::rewind() {
 }
 
 std::int64_t SectionReader::bytes_read() const { return state_->bytes_read; }
-std::int64_t SectionReader::repaired_sequences() const { return state_->repair.repaired(); }
+std::int64_t SectionReader::repaired_sequences() const {
+  return state_->repair.repaired() + state_->source->repaired_sequences();
+}
 const DocumentSource& SectionReader::source() const { return *state_->source; }
 
 }  // namespace memagent

@@ -47,6 +47,7 @@ class SpooledSource final : public DocumentSource {
   void rewind() override { position_ = 0; }
   std::int64_t total_bytes() const override { return ended_ ? kept_ : source_->total_bytes(); }
   std::string name() const override { return source_->name(); }
+  std::int64_t repaired_sequences() const override { return source_->repaired_sequences(); }
 
  private:
   std::size_t read_kept(std::span<char> buffer) {

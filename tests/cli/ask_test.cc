@@ -153,6 +153,30 @@ TEST_F(AskTest, ListsOfDocuments) {
   }
 }
 
+// One byte that is not UTF-8 ended the reading, where in a file of text it is repaired and counted.
+TEST_F(AskTest, InvalidUtf8InAListIsRepairedAndCounted) {
+  const std::string list = folder_ / "list.jsonl";
+  write_file(list, "{\"text\": \"The bell \xFF rang.\"}\n{\"text\": \"Tw\xC3ice.\"}\n");
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{}, {"--session", "s", "--store", folder_ / "store"}}) {
+    std::vector<std::string> arguments = tiny_ask({"-q", "Who?", "--documents", list, "--json"});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const RunResult result = run_memagent(arguments);
+    ASSERT_EQ(result.exit_code, 0) << result.errors;
+    EXPECT_EQ(json::parse(result.output)["repaired_sequences"], 2);
+  }
+}
+
+TEST_F(AskTest, AFileOfQuestionsMayBeginWithAByteOrderMark) {
+  write_file(folder_ / "questions", "\xEF\xBB\xBFWho?\r\nWhere?\r\n");
+  const RunResult result =
+      run_memagent(tiny_ask({"--questions", folder_ / "questions", document_, "--json"}));
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  const json answers = json::parse(result.output)["answers"];
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0]["question"], "Who?");
+}
+
 // Where one document of a list ends and the next begins has to be seen, titled or not.
 TEST_F(AskTest, DocumentsOfAListAreKeptApart) {
   write_file(folder_ / "one.jsonl", "{\"title\": \"Harbour\", \"text\": \"The bell rang.\"}\n");

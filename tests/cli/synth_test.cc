@@ -120,6 +120,7 @@ TEST(Synth, FaultsAreOneLineAndAnExitCode) {
            {{"--task", "vt", "--tokens", "8K", "--split", "dev"}, 2, "choose train or test"},
            {{"--task", "vt", "--tokens", "8K", "--text", "--count", "2"}, 2, "one document"},
            {{"--task", "vt", "--paragraphs", "50"}, 2, "not made of paragraphs"},
+           {{"--task", "qa_1", "--tokens", "8K", "--paragraphs", "50"}, 2, "give one of them"},
            {{"--task", "vtt", "--tokens", "8K"}, 2, "did you mean vt"},
            {{"--task", "vt", "--tokens", "10"}, 2, "vt: 10 tokens are too few: it needs at least"},
            {{"--task", "vt", "--tokens", "999999999M"}, 2, "too many"},
