@@ -199,10 +199,35 @@ std::string report(const AskArguments& arguments, const std::vector<EpisodeState
 AskTool::AskTool(OpenModel open_model, AllowedFiles files, std::string store)
     : open_model_(std::move(open_model)), files_(std::move(files)), store_(std::move(store)) {}
 
-// A model that cannot be opened now may be later: an endpoint that is starting, say.
-const OpenedModel& AskTool::opened() {
-  const std::lock_guard lock(mutex_);
-  if (!opened_) opened_.emplace(open_model_());
+// A model that cannot be opened now may be later: an endpoint that is starting, say. But those who
+// wait do not try again one after another: each try may take minutes, and the server ends with its
+// last call.
+const OpenedModel& AskTool::opened(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  if (opening_) {
+    const std::int64_t before = num_attempts_;
+    changed_.wait(lock, stop, [&] { return num_attempts_ != before; });
+    if (!stop.stop_requested() && !opened_) std::rethrow_exception(failure_);
+  }
+  if (stop.stop_requested()) fail(ErrorKind::kInterrupted, "stopped before the model was open");
+  if (opened_) return *opened_;
+  opening_ = true;
+  lock.unlock();
+  std::optional<OpenedModel> opened;
+  std::exception_ptr failure;
+  try {
+    opened.emplace(open_model_());
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock.lock();
+  opening_ = false;
+  ++num_attempts_;
+  opened_ = std::move(opened);
+  failure_ = failure;
+  changed_.notify_all();
+  if (failure != nullptr) std::rethrow_exception(failure);
+  if (stop.stop_requested()) fail(ErrorKind::kInterrupted, "stopped before the model was open");
   return *opened_;
 }
 
@@ -248,7 +273,7 @@ std::string AskTool::ask(AskArguments arguments, const OnProgress& on_progress,
   std::unique_ptr<DocumentSource> source = std::make_unique<StoppableSource>(
       keeping ? kept_source(store_, *keeping) : open_source(files, arguments.text), stop);
   const std::string document = source->name();
-  const OpenedModel& model = opened();
+  const OpenedModel& model = opened(stop);
   const std::string& model_name = model.model->capabilities().name;
 
   std::vector<EpisodeState> states;  // as far as they are kept

@@ -7,7 +7,9 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -46,7 +48,8 @@ class AskTool {
                   const std::stop_token& stop);
 
  private:
-  const OpenedModel& opened();
+  // Waits for another call that is opening it, and fails with that one, or when told to stop.
+  const OpenedModel& opened(const std::stop_token& stop);
   // `keeping`: the session that the document is kept with; null where it was given.
   std::unique_ptr<HeldSession> hold(const AskArguments& arguments, DocumentSource& document,
                                     const std::vector<std::string>& files, const OpenedModel& model,
@@ -58,7 +61,11 @@ class AskTool {
   std::atomic<std::uint64_t> num_calls_{0};
 
   std::mutex mutex_;  // of what follows
+  std::condition_variable_any changed_;
   std::optional<OpenedModel> opened_;
+  bool opening_ = false;           // a call is at it
+  std::int64_t num_attempts_ = 0;  // that have ended
+  std::exception_ptr failure_;     // of the last
 };
 
 }  // namespace memagent

@@ -121,7 +121,8 @@ ordered_json status_tool() {
       {"question", "sections", "document_tokens", "finished"});
   const ordered_json session = object_schema(
       {{"session", typed("string", "Its name")},
-       {"status", {{"type", "string"}, {"enum", {"finished", "running", "stopped"}}}},
+       {"status",
+        {{"type", "string"}, {"enum", {"finished", "running", "queued", "failed", "stopped"}}}},
        {"created", typed("string", "ISO 8601, UTC")},
        {"updated", typed("string", "ISO 8601, UTC")},
        {"document", typed("string", "What is read")},

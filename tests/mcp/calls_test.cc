@@ -1,10 +1,14 @@
 // Calls of the tools, from lines on a pipe to the messages that come back, over a scripted model.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
+#include <future>
+#include <latch>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -14,6 +18,7 @@
 #include "mcp/ask_tool.h"
 #include "mcp/mcp_server.h"
 #include "mcp/status_tool.h"
+#include "mcp/tools.h"
 #include "server/blocking_model.h"
 #ifdef MEMAGENT_TEST_POSTGRES
 #include "support/postgres_server.h"
@@ -254,6 +259,67 @@ TEST_F(CallsTest, AModelThatCannotBeOpenedMayBeLater) {
     EXPECT_EQ(structured(id)["answers"][0]["answer"], "answer xc");
   }
   EXPECT_EQ(openings, 2);
+}
+
+// The server ends when its calls have: each of them tried in turn what may take minutes.
+TEST_F(CallsTest, CallsThatWaitForTheModelEndWithTheirStopOrWithTheOneThatTries) {
+  std::latch may_fail(1);
+  std::atomic<int> tries{0};
+  AskTool waiting(
+      [&]() -> OpenedModel {
+        ++tries;
+        may_fail.wait();
+        throw Error(ErrorKind::kModel, "no model yet");
+      },
+      AllowedFiles({folder.path("root")}), store);
+  const auto error_of_call = [&](const std::stop_token& stop) {
+    AskArguments arguments;
+    arguments.questions = {"x?"};
+    arguments.text = kText;
+    try {
+      waiting.ask(
+          arguments, [](const ToolProgress&) {}, stop);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto begin = [&](const std::stop_token& stop = {}) {
+    return std::async(std::launch::async, error_of_call, stop);
+  };
+  auto first = begin();
+  while (tries == 0) std::this_thread::yield();
+  std::stop_source source;
+  auto stopped = begin(source.get_token());
+  std::vector<std::future<std::string>> others;
+  for (int i = 0; i < 3; ++i) others.push_back(begin());
+  source.request_stop();
+  EXPECT_EQ(stopped.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  poll(nullptr, 0, 300);  // until one of them at least has come to wait
+  may_fail.count_down();
+  EXPECT_THAT(first.get(), HasSubstr("no model yet"));
+  EXPECT_THAT(stopped.get(), HasSubstr("stopped"));
+  for (auto& other : others) EXPECT_THAT(other.get(), HasSubstr("no model yet"));
+  EXPECT_LT(tries, 4);
+}
+
+// Clients check results against the schema.
+TEST_F(CallsTest, TheSchemaOfAStatusHasEveryState) {
+  const json schema = json::parse(tools_json())[1]["outputSchema"];
+  const json states = schema["properties"]["sessions"]["items"]["properties"]["status"]["enum"];
+  SessionInfo info;
+  const auto known = [&] {
+    return std::find(states.begin(), states.end(), state_of(info)) != states.end();
+  };
+  EXPECT_TRUE(known()) << state_of(info);
+  info.error = "why";
+  EXPECT_TRUE(known()) << state_of(info);
+  info.queued = true;
+  EXPECT_TRUE(known()) << state_of(info);
+  info.running = true;
+  EXPECT_TRUE(known()) << state_of(info);
+  info.status = SessionStatus::kFinished;
+  EXPECT_TRUE(known()) << state_of(info);
 }
 
 TEST_F(CallsTest, OthersAreAnsweredWhileOneIsRead) {
