@@ -1,6 +1,7 @@
 #include "session/pg.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <chrono>
@@ -102,7 +103,8 @@ bool PgResult::boolean(int row, int column) const {
   return !value.empty() && value[0] != 0;
 }
 
-PgConnection::PgConnection(const std::string& address) : shown_(shown_store(address)) {
+PgConnection::PgConnection(const std::string& address, std::chrono::milliseconds patience)
+    : shown_(shown_store(address)), patience_(patience) {
   // A server that has vanished is noticed within half a minute or so, not after hours. What the
   // address says comes later and counts.
   const char* const keys[] = {"connect_timeout",  "keepalives_idle",  "keepalives_interval",
@@ -129,6 +131,7 @@ PgConnection::PgConnection(const std::string& address) : shown_(shown_store(addr
   }
   PQsetNoticeProcessor(
       connection_, [](void*, const char*) {}, nullptr);
+  PQsetnonblocking(connection_, 1);  // sending is waited for as answers are
 }
 
 PgConnection::~PgConnection() { PQfinish(connection_); }
@@ -145,17 +148,55 @@ PgResult PgConnection::run(const char* sql, std::initializer_list<PgValue> param
     lengths.push_back(static_cast<int>(parameter.bytes().size()));
     formats.push_back(parameter.is_number() ? 0 : 1);
   }
-  PgResult result(PQexecParams(connection_, sql, static_cast<int>(types.size()), types.data(),
-                               values.data(), lengths.data(), formats.data(), 1));
-  const ExecStatusType status = PQresultStatus(result.get());
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail_with(result.get());
-  return result;
+  if (PQsendQueryParams(connection_, sql, static_cast<int>(types.size()), types.data(),
+                        values.data(), lengths.data(), formats.data(), 1) == 0) {
+    fail_with(nullptr);
+  }
+  return answer();
 }
 
 void PgConnection::run_script(const char* sql) {
-  const PgResult result(PQexec(connection_, sql));
-  const ExecStatusType status = PQresultStatus(result.get());
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail_with(result.get());
+  if (PQsendQuery(connection_, sql) == 0) fail_with(nullptr);
+  answer();
+}
+
+// Until PQgetResult() need not wait.
+void PgConnection::wait_for_answer() {
+  const auto began = std::chrono::steady_clock::now();
+  while (true) {
+    const int unsent = PQflush(connection_);
+    if (unsent < 0 || (unsent == 0 && PQisBusy(connection_) == 0)) return;
+    int timeout = -1;
+    if (patience_.count() > 0) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+          began + patience_ - std::chrono::steady_clock::now());
+      if (left.count() <= 0) {
+        broken_ = stalled_ = true;
+        fail(ErrorKind::kUnreachable,
+             "session store: {}: cannot be reached: no answer within {} s: look into the server's "
+             "log",
+             shown_, std::chrono::duration_cast<std::chrono::seconds>(patience_).count());
+      }
+      timeout = static_cast<int>(left.count());
+    }
+    pollfd ready{PQsocket(connection_), static_cast<short>(POLLIN | (unsent > 0 ? POLLOUT : 0)), 0};
+    if (::poll(&ready, 1, timeout) <= 0) continue;  // or a signal came
+    if (PQconsumeInput(connection_) == 0) return;   // the connection is gone: the result says so
+  }
+}
+
+// The last result of what was sent. Throws as run() does.
+PgResult PgConnection::answer() {
+  PgResult last(nullptr);
+  while (true) {
+    wait_for_answer();
+    pg_result* next = PQgetResult(connection_);
+    if (next == nullptr) break;
+    last = PgResult(next);
+  }
+  const ExecStatusType status = PQresultStatus(last.get());
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail_with(last.get());
+  return last;
 }
 
 void PgConnection::fail_with(const pg_result* result) {

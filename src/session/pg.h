@@ -3,8 +3,13 @@
 // Knows nothing about sessions. Statements are sent unnamed and leave nothing behind on the
 // connection, so that a pooler between transactions does no harm. A connection is used by one
 // thread at a time.
+//
+// A server that stalls (a disk that hangs, a lock that nobody gives back) keeps its connections
+// alive; so that it does not keep its callers, a statement that gets no answer for so long fails as
+// if the server could not be reached.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -55,7 +60,8 @@ class PgResult {
 class PgConnection {
  public:
   // Throws Error: kUnreachable, or kStorage if the server lets this user into no such database.
-  explicit PgConnection(const std::string& address);
+  // Every statement must be answered within `patience`.
+  PgConnection(const std::string& address, std::chrono::milliseconds patience);
   ~PgConnection();
   PgConnection(const PgConnection&) = delete;
   PgConnection& operator=(const PgConnection&) = delete;
@@ -66,16 +72,40 @@ class PgConnection {
   // Several statements without parameters.
   void run_script(const char* sql);
   bool broken() const { return broken_; }
+  // It is broken because there was no answer: another try would take as long.
+  bool stalled() const { return stalled_; }
   // The SQLSTATE of the last failure, "" if there was none.
   const std::string& last_state() const { return last_state_; }
 
  private:
+  friend class PgPatience;
+  void wait_for_answer();
+  PgResult answer();
   [[noreturn]] void fail_with(const pg_result* result);
 
   std::string shown_;
   pg_conn* connection_ = nullptr;
+  std::chrono::milliseconds patience_;  // 0: without end
   bool broken_ = false;
+  bool stalled_ = false;
   std::string last_state_;
+};
+
+// Waits without end while it lives: for what takes its time or waits for others' transactions, on a
+// thread that can wait.
+class PgPatience {
+ public:
+  explicit PgPatience(PgConnection& connection)
+      : connection_(connection), before_(connection.patience_) {
+    connection_.patience_ = {};
+  }
+  ~PgPatience() { connection_.patience_ = before_; }
+  PgPatience(const PgPatience&) = delete;
+  PgPatience& operator=(const PgPatience&) = delete;
+
+ private:
+  PgConnection& connection_;
+  std::chrono::milliseconds before_;
 };
 
 // Rolls back when destroyed unless committed.

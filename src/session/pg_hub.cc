@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <random>
 
 namespace memagent {
@@ -11,6 +12,10 @@ namespace {
 // Steps are short: a server's hundred readings do not need a hundred connections.
 constexpr int kMostConnections = 8;
 constexpr std::chrono::seconds kUnreachableFor{1};
+// Steps are kept by the thread that drives a server's model: while one waits for its answer, nobody
+// is read to. Nor is it of use to wait longer than a lease lasts.
+constexpr std::chrono::milliseconds kLeastPatience{5'000};
+constexpr std::chrono::milliseconds kMostPatience{20'000};
 
 std::string this_process() {
   char host[256] = "";
@@ -33,6 +38,7 @@ std::string as_array(const std::vector<std::int64_t>& numbers) {
 PgHub::PgHub(std::string address, std::chrono::milliseconds lease)
     : address_(std::move(address)),
       lease_(lease),
+      patience_(std::clamp(lease, kLeastPatience, kMostPatience)),
       holder_(this_process()),
       token_(random_token()) {}
 
@@ -62,7 +68,7 @@ std::unique_ptr<PgConnection> PgHub::borrow() {
     }
   }
   try {
-    auto connection = std::make_unique<PgConnection>(address_);
+    auto connection = std::make_unique<PgConnection>(address_, patience_);
     const std::lock_guard lock(mutex_);
     was_reached_ = true;
     return connection;
@@ -94,6 +100,14 @@ void PgHub::forget_idle() {
   std::vector<std::unique_ptr<PgConnection>> idle;
   const std::lock_guard lock(mutex_);
   idle.swap(idle_);
+}
+
+// Who comes just after it does not wait as long again.
+void PgHub::note_stall(const Error& error) {
+  forget_idle();
+  const std::lock_guard lock(mutex_);
+  unreachable_ = error.what();
+  unreachable_at_ = std::chrono::steady_clock::now();
 }
 
 void PgHub::hold(std::int64_t session, std::int64_t fence) {
@@ -145,7 +159,7 @@ void PgHub::renew(std::unique_ptr<PgConnection>& connection) {
     }
   }
   for (bool again = connection == nullptr;; again = true) {
-    if (connection == nullptr) connection = std::make_unique<PgConnection>(address_);
+    if (connection == nullptr) connection = std::make_unique<PgConnection>(address_, patience_);
     try {
       connection->run(
           "UPDATE memagent.session AS s SET lease_until = now() + $3 * interval '1 millisecond' "
@@ -154,7 +168,7 @@ void PgHub::renew(std::unique_ptr<PgConnection>& connection) {
           {as_array(ids), as_array(fences), lease_.count()});
       return;
     } catch (const Error&) {
-      if (again || !connection->broken()) throw;
+      if (again || !connection->broken() || connection->stalled()) throw;
       connection.reset();
     }
   }

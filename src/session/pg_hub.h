@@ -45,8 +45,9 @@ class PgHub {
       Borrowed borrowed(*this);
       try {
         return body(*borrowed.connection);
-      } catch (const Error&) {
-        if (again || !borrowed.connection->broken()) throw;
+      } catch (const Error& error) {
+        if (borrowed.connection->stalled()) note_stall(error);
+        if (again || !borrowed.connection->broken() || borrowed.connection->stalled()) throw;
       }
       forget_idle();  // they were made with it
     }
@@ -69,11 +70,13 @@ class PgHub {
   std::unique_ptr<PgConnection> borrow();
   void give_back(std::unique_ptr<PgConnection> connection);
   void forget_idle();
+  void note_stall(const Error& error);
   void renew(std::unique_ptr<PgConnection>& connection);
   void renew_until_stopped();
 
   const std::string address_;
   const std::chrono::milliseconds lease_;
+  const std::chrono::milliseconds patience_;  // with a statement, see PgConnection
   const std::string holder_;
   const std::int64_t token_;
 

@@ -122,6 +122,7 @@ bool has_tables(PgConnection& connection) {
 
 // Makes the tables where there are none.
 void prepare_schema(PgConnection& connection, const std::string& shown) {
+  const PgPatience patience(connection);  // with others that make them
   PgTransaction transaction(connection);
   if (!has_tables(connection)) {
     connection.run("SELECT pg_advisory_xact_lock(1835363681)");  // "mema": one process makes them
@@ -363,6 +364,7 @@ class PostgresStore : public StoreBackend {
   std::unique_ptr<SessionBackend> open(const std::string& name, const SessionSpec& spec,
                                        DocumentSource* document) override {
     return hub_->with([&](PgConnection& connection) {
+      const PgPatience patience(connection);  // with others that store the same document
       PgTransaction transaction(connection);
       const bool added = add(connection, name, spec, document);
       const Claim claim = claim_by_name(connection, name);
@@ -375,6 +377,7 @@ class PostgresStore : public StoreBackend {
 
   bool remove(const std::string& name) override {
     return hub_->with([&](PgConnection& connection) {
+      const PgPatience patience(connection);  // a document may be long
       const PgResult gone = connection.run(
           "DELETE FROM memagent.session WHERE name = $1 "
           "AND (lease_until IS NULL OR lease_until <= now()) "

@@ -395,6 +395,19 @@ TEST_F(PostgresStoreTest, AServerThatGoesAwayAndComesBack) {
   again.commit(0, "2", "2");
 }
 
+// A server that kept a step waiting for ever kept everybody who is read to waiting.
+TEST_F(PostgresStoreTest, AServerThatStallsIsNotWaitedForWithoutEnd) {
+  SessionStore store(address_, SessionStore::Mode::kCreate, {.lease = std::chrono::seconds(1)});
+  Session session = store.open("s", spec());
+  sql("CREATE FUNCTION memagent.stall() RETURNS trigger LANGUAGE plpgsql AS "
+      "'BEGIN PERFORM pg_sleep(60); RETURN NEW; END'; "
+      "CREATE TRIGGER stall BEFORE UPDATE ON memagent.session FOR EACH ROW "
+      "WHEN (NEW.steps > OLD.steps) EXECUTE FUNCTION memagent.stall()");
+  EXPECT_THAT(error_of([&] { session.commit(0, "1", "1"); }),
+              AllOf(StartsWith("4: session store: postgres://memagent@/"),
+                    HasSubstr("no answer within 5 s"), Not(HasSubstr("\n"))));
+}
+
 TEST_F(PostgresStoreTest, ManyMayBeginAtOnceAndAnotherVersionIsRefused) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 6; ++i) {
