@@ -111,7 +111,9 @@ int run_convert(const ModelOptions& options) {
 }
 
 int run_quantize(const ModelOptions& options) {
-  say_written(options.to, quantize_model(options.from, options.to, *chosen_type(options)));
+  const std::optional<TensorType> type = chosen_type(options);
+  if (!type) fail(ErrorKind::kUsage, "model quantize: type: its value is empty: give one");
+  say_written(options.to, quantize_model(options.from, options.to, *type));
   return 0;
 }
 

@@ -48,6 +48,7 @@ TEST_F(ErrorsTest, Usage) {
   expect_error({"model", "init", "nano"}, 2, "model init: file is required");
   expect_error({"model", "init", "enormous", folder_ / "m"}, 2, "enormous");
   expect_error({"model", "quantize", tiny_model(), folder_ / "m", "Q9_Z"}, 2, "Q9_Z");
+  expect_error({"model", "quantize", tiny_model(), folder_ / "m", ""}, 2, "its value is empty");
   expect_error({"model", "note", tiny_model(), folder_ / "m"}, 2, "nothing to note");
   expect_error({"model", "note", tiny_model(), tiny_model(), "--section-tokens", "64"}, 2,
                "at once");
