@@ -33,6 +33,31 @@ std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+struct ByteRange {
+  std::int64_t begin = 0;
+  std::int64_t length = 0;
+};
+
+// What of `bytes` bytes is asked for, and the status and header that say so. Throws ApiError (416)
+// if there are no such bytes.
+ByteRange range_of(const httplib::Request& request, std::int64_t bytes,
+                   httplib::Response& response) {
+  const auto& asked = HttpConnection::of(request).range();
+  if (!asked) return {0, bytes};
+  // -1: not said. Without a first, the second is how many of the last bytes.
+  const auto [first, second] = *asked;
+  const std::int64_t begin = first >= 0 ? first : std::max<std::int64_t>(0, bytes - second);
+  const std::int64_t last =
+      first >= 0 && second >= 0 ? std::min<std::int64_t>(second, bytes - 1) : bytes - 1;
+  if (begin > last) {
+    response.set_header("Content-Range", fmt::format("bytes */{}", bytes));
+    throw ApiError(416, fmt::format("Range: the file has {} bytes", bytes));
+  }
+  response.status = 206;
+  response.set_header("Content-Range", fmt::format("bytes {}-{}/{}", begin, last, bytes));
+  return {begin, last - begin + 1};
+}
+
 // The parts of an upload as they arrive: `file` goes to the disk, `purpose` is kept, others are
 // passed over.
 class UploadReader {
@@ -144,16 +169,18 @@ void set_file_routes(httplib::Server& routes, FileStore& files) {
                                              const httplib::Request& request,
                                              httplib::Response& response) {
                const StoredFile file = store.find(request.matches[1], owner);
+               const ByteRange part = range_of(request, file.bytes, response);
                const auto in = std::make_shared<std::ifstream>(store.path(file), std::ios::binary);
                if (!*in) throw ApiError(503, fmt::format("file '{}' cannot be read", file.id));
                // Whatever it is, no browser is to take it for a page of ours.
                response.set_header("Content-Disposition", "attachment");
                response.set_header("X-Content-Type-Options", "nosniff");
                response.set_content_provider(
-                   static_cast<std::size_t>(file.bytes), "application/octet-stream",
-                   [in](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+                   static_cast<std::size_t>(part.length), "application/octet-stream",
+                   [in, begin = part.begin](std::size_t offset, std::size_t length,
+                                            httplib::DataSink& sink) {
                      std::vector<char> buffer(std::min<std::size_t>(length, 64 << 10));
-                     in->seekg(static_cast<std::streamoff>(offset));
+                     in->seekg(begin + static_cast<std::streamoff>(offset));
                      in->read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
                      return in->gcount() > 0 &&
                             sink.write(buffer.data(), static_cast<std::size_t>(in->gcount()));

@@ -3,11 +3,13 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 #include "base/check.h"
@@ -37,6 +39,30 @@ int poll_until(pollfd* fds, nfds_t count, std::chrono::steady_clock::time_point 
 }
 
 }  // namespace
+
+BodyFraming framing_of(const httplib::Headers& headers) {
+  using Kind = BodyFraming::Kind;
+  // A name with a blank, as in "Content-Length : 5", is another header to some and not to others.
+  for (const auto& [name, value] : headers) {
+    if (name.find_first_of(" \t") != std::string::npos) return {Kind::kBroken};
+  }
+  const auto lengths = headers.equal_range("Content-Length");
+  const auto codings = headers.equal_range("Transfer-Encoding");
+  const auto count =
+      std::distance(lengths.first, lengths.second) + std::distance(codings.first, codings.second);
+  if (count == 0) return {Kind::kNone};
+  if (count > 1) return {Kind::kBroken};
+  if (codings.first != codings.second) {
+    const bool chunked = strcasecmp(codings.first->second.c_str(), "chunked") == 0;
+    return {chunked ? Kind::kChunked : Kind::kBroken};
+  }
+  const std::string& digits = lengths.first->second;
+  BodyFraming framing{Kind::kLength};
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, framing.length);
+  if (error != std::errc() || stop != end || digits.starts_with('-')) return {Kind::kBroken};
+  return framing;
+}
 
 HttpConnection::HttpConnection(int socket, int stop_fd, const ConnectionLimits& limits)
     : socket_(socket), stop_fd_(stop_fd), limits_(limits) {
@@ -83,7 +109,16 @@ HttpConnection& HttpConnection::of(const httplib::Request& request) {
   return *connection;
 }
 
-void HttpConnection::attach(httplib::Request& request) { request.progress = Attached{this}; }
+void HttpConnection::attach(httplib::Request& request) {
+  request.progress = Attached{this};
+  in_head_ = false;
+  body_ = framing_of(request.headers);
+  // Where there is none, httplib reads until the client closes.
+  if (body_.kind == BodyFraming::Kind::kNone) request.set_header("Content-Length", "0");
+  range_.reset();
+  if (request.ranges.size() == 1) range_ = request.ranges[0];
+  request.ranges.clear();
+}
 
 bool HttpConnection::wait_for_request() {
   if (buffer_begin_ == buffer_end_) {
@@ -95,6 +130,9 @@ bool HttpConnection::wait_for_request() {
   record_.started = Clock::now();
   record_.client = address_;
   received_ = static_cast<std::int64_t>(buffer_end_ - buffer_begin_);
+  head_bytes_ = 0;
+  in_head_ = true;
+  body_ = {};
   return true;
 }
 
@@ -118,6 +156,10 @@ bool HttpConnection::is_writable() const {
 }
 
 ssize_t HttpConnection::read(char* data, std::size_t size) {
+  if (in_head_ && head_bytes_ >= limits_.head_bytes) {
+    closing_ = true;
+    return -1;
+  }
   if (buffer_begin_ == buffer_end_) {
     const auto until = record_.started + limits_.request_timeout +
                        std::chrono::milliseconds(received_ * 1000 / kSlowestBytesPerSecond);
@@ -135,6 +177,7 @@ ssize_t HttpConnection::read(char* data, std::size_t size) {
   const std::size_t count = std::min(size, buffer_end_ - buffer_begin_);
   std::memcpy(data, buffer_.data() + buffer_begin_, count);
   buffer_begin_ += count;
+  if (in_head_) head_bytes_ += static_cast<std::int64_t>(count);
   return static_cast<ssize_t>(count);
 }
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace memagent {
@@ -20,7 +21,24 @@ struct ConnectionLimits {
   std::chrono::milliseconds request_timeout{30'000};
   std::chrono::milliseconds idle_timeout{60'000};   // between requests
   std::chrono::milliseconds write_timeout{30'000};  // without a byte taken
+  std::int64_t head_bytes = 64 << 10;               // the request's line and all its headers
 };
+
+// Where a request's body ends, by its head (RFC 9112, section 6). Whoever takes the end for
+// elsewhere takes a part of the body for another request, or the other way round.
+struct BodyFraming {
+  enum class Kind {
+    kNone,     // the head says nothing: there is no body
+    kLength,   // after `length` bytes
+    kChunked,  // where the body says
+    kBroken,   // it says several things, or one that cannot be understood
+  };
+  Kind kind = Kind::kNone;
+  std::int64_t length = 0;
+  bool operator==(const BodyFraming&) const = default;
+};
+
+BodyFraming framing_of(const httplib::Headers& headers);
 
 // What the log and the metrics are told of a request.
 struct RequestRecord {
@@ -51,8 +69,12 @@ class HttpConnection : public httplib::Stream {
   static HttpConnection& of(const httplib::Request& request);
   // The same; null for a request that was too broken to be attached.
   static HttpConnection* find(const httplib::Request& request);
-  // Makes of() work for a request. To be called before it is routed.
+  // Makes of() work for a request, whose head is whole. To be called before it is routed.
   void attach(httplib::Request& request);
+  const BodyFraming& body() const { return body_; }
+  // The one part of the reply that was asked for (httplib::Range); nullopt: all of it. httplib
+  // would put together as many parts as a client asks for, in memory and whatever the reply.
+  const std::optional<std::pair<ssize_t, ssize_t>>& range() const { return range_; }
 
   // Waits for the first byte of a request; false if none came in time, the client has gone or the
   // server shuts down. Starts a new record.
@@ -91,6 +113,10 @@ class HttpConnection : public httplib::Stream {
   std::size_t buffer_begin_ = 0;
   std::size_t buffer_end_ = 0;
   std::int64_t received_ = 0;  // of this request
+  std::int64_t head_bytes_ = 0;
+  bool in_head_ = false;
+  BodyFraming body_;
+  std::optional<std::pair<ssize_t, ssize_t>> range_;
   bool timed_out_ = false;
   bool closing_ = false;
   RequestRecord record_;

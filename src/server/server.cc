@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -14,6 +13,7 @@
 #include "server/api_error.h"
 #include "server/file_routes.h"
 #include "server/http_reply.h"
+#include "server/local_request.h"
 #include "server/page_routes.h"
 #include "server/reply_json.h"
 #include "server/session_routes.h"
@@ -25,6 +25,11 @@ namespace {
 
 constexpr std::chrono::seconds kKeepAliveEvery{15};
 constexpr std::size_t kMostPathBytes = 1024;  // routes are regular expressions
+// Of a body that nobody reads: some clients send "{}" with every POST.
+constexpr std::int64_t kMostUnreadBytes = 4096;
+constexpr const char* kChatPath = "/v1/chat/completions";
+constexpr const char* kTextPath = "/v1/completions";
+constexpr const char* kFilesPath = "/v1/files";
 
 std::int64_t now_unix() {
   return std::chrono::duration_cast<std::chrono::seconds>(
@@ -48,18 +53,12 @@ std::string read_body(const httplib::Request& request, const httplib::ContentRea
     connection.close_after_reply();  // the rest of the body is still to come
     throw ApiError(status, message);
   };
-  if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding")) {
-    refuse(411, "the request has no Content-Length: send its body with one");
-  }
   if (request.is_multipart_form_data()) refuse(415, "the body must be JSON");
   const std::string too_large = fmt::format(
       "the body is larger than the {} bytes that the server takes: upload the document "
       "to /v1/files, or start the server with more --max-body",
       most);
-  const std::string length = request.get_header_value("Content-Length");
-  if (std::strtoull(length.c_str(), nullptr, 10) > static_cast<std::uint64_t>(most)) {
-    refuse(413, too_large);
-  }
+  if (connection.body().length > most) refuse(413, too_large);
   std::string body;
   bool is_too_large = false;
   const bool read = reader([&](const char* data, std::size_t size) {
@@ -244,7 +243,10 @@ void Server::set_routes() {
   routes.set_pre_routing_handler(
       [this](const httplib::Request& request, httplib::Response& response) {
         bool pass = false;
-        guarded(request, response, [&] { pass = may_pass(request, response); });
+        guarded(request, response, [&] {
+          check_head(request);
+          pass = true;
+        });
         if (pass) return httplib::Server::HandlerResponse::Unhandled;
         HttpConnection::of(request).close_after_reply();  // the body has not been read
         return httplib::Server::HandlerResponse::Handled;
@@ -295,8 +297,8 @@ void Server::set_routes() {
                   guarded(request, response, [&] { complete(api, request, response, body); });
                 });
   };
-  post_completions("/v1/chat/completions", CompletionApi::kChat);
-  post_completions("/v1/completions", CompletionApi::kText);
+  post_completions(kChatPath, CompletionApi::kChat);
+  post_completions(kTextPath, CompletionApi::kText);
   if (options_.files != nullptr) set_file_routes(routes, *options_.files);
   if (options_.sessions != nullptr) {
     set_session_routes(routes, *options_.sessions, completions_, service_);
@@ -311,27 +313,60 @@ AboutModel Server::about_model() const {
           .max_file_bytes = options_.files == nullptr ? 0 : options_.files->max_file_bytes()};
 }
 
-// Whether a request may go on to its handler. Throws ApiError if not.
-bool Server::may_pass(const httplib::Request& request, httplib::Response&) {
+// Whether a handler takes the body as it comes. All others httplib would read into memory before it
+// looks for a handler, or, with GET and HEAD, leave where the next request is expected.
+bool Server::reads_body(const httplib::Request& request) const {
+  if (request.method != "POST") return false;
+  return request.path == kChatPath || request.path == kTextPath ||
+         (request.path == kFilesPath && options_.files != nullptr);
+}
+
+// Throws ApiError for a request that may not go on to its handler.
+void Server::check_head(const httplib::Request& request) {
+  using Kind = BodyFraming::Kind;
   HttpConnection& connection = HttpConnection::of(request);
+  const BodyFraming& body = connection.body();
+  if (body.kind == Kind::kBroken) {
+    throw ApiError(400,
+                   "where the request's body ends is not clear: send one Content-Length, of digits "
+                   "alone, or Transfer-Encoding: chunked");
+  }
   if (request.path.size() > kMostPathBytes) throw ApiError(414, "the path is too long");
-  if (request.path == "/health" || request.path == "/") return true;
+  check_caller(request);
+  if (reads_body(request)) {
+    if (body.kind == Kind::kNone) {
+      throw ApiError(411, "the request has no Content-Length: send its body with one");
+    }
+    return;
+  }
+  if (body.length == 0 && body.kind != Kind::kChunked) return;
+  connection.close_after_reply();
+  if (body.kind == Kind::kChunked || body.length > kMostUnreadBytes) {
+    throw ApiError(413, "nothing reads a body here: leave it out");
+  }
+}
+
+// Throws ApiError for a request of somebody who may not make it.
+void Server::check_caller(const httplib::Request& request) {
+  HttpConnection& connection = HttpConnection::of(request);
+  if ((request.path == "/health" || request.path == "/") &&
+      (request.method == "GET" || request.method == "HEAD")) {
+    return;
+  }
   const std::optional<std::string> name =
       options_.keys.check(request.get_header_value("Authorization"));
   if (!name) {
     throw ApiError(401, "the API key is missing or wrong: send it as Authorization: Bearer KEY", "",
                    "invalid_api_key");
   }
-  // Without keys, whoever runs a program on this machine may ask; the pages that its browser has
-  // open may not. Browsers say where a request comes from, other clients send no such header.
-  if (!options_.keys.required() && request.get_header_value("Sec-Fetch-Site") == "cross-site") {
+  if (!options_.keys.required() && !is_local_request(request.headers, options_.http.host)) {
     throw ApiError(403,
-                   "a page of another site asks for this: start the server with --api-key-file to "
-                   "let pages with a key in",
+                   "this comes from a page of another site, or asks for a name that is not this "
+                   "machine's own: start the server with --api-key-file, or with --host NAME for a "
+                   "name of this machine's",
                    "", "cross_site");
   }
   if (!name->empty()) connection.record().client = connection.record().key = *name;
-  return true;
 }
 
 void Server::complete(CompletionApi api, const httplib::Request& request,

@@ -45,7 +45,9 @@ class Server {
 
  private:
   void set_routes();
-  bool may_pass(const httplib::Request& request, httplib::Response& response);
+  bool reads_body(const httplib::Request& request) const;
+  void check_head(const httplib::Request& request);
+  void check_caller(const httplib::Request& request);
   AboutModel about_model() const;
   void complete(CompletionApi api, const httplib::Request& request, httplib::Response& response,
                 const httplib::ContentReader& body);

@@ -40,10 +40,6 @@ void set_session_routes(httplib::Server& routes, SessionKeeper& sessions,
         [&sessions, route, handler](const httplib::Request& request, httplib::Response& response) {
           HttpConnection& connection = HttpConnection::of(request);
           connection.record().route = route;
-          // Bodies mean nothing here, and are not read.
-          if (request.method == "POST" && request.get_header_value("Content-Length") != "0") {
-            connection.close_after_reply();
-          }
           guarded(request, response, [&] {
             const RequestRecord& record = connection.record();
             const SessionInfo info = sessions.find(request.matches[1], record.key);

@@ -81,6 +81,23 @@ TEST_F(Files, AreUploadedListedReadAndDeleted) {
   EXPECT_EQ(on_disk(), std::set<std::string>{"files"});
 }
 
+TEST_F(Files, AreGivenInPart) {
+  const std::string id = upload("a.txt", "0123456789")["id"];
+  const auto part = [&](const std::string& range) {
+    const auto result =
+        serving.client().Get("/v1/files/" + id + "/content", {{"Range", "bytes=" + range}});
+    return std::to_string(result->status) + " " + result->get_header_value("Content-Range") + " " +
+           (result->status == 416 ? "" : result->body);
+  };
+  EXPECT_EQ(part("2-4"), "206 bytes 2-4/10 234");
+  EXPECT_EQ(part("7-"), "206 bytes 7-9/10 789");
+  EXPECT_EQ(part("-2"), "206 bytes 8-9/10 89");
+  EXPECT_EQ(part("-99"), "206 bytes 0-9/10 0123456789");
+  EXPECT_EQ(part("8-99"), "206 bytes 8-9/10 89");
+  EXPECT_EQ(part("10-"), "416 bytes */10 ");
+  EXPECT_EQ(part("0-1,3-4"), "200  0123456789");  // several are all of it
+}
+
 TEST_F(Files, AreReadAsTheDocument) {
   const std::string id = upload("a.txt", std::string(20, 'x') + std::string(20, 'y'))["id"];
   const json question = {{"type", "text"}, {"text", "Which?"}};

@@ -79,7 +79,7 @@ TEST_F(Hostile, AClientThatDripsIsLetGo) {
 // systems would hold all of it.
 TEST_F(Hostile, AClientThatDoesNotReadIsLetGo) {
   std::string requests;
-  for (int i = 0; i < 1000; ++i) requests += "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (int i = 0; i < 1000; ++i) requests += "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
   const RawClient client(serving.port(), 64 * 1024);
   for (int i = 0; i < 20; ++i) client.send(requests);
   EXPECT_TRUE(client.is_let_go(60'000));
@@ -125,7 +125,7 @@ TEST_F(Hostile, ABodyThatIsTooLargeIsNotRead) {
 
 TEST_F(Hostile, ABodyOfAnotherKindIsRefused) {
   const RawClient none(serving.port());
-  none.send("POST " + std::string(kChat) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  none.send("POST " + std::string(kChat) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_THAT(none.read_to_end(), StartsWith("HTTP/1.1 411"));
 
   const RawClient form(serving.port());
@@ -153,16 +153,83 @@ TEST_F(Hostile, ABodyThatEndsTooSoon) {
   EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 400"));
 }
 
-// What a refused request has sent besides is not taken for the next one.
+// What a request has sent besides is not taken for the next one, whoever may read bodies.
 TEST_F(Hostile, NoRequestHidesInAnothersBody) {
-  const std::string hidden = "GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string hidden = "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  const std::string length = "Content-Length: " + std::to_string(hidden.size()) + "\r\n\r\n";
+  const std::string chunked = "Transfer-Encoding: chunked\r\n\r\n";
+  for (const char* first :
+       {"POST /nowhere", "GET /health", "HEAD /health", "OPTIONS /health", "DELETE /health",
+        "PUT /", "GET /", "GET /v1/models", "GET /metrics", "POST /v1/sessions/a/resume",
+        "GET /v1/files/file-0123456789abcdef/content"}) {
+    for (const std::string& framing : {length, chunked}) {
+      const RawClient client(serving.port());
+      client.send(std::string(first) + " HTTP/1.1\r\nHost: localhost\r\n" + framing + hidden);
+      client.shut_down_sending();
+      const std::string reply = client.read_to_end();
+      EXPECT_THAT(reply, StartsWith("HTTP/1.1 "));
+      EXPECT_EQ(reply.find("HTTP/1.1", 1), std::string::npos) << first << framing << reply;
+      EXPECT_THAT(reply, HasSubstr("Connection: close")) << first << framing;
+    }
+  }
+}
+
+// A proxy in front may take the end for another than the server does.
+TEST_F(Hostile, ABodyWhoseEndIsNotClearIsRefused) {
+  for (const char* headers :
+       {"Content-Length: 5\r\nContent-Length: 5\r\n", "Content-Length: 5abc\r\n",
+        "Content-Length: +5\r\n", "Content-Length: -5\r\n", "Content-Length: 0x5\r\n",
+        "Content-Length: 5, 5\r\n", "Content-Length: 99999999999999999999\r\n",
+        "Content-Length : 5\r\n", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: identity\r\n", "Transfer-Encoding: gzip, chunked\r\n"}) {
+    for (const char* line : {"GET /health", "POST /v1/chat/completions", "POST /v1/files"}) {
+      const RawClient client(serving.port());
+      client.send(std::string(line) + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\nhello");
+      client.shut_down_sending();
+      const std::string reply = client.read_to_end();
+      EXPECT_THAT(reply, StartsWith("HTTP/1.1 400")) << line << headers;
+      EXPECT_EQ(reply.find("HTTP/1.1", 1), std::string::npos) << line << headers << reply;
+    }
+  }
+}
+
+// Not a byte of the body has to come for that.
+TEST_F(Hostile, ABodyThatNobodyReadsIsNotWaitedFor) {
+  for (const char* line : {"PUT /", "POST /health", "POST /nowhere", "PATCH /v1/models",
+                           "DELETE /v1/files/x", "POST /v1/sessions/x/resume"}) {
+    const RawClient client(serving.port());
+    client.send(std::string(line) +
+                " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n");
+    EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 413")) << line;
+  }
+}
+
+// Each line is short, and there is no end to them.
+TEST_F(Hostile, AHeadThatDoesNotEndIsRefused) {
   const RawClient client(serving.port());
-  client.send("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: " +
-              std::to_string(hidden.size()) + "\r\n\r\n" + hidden);
-  client.shut_down_sending();
-  const std::string reply = client.read_to_end();
-  EXPECT_THAT(reply, StartsWith("HTTP/1.1 404"));
-  EXPECT_EQ(reply.find("HTTP/1.1", 1), std::string::npos) << reply;
+  client.send("GET /health HTTP/1.1\r\nHost: localhost\r\n");
+  std::string lines;
+  for (int i = 0; i < 70; ++i) lines += "X: " + std::string(1000, 'x') + "\r\n";
+  client.send(lines);
+  EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 400"));
+
+  const RawClient line(serving.port());
+  line.send("GET /" + std::string(70'000, 'x'));
+  const std::string reply = line.read_to_end();
+  EXPECT_TRUE(reply.empty() || reply.starts_with("HTTP/1.1 4")) << reply;
+}
+
+// Five hundred times the page, for a line of two thousand bytes.
+TEST_F(Hostile, APartOfAReplyIsNotGivenManyTimes) {
+  std::string ranges = "bytes=0-9";
+  for (int i = 0; i < 500; ++i) ranges += ",0-9";
+  for (const char* path : {"/health", "/metrics", "/v1/models"}) {
+    const auto many = serving.client().Get(path, {{"Range", ranges}});
+    ASSERT_TRUE(many);
+    EXPECT_EQ(many->status, 200) << path;
+    EXPECT_EQ(serving.client().Get(path, {{"Range", "bytes=0-3"}})->status, 200) << path;
+  }
 }
 
 TEST_F(Hostile, AClientThatGoesAwayCancelsWhatItAskedFor) {

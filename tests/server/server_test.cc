@@ -293,6 +293,50 @@ TEST(Server, KeysAreAskedFor) {
   const httplib::Headers wrong = {{"Authorization", "Bearer tesu"}};
   EXPECT_EQ(serving.client().Get("/v1/models", right)->status, 200);
   EXPECT_EQ(serving.client().Get("/v1/models", wrong)->status, 401);
+  // To look at the page and whether it is well, and nothing else.
+  EXPECT_NE(serving.client().Head("/")->status, 401);
+  EXPECT_EQ(serving.client().Head("/health")->status, 200);
+  EXPECT_EQ(serving.client().Put("/", "{}", "application/json")->status, 401);
+  EXPECT_EQ(serving.client().Post("/health", "{}", "application/json")->status, 401);
+}
+
+// A name that points to this machine is not this machine's: its owner's page asks under it.
+TEST(Server, PagesOfOthersAreNotLetInWithoutKeys) {
+  const auto status = [](const Serving& serving, const httplib::Headers& headers) {
+    return serving.client().Get("/v1/models", headers)->status;
+  };
+  const Serving serving(reader);
+  const std::string port = ":" + std::to_string(serving.port());
+  const auto refused = serving.client().Get("/v1/models", {{"Host", "evil.example" + port}});
+  EXPECT_EQ(refused->status, 403);
+  EXPECT_EQ(json::parse(refused->body)["error"]["code"], "cross_site");
+  for (const std::string name : {"127.0.0.1", "localhost", "LocalHost", "[::1]"}) {
+    EXPECT_EQ(status(serving, {{"Host", name}}), 200) << name;
+    EXPECT_EQ(status(serving, {{"Host", name + port}, {"Origin", "http://" + name + port}}), 200);
+    EXPECT_EQ(status(serving, {{"Host", name + port}, {"Origin", "http://" + name}}), 403) << name;
+    EXPECT_EQ(status(serving, {{"Host", name + port}, {"Origin", "http://evil.example"}}), 403);
+    EXPECT_EQ(status(serving, {{"Host", name + port}, {"Origin", "null"}}), 403) << name;
+  }
+  for (const char* name : {"localhost.evil.example", "127.0.0.1.evil.example", "[::1", "[::1]x",
+                           "127.0.0.2", "evil.example:127.0.0.1"}) {
+    EXPECT_EQ(status(serving, {{"Host", name}}), 403) << name;
+  }
+  EXPECT_EQ(status(serving, {{"Sec-Fetch-Site", "cross-site"}}), 403);
+  EXPECT_EQ(serving.client().Get("/health", {{"Host", "evil.example"}})->status, 200);
+
+  // The name that it was told to listen on is its own.
+  const Serving named(reader, [](ServerOptions& options) { options.http.host = "127.0.0.2"; });
+  httplib::Client client("127.0.0.2", named.port());
+  EXPECT_EQ(client.Get("/v1/models")->status, 200);
+  EXPECT_EQ(client.Get("/v1/models", {{"Host", "evil.example"}})->status, 403);
+
+  // Whoever has a key is no page of somebody else's.
+  const Serving keyed(reader,
+                      [](ServerOptions& options) { options.keys = ApiKeys::parse(kKeys, "k"); });
+  EXPECT_EQ(status(keyed, {{"Host", "memagent.example.com"},
+                           {"Origin", "https://elsewhere.example.com"},
+                           {"Authorization", "Bearer test"}}),
+            200);
 }
 
 // A client that sends its next request on a connection that ends would lose it.
