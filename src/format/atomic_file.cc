@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <random>
 
 #include "base/check.h"
 #include "base/fail.h"
@@ -17,24 +18,36 @@ namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
 
+// A new file PATH.XXXXXX; -1: errno says why. Not by mkostemp(), whose files are private: they
+// would have to be given the rights of a plain creation, and the umask that these follow from
+// cannot be asked for without being changed, for all threads.
+int create_beside(const std::string& path, std::string& name) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789";
+  constexpr int kTries = 100;
+  std::random_device random;
+  std::uniform_int_distribution<std::size_t> any(0, kLetters.size() - 1);
+  for (int i = 0; i < kTries; ++i) {
+    name = path + ".";
+    for (int letter = 0; letter < 6; ++letter) name += kLetters[any(random)];
+    const int descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0 || errno != EEXIST) return descriptor;
+  }
+  return -1;
+}
+
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path)
-    : path_(std::move(path)), temporary_path_(path_ + ".XXXXXX") {
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   struct stat info {};
   if (::stat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     fail(ErrorKind::kStorage, "cannot write '{}': it exists and is not a regular file", path_);
   }
-  descriptor_ = ::mkostemp(temporary_path_.data(), O_CLOEXEC);
+  descriptor_ = create_beside(path_, temporary_path_);
   if (descriptor_ < 0) {
     const int reason = errno;
     temporary_path_.clear();
     fail_with(reason);
   }
-  // mkostemp makes the file private; give it what a plain creation would have given.
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  ::fchmod(descriptor_, 0666 & ~mask);
   buffer_.reserve(kBufferBytes);
 }
 

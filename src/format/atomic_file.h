@@ -2,7 +2,8 @@
 //
 // Bytes go to a temporary file beside the target, which is flushed to the disk and renamed over the
 // target by commit(). If anything fails before, or commit() is never called, the temporary file is
-// removed and whatever was at the target is untouched.
+// removed and whatever was at the target is untouched. It has the rights that the umask leaves.
+// The temporary file of PATH is PATH, a dot and six of a-z and 0-9.
 #pragma once
 
 #include <cstddef>

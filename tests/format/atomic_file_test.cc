@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include "format/expect_bad_input.h"
 #include "format/temporary_folder.h"
@@ -40,6 +43,44 @@ TEST(AtomicFile, LeavesTheOldFileUntilThen) {
   }
   EXPECT_EQ(TemporaryFolder::read(folder.path("f")), "old");
   EXPECT_EQ(files_in(folder.path("")), 1U);
+}
+
+mode_t rights_of(const std::string& path) {
+  struct stat info {};
+  EXPECT_EQ(::stat(path.c_str(), &info), 0);
+  return info.st_mode & 0777;
+}
+
+TEST(AtomicFile, HasTheRightsThatTheUmaskLeaves) {
+  const TemporaryFolder folder;
+  const mode_t before = ::umask(027);
+  AtomicFile file(folder.path("f"));
+  file.commit();
+  ::umask(before);
+  EXPECT_EQ(rights_of(folder.path("f")), 0640U);
+}
+
+// The umask is the whole process's: files that other threads make meanwhile have to stay private.
+TEST(AtomicFile, LeavesTheUmaskAloneForOtherThreads) {
+  const TemporaryFolder folder;
+  const mode_t before = ::umask(077);
+  std::atomic<bool> done{false};
+  const auto make = [&](const char* name) {
+    while (!done) AtomicFile file(folder.path(name));
+  };
+  std::thread one(make, "a");
+  std::thread two(make, "b");
+  mode_t rights = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string path = folder.write("plain", "");
+    rights |= rights_of(path);
+    fs::remove(path);
+  }
+  done = true;
+  one.join();
+  two.join();
+  EXPECT_EQ(::umask(before), 077U);
+  EXPECT_EQ(rights, 0600U);
 }
 
 TEST(AtomicFile, RefusesPlacesThatCannotBeWritten) {
