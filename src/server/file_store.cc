@@ -29,6 +29,18 @@ bool is_file_id(const std::string& text) {
          text.find_first_not_of("0123456789abcdef", 5) == std::string::npos;
 }
 
+// A data file or a description that was not committed, as AtomicFile calls them.
+bool is_temporary(const std::string& name) {
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string::npos || name.size() - dot != 7 ||
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789", dot + 1) !=
+          std::string::npos) {
+    return false;
+  }
+  const std::string target = name.substr(0, dot);
+  return is_file_id(target) || (target.ends_with(".json") && is_file_id(fs::path(target).stem()));
+}
+
 std::string to_json_text(const StoredFile& file) {
   return Json{{"filename", file.filename},
               {"purpose", file.purpose},
@@ -96,11 +108,19 @@ class UploadedSource : public DocumentSource {
 
 FileStore::FileStore(FileStoreOptions options) : options_(std::move(options)) {
   std::error_code error;
+  std::vector<fs::path> left_over;
   for (const auto& entry : fs::directory_iterator(options_.folder, error)) {
     const fs::path& path = entry.path();
+    if (is_temporary(path.filename()) ||
+        (is_file_id(path.filename()) && !fs::exists(path.string() + ".json"))) {
+      left_over.push_back(path);
+    }
     if (path.extension() != ".json" || !is_file_id(path.stem())) continue;
     StoredFile file = read_description(path);
     if (fs::is_regular_file(this->path(file), error)) files_.emplace(file.id, std::move(file));
+  }
+  for (const fs::path& path : left_over) {
+    if (fs::is_regular_file(path, error)) fs::remove(path, error);
   }
 }
 

@@ -38,7 +38,8 @@ struct FileStoreOptions {
 
 class FileStore {
  public:
-  // Finds what an earlier server left. Throws Error(kStorage).
+  // Finds what an earlier server left, and removes the uploads that it was killed in: nobody knows
+  // of them. Throws Error(kStorage).
   explicit FileStore(FileStoreOptions options);
 
   // A file as it arrives, in memory of a fixed size. Nothing is left of one that is not committed.

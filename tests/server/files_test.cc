@@ -194,6 +194,35 @@ TEST_F(Files, UploadsThatAreNoneAreRefused) {
       400);
 }
 
+// What a server that was killed in an upload left. Other files in the folder are none of ours.
+TEST(FilesLeftOver, AreRemovedAtTheNextStart) {
+  const TemporaryFolder folder;
+  const std::string id = "file-0123456789abcdef";
+  folder.write(id, "kept");
+  folder.write(id + ".json", R"({"filename": "a.txt", "bytes": 4})");
+  for (const char* name : {"file-1111111111111111", "file-1111111111111111.a1b2c3",
+                           "file-1111111111111111.json.zzzzzz", "file-0123456789abcdef.a1b2c3"}) {
+    folder.write(name, "left over");
+  }
+  const std::set<std::string> others = {"file-1111111111111111.txt",
+                                        "file-111111111111111",
+                                        "file-1111111111111111.A1B2C3",
+                                        "notes.a1b2c3",
+                                        "file-1111111111111111.zzzzzzz",
+                                        "notes",
+                                        "notes.json"};
+  for (const std::string& name : others) folder.write(name, "other");
+  const FileStore store(FileStoreOptions{.folder = folder.path("")});
+  std::set<std::string> expected = others;
+  expected.insert({id, id + ".json"});
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder.path(""))) {
+    names.insert(entry.path().filename());
+  }
+  EXPECT_EQ(names, expected);
+  EXPECT_EQ(store.find(id, "").bytes, 4);
+}
+
 TEST(FileOwners, OthersHaveNoFilesOfOurs) {
   const TemporaryFolder folder;
   FileStore store(FileStoreOptions{.folder = folder.path("files")});
