@@ -112,7 +112,7 @@ HttpServer::HttpServer(const HttpServerOptions& options,
 }
 
 HttpServer::~HttpServer() {
-  stop();
+  stop(std::chrono::steady_clock::now());
   close(listener_);
   close(stop_fd_);
 }
@@ -161,9 +161,12 @@ void HttpServer::stop_accepting() {
   shutdown(listener_, SHUT_RDWR);
 }
 
-void HttpServer::stop() {
+void HttpServer::stop(std::chrono::steady_clock::time_point until) {
   stop_accepting();
   std::unique_lock lock(mutex_);
+  if (none_left_.wait_until(lock, until, [this] { return connections_ == 0; })) return;
+  // Their threads find them closed, and end.
+  for (const int socket : sockets_) shutdown(socket, SHUT_RDWR);
   none_left_.wait(lock, [this] { return connections_ == 0; });
 }
 
@@ -206,6 +209,10 @@ void HttpServer::accept_connections() {
 void HttpServer::serve(int socket) {
   {
     HttpConnection connection(socket, stop_fd_, options_.limits);
+    {
+      const std::lock_guard lock(mutex_);
+      sockets_.insert(socket);
+    }
     while (connection.wait_for_request()) {
       bool closed = false;
       const bool kept = dispatcher_->process(connection, closed);
@@ -215,6 +222,8 @@ void HttpServer::serve(int socket) {
       on_request_done_(connection.record());
       if (!kept || closed || connection.closing() || connection.timed_out()) break;
     }
+    const std::lock_guard lock(mutex_);
+    sockets_.erase(socket);  // before its number is another's
   }
   const std::lock_guard lock(mutex_);
   if (--connections_ == 0) none_left_.notify_all();

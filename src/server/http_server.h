@@ -3,10 +3,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -36,8 +38,8 @@ class HttpServer {
   void start();
   // No more connections, and none that waits for a request. Those with one under way go on.
   void stop_accepting();
-  // The above, and waits for the rest to end.
-  void stop();
+  // The above, and waits for the rest to end; what has not by `until` is cut off.
+  void stop(std::chrono::steady_clock::time_point until);
 
   int port() const { return port_; }
   std::size_t connections() const { return connections_.load(); }
@@ -57,8 +59,9 @@ class HttpServer {
   int port_ = 0;
   std::thread acceptor_;
   std::atomic<std::size_t> connections_{0};
-  std::mutex mutex_;
+  std::mutex mutex_;  // of what follows
   std::condition_variable none_left_;
+  std::set<int> sockets_;  // of connections under way
 };
 
 // True for addresses that only programs of this machine can reach. Names are resolved; false if

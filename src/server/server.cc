@@ -24,6 +24,8 @@ namespace memagent {
 namespace {
 
 constexpr std::chrono::seconds kKeepAliveEvery{15};
+// For replies that say that the server is stopping, once the grace is over.
+constexpr std::chrono::seconds kLastWords{1};
 constexpr std::size_t kMostPathBytes = 1024;  // routes are regular expressions
 // Of a body that nobody reads: some clients send "{}" with every POST.
 constexpr std::int64_t kMostUnreadBytes = 4096;
@@ -230,9 +232,10 @@ Server::~Server() { stop(std::chrono::milliseconds(0)); }
 void Server::start() { http_->start(); }
 
 void Server::stop(std::chrono::milliseconds grace) {
+  const auto until = std::chrono::steady_clock::now() + grace;
   http_->stop_accepting();
   service_.stop(grace);
-  http_->stop();
+  http_->stop(std::max(until, std::chrono::steady_clock::now() + kLastWords));
 }
 
 void Server::set_routes() {

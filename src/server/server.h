@@ -40,7 +40,8 @@ class Server {
   void start();
   int port() const { return http_->port(); }
   ReadingService& service() { return service_; }
-  // No new requests; those under way have `grace` to end.
+  // No new requests; those under way have `grace` to end, and a second more to say that they did
+  // not.
   void stop(std::chrono::milliseconds grace);
 
  private:

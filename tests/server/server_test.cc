@@ -407,6 +407,24 @@ TEST(Server, StoppingEndsWhatDoesNotEnd) {
   asking.join();
 }
 
+// A body that comes a byte at a time, a reply that nobody reads: neither outlives the grace.
+TEST(Server, StoppingDoesNotWaitForClients) {
+  Serving serving(reader);
+  const RawClient sending(serving.port());
+  sending.send("POST " + std::string(kChat) +
+               " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+               "Content-Length: 10000\r\n\r\n{");
+  const RawClient beginning(serving.port());
+  beginning.send("GET /health HT");
+  while (serving.metrics().find("memagent_connections 3\n") == std::string::npos) {
+    std::this_thread::yield();
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  serving.server->stop(std::chrono::milliseconds(0));
+  // A request has 30 seconds to arrive.
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));
+}
+
 TEST(Server, StoppingTellsStreamsAndClosesConnectionsThatWait) {
   Serving serving(reader);
   const RawClient waiting(serving.port());
