@@ -87,6 +87,9 @@ class Runner {
   // Lets go of an Episode or a request that has not ended: nothing more is heard of it. Others may
   // be cancelled from callbacks, too.
   void cancel(std::size_t number);
+  // Tokens of the prompts that one has in flight and wants the results of: what cancel() would let
+  // go of unheard. Where only the server behind knows the tokens, one for every four bytes.
+  std::int64_t prompt_tokens_in_flight(std::size_t number) const;
   // Until every Episode and request has ended; then nothing of the Runner's is in flight.
   // Throws Error(kInterrupted) when stopped, and what on_failed() says to throw. Accepted steps
   // stay accepted: after an exception make new Episodes from the old ones' state() and a new

@@ -62,8 +62,16 @@ struct Document {
 struct InFlight {
   std::size_t entry;  // kNobody: it has ended
   std::uint64_t turn_id;
+  std::int64_t prompt_tokens;
   bool discarded = false;
 };
+
+std::int64_t tokens_of(const Prompt& prompt) {
+  constexpr std::size_t kBytesPerToken = 4;
+  std::size_t bytes = 0;
+  for (const Message& message : prompt.messages) bytes += message.content.size();
+  return static_cast<std::int64_t>(prompt.tokens.size() + bytes / kBytesPerToken);
+}
 
 GenerationResult failure(const Error& error) {
   GenerationResult result;
@@ -258,10 +266,11 @@ void Runner::State::send_one(std::size_t number) {
     GenerationRequest request = std::move(*entry.request);
     entry.request.reset();
     watch(number, request);
+    const std::int64_t tokens = tokens_of(request.prompt);
     try {
       const RequestId id = model.submit(std::move(request));
       entry.out.emplace_back(0, id);
-      in_flight.emplace(id, InFlight{number, 0});
+      in_flight.emplace(id, InFlight{number, 0, tokens});
       ++in_flight_wanted;
     } catch (const Error& error) {
       end_entry(number);
@@ -273,10 +282,11 @@ void Runner::State::send_one(std::size_t number) {
   if (entry.episode->need() == Need::kGeneration) {
     Turn turn = entry.episode->take_generation();
     if (turn.kind == ConversationKind::kAnswer) watch(number, turn.request);
+    const std::int64_t tokens = tokens_of(turn.request.prompt);
     try {
       const RequestId request = model.submit(std::move(turn.request));
       entry.out.emplace_back(turn.id, request);
-      in_flight.emplace(request, InFlight{number, turn.id});
+      in_flight.emplace(request, InFlight{number, turn.id, tokens});
       ++in_flight_wanted;
     } catch (const Error& error) {
       const AfterFailure after = ask_observer(number, error);
@@ -497,6 +507,17 @@ std::size_t Runner::add_request(GenerationRequest request, std::uint64_t group) 
 void Runner::cancel(std::size_t number) {
   MEMAGENT_CHECK(number < state_->entries.size(), "there is no episode {}", number);
   state_->end_entry(number);
+}
+
+std::int64_t Runner::prompt_tokens_in_flight(std::size_t number) const {
+  MEMAGENT_CHECK(number < state_->entries.size(), "there is no episode {}", number);
+  std::int64_t tokens = 0;
+  for (const auto& [turn_id, request] : state_->entries[number].out) {
+    const auto found = state_->in_flight.find(request);
+    if (found == state_->in_flight.end() || found->second.discarded) continue;
+    tokens += found->second.prompt_tokens;
+  }
+  return tokens;
 }
 
 void Runner::run(RunObserver& observer) {

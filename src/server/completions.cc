@@ -67,15 +67,15 @@ Completions::Completions(const LanguageModel& model, std::shared_ptr<const Promp
       service_(service),
       options_(std::move(options)) {}
 
-ReadingService::Handle Completions::start(const CompletionRequest& request,
-                                          const Caller& caller) const {
+ReadingService::Handle Completions::start(const CompletionRequest& request, const Caller& caller,
+                                          std::shared_ptr<KeyUse> use) const {
   if (!names_the_model(request.model)) {
     throw ApiError(404,
                    fmt::format("model: there is no '{}': this server has '{}'", request.model,
                                options_.model_name),
                    "model", "model_not_found");
   }
-  std::shared_ptr<KeyUse> use = admit(caller);
+  AnswerTerms terms{.use = std::move(use), .stop = request.stop};
   ReadingPlan plan = options_.plan(request.settings_json);
   const ReadMode mode = request.read.value_or(options_.read);
   const bool wants_reading = request.question || !request.questions.empty() || request.document ||
@@ -88,7 +88,7 @@ ReadingService::Handle Completions::start(const CompletionRequest& request,
   }
   if (mode != ReadMode::kAlways && !wants_reading) {
     if (std::optional<GenerationRequest> generation = as_it_is(request, plan)) {
-      return service_.generate(caller.name, std::move(*generation), std::move(use));
+      return service_.generate(caller.name, std::move(*generation), std::move(terms));
     }
     if (mode == ReadMode::kNever) {
       throw ApiError(400,
@@ -99,15 +99,15 @@ ReadingService::Handle Completions::start(const CompletionRequest& request,
                      "messages", "context_length_exceeded");
     }
   }
-  return read(request, std::move(plan), caller, std::move(use));
+  return read(request, std::move(plan), caller, std::move(terms));
 }
 
 bool Completions::names_the_model(const std::string& name) const {
   return name.empty() || name == kAnyModelName || name == options_.model_name;
 }
 
-std::shared_ptr<KeyUse> Completions::admit(const Caller& caller) const {
-  return options_.limits == nullptr ? nullptr : options_.limits->admit(caller.key);
+std::shared_ptr<KeyUse> Completions::admit(const std::string& key) const {
+  return options_.limits == nullptr ? nullptr : options_.limits->admit(key);
 }
 
 Prompt Completions::prompt_of(const CompletionRequest& request) const {
@@ -147,7 +147,7 @@ std::optional<GenerationRequest> Completions::as_it_is(const CompletionRequest& 
 }
 
 ReadingService::Handle Completions::read(const CompletionRequest& request, ReadingPlan plan,
-                                         const Caller& caller, std::shared_ptr<KeyUse> use) const {
+                                         const Caller& caller, AnswerTerms terms) const {
   EpisodeConfig& config = plan.config;
   if (request.max_tokens) {
     std::int64_t most = *request.max_tokens;
@@ -179,13 +179,12 @@ ReadingService::Handle Completions::read(const CompletionRequest& request, Readi
     opened = options_.sessions->open(*request.session, caller.key, plan.session_settings, questions,
                                      std::move(opened.document), file_id);
   }
-  return read(plan, caller, questions, std::move(opened), std::move(use));
+  return read(plan, caller, questions, std::move(opened), std::move(terms));
 }
 
 ReadingService::Handle Completions::read(const ReadingPlan& plan, const Caller& caller,
                                          const std::vector<std::string>& questions,
-                                         SessionKeeper::Opened opened,
-                                         std::shared_ptr<KeyUse> use) const {
+                                         SessionKeeper::Opened opened, AnswerTerms terms) const {
   std::vector<Episode> episodes;
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const std::string state =
@@ -196,11 +195,11 @@ ReadingService::Handle Completions::read(const ReadingPlan& plan, const Caller& 
   }
   SectionReader reader(std::move(opened.document), model_.tokenizer(), plan.sections);
   return service_.read(caller.name, std::move(episodes), std::move(reader), std::move(opened.held),
-                       std::move(use));
+                       std::move(terms));
 }
 
 void Completions::resume(const SessionInfo& info, const Caller& caller) const {
-  std::shared_ptr<KeyUse> use = admit(caller);
+  AnswerTerms terms{.use = admit(caller.key)};
   // Of its settings those that requests may have; the rest is the server's own, and is compared.
   const nlohmann::json stored = nlohmann::json::parse(info.spec.settings_json);
   nlohmann::json settings = nlohmann::json::object();
@@ -209,7 +208,7 @@ void Completions::resume(const SessionInfo& info, const Caller& caller) const {
   }
   ReadingPlan plan = options_.plan(settings.dump());
   SessionKeeper::Opened opened = options_.sessions->resume(info, plan.session_settings);
-  read(plan, caller, info.spec.questions, std::move(opened), std::move(use));
+  read(plan, caller, info.spec.questions, std::move(opened), std::move(terms));
 }
 
 std::unique_ptr<DocumentSource> Completions::open(std::vector<DocumentPart> parts,

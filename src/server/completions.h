@@ -57,8 +57,12 @@ class Completions {
   bool names_the_model(const std::string& name) const;
   // The memory before the first section.
   const std::string& empty_memory() const { return renderer_->prompts().empty_memory; }
+  // Lets a request of the key's begin; throws ApiError (429) if it may not. To be called before its
+  // body is read: bodies that arrive are under way, too.
+  std::shared_ptr<KeyUse> admit(const std::string& key) const;
   // Throws ApiError or Error for a request that cannot be carried out. Any thread.
-  ReadingService::Handle start(const CompletionRequest& request, const Caller& caller) const;
+  ReadingService::Handle start(const CompletionRequest& request, const Caller& caller,
+                               std::shared_ptr<KeyUse> use) const;
   // Goes on with a session that nobody runs, without anybody to tell.
   void resume(const SessionInfo& info, const Caller& caller) const;
 
@@ -68,11 +72,10 @@ class Completions {
                                             const ReadingPlan& plan) const;
   Prompt prompt_of(const CompletionRequest& request) const;
   ReadingService::Handle read(const CompletionRequest& request, ReadingPlan plan,
-                              const Caller& caller, std::shared_ptr<KeyUse> use) const;
-  std::shared_ptr<KeyUse> admit(const Caller& caller) const;
+                              const Caller& caller, AnswerTerms terms) const;
   ReadingService::Handle read(const ReadingPlan& plan, const Caller& caller,
                               const std::vector<std::string>& questions,
-                              SessionKeeper::Opened opened, std::shared_ptr<KeyUse> use) const;
+                              SessionKeeper::Opened opened, AnswerTerms terms) const;
   std::unique_ptr<DocumentSource> open(std::vector<DocumentPart> parts, const Caller& caller) const;
 
   const LanguageModel& model_;

@@ -145,11 +145,15 @@ void set_file_routes(httplib::Server& routes, FileStore& files) {
     HttpConnection::of(request).record().route = "/v1/files";
     guarded(request, response, [&] { upload(files, request, response, body); });
   });
-  routes.Get("/v1/files", on("/v1/files", [](FileStore& store, const std::string& owner,
-                                             const httplib::Request&, httplib::Response& response) {
+  routes.Get("/v1/files",
+             on("/v1/files", [](FileStore& store, const std::string& owner,
+                                const httplib::Request& request, httplib::Response& response) {
+               const std::string purpose = request.get_param_value("purpose");
                json list = {{"object", "list"}, {"data", json::array()}, {"has_more", false}};
-               for (const StoredFile& file : store.list(owner))
+               for (const StoredFile& file : store.list(owner)) {
+                 if (!purpose.empty() && file.purpose != purpose) continue;
                  list["data"].push_back(to_json(file));
+               }
                set_json(response, dump(list));
              }));
   routes.Get(kFilePath,

@@ -96,12 +96,6 @@ void KeyLimits::check(Account& account) {
   check_sum(4, account.day_tokens, "use {} tokens in a day");
 }
 
-void KeyLimits::check(const std::string& key) {
-  const std::lock_guard lock(mutex_);
-  const auto found = accounts_.find(key);
-  if (found != accounts_.end()) check(found->second);
-}
-
 std::shared_ptr<KeyUse> KeyLimits::admit(const std::string& key) {
   const std::lock_guard lock(mutex_);
   const auto found = accounts_.find(key);

@@ -102,10 +102,9 @@ class KeyLimits {
   explicit KeyLimits(const std::map<std::string, KeyLimit>& keys, Clock clock = steady_clock());
   static Clock steady_clock();
 
-  // Throws ApiError (429) if the key may not make a request now. Unknown keys may always: they are
-  // what everybody is called where none is asked for.
-  void check(const std::string& key);
-  // The same, and counts one that may be made. Null for unknown keys. Must not outlive this.
+  // Throws ApiError (429) if the key may not make a request now, and counts one that may be made.
+  // Unknown keys may always, and it is null for them: they are what everybody is called where none
+  // is asked for. Must not outlive this.
   std::shared_ptr<KeyUse> admit(const std::string& key);
 
   // Of all keys, by name.

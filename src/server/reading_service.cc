@@ -61,8 +61,22 @@ struct ReadingService::Job {
   std::vector<double> fractions;      // of each question
   std::vector<std::int64_t> changes;  // of each question's memory, as told
   std::vector<StopReason> stops;      // of each question's answer
-  std::shared_ptr<KeyUse> use;        // null: nobody asks
-  ReadingTotals counted;              // of it, in the sums already or from an earlier process
+  AnswerTerms terms;
+  ReadingTotals counted;  // of it, in the sums already or from an earlier process
+  // By question: all there is of an answer that is being generated, as the model gives it, and of
+  // one that was ended at a stop.
+  std::map<std::size_t, std::string> so_far;
+  std::map<std::size_t, std::string> cut;
+  // Of generations that were let go of before their end. They were spent like others.
+  std::int64_t dropped_prompt_tokens = 0;
+  std::int64_t dropped_generated_tokens = 0;
+
+  ReadingTotals used() const {
+    ReadingTotals totals = spent(episodes);
+    totals.prompt_tokens += dropped_prompt_tokens;
+    totals.generated_tokens += dropped_generated_tokens;
+    return totals;
+  }
 };
 
 ReadingService::Handle::~Handle() {
@@ -88,7 +102,7 @@ ReadingService::~ReadingService() {
 ReadingService::Handle ReadingService::read(const std::string& client,
                                             std::vector<Episode> episodes, SectionReader document,
                                             std::unique_ptr<HeldSession> session,
-                                            std::shared_ptr<KeyUse> use) {
+                                            AnswerTerms terms) {
   MEMAGENT_CHECK(!episodes.empty(), "a reading without a question for {}", client);
   auto job = std::make_shared<Job>();
   job->group = group_of(client);
@@ -102,17 +116,16 @@ ReadingService::Handle ReadingService::read(const std::string& client,
   job->document.emplace(std::move(document));
   if (session != nullptr) job->session_name = session->name;
   job->session = std::move(session);
-  job->use = std::move(use);
+  job->terms = std::move(terms);
   return submit(std::move(job));
 }
 
 ReadingService::Handle ReadingService::generate(const std::string& client,
-                                                GenerationRequest request,
-                                                std::shared_ptr<KeyUse> use) {
+                                                GenerationRequest request, AnswerTerms terms) {
   auto job = std::make_shared<Job>();
   job->group = group_of(client);
   job->request = std::move(request);
-  job->use = std::move(use);
+  job->terms = std::move(terms);
   return submit(std::move(job));
 }
 
@@ -265,9 +278,27 @@ void ReadingService::start(const std::shared_ptr<Job>& job) {
 
 // Takes what has not ended of it from the Runner.
 void ReadingService::let_go(Job& job) {
-  for (const std::size_t number : std::exchange(job.numbers, {})) {
-    runner_->cancel(number);
-    running_.erase(number);
+  while (!job.numbers.empty()) drop(job, job.numbers.back());
+}
+
+void ReadingService::drop(Job& job, std::size_t number) {
+  job.dropped_prompt_tokens += runner_->prompt_tokens_in_flight(number);
+  const auto text = job.so_far.find(running_.at(number).question);
+  if (text != job.so_far.end()) {
+    job.dropped_generated_tokens += renderer_->count_tokens(text->second);
+  }
+  runner_->cancel(number);
+  running_.erase(number);
+  std::erase(job.numbers, number);
+}
+
+// Not from within on_text(): the model is in the middle of its results then.
+void ReadingService::end_stopped() {
+  for (const auto& [number, job] : std::exchange(stopped_, {})) {
+    const auto& numbers = job->numbers;
+    if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) continue;  // has ended
+    drop(*job, number);
+    if (numbers.empty()) end(job, outcome_of(*job));
   }
 }
 
@@ -289,14 +320,18 @@ ReadingOutcome ReadingService::outcome_of(const Job& job) const {
     outcome.generated_tokens += state.generated_tokens;
     outcome.states.push_back(state);
   }
-  for (std::size_t i = 0; i < outcome.states.size(); ++i) {
-    if (i == 0) {
-      outcome.text = outcome.states[0].answer;
-      outcome.stop = job.stops[0];
-    } else {
-      outcome.more.push_back({outcome.states[i].answer, job.stops[i]});
-    }
-  }
+  outcome.prompt_tokens += job.dropped_prompt_tokens;
+  outcome.generated_tokens += job.dropped_generated_tokens;
+  const auto answer = [&](std::size_t question) -> ReadingOutcome::Answer {
+    const auto cut = job.cut.find(question);
+    if (cut != job.cut.end()) return {cut->second, StopReason::kEnd};
+    if (job.episodes.empty()) return {"", StopReason::kEnd};
+    return {outcome.states[question].answer, job.stops[question]};
+  };
+  auto [text, stop] = answer(0);
+  outcome.text = std::move(text);
+  outcome.stop = stop;
+  for (std::size_t i = 1; i < outcome.states.size(); ++i) outcome.more.push_back(answer(i));
   if (job.document) outcome.repaired_sequences = job.document->repaired_sequences();
   return outcome;
 }
@@ -312,9 +347,9 @@ void ReadingService::count(Job& job, const ReadingTotals& so_far) {
     totals_.cached_prompt_tokens += so_far.cached_prompt_tokens - before.cached_prompt_tokens;
     totals_.generated_tokens += so_far.generated_tokens - before.generated_tokens;
   }
-  if (job.use != nullptr) {
-    job.use->add_tokens(so_far.prompt_tokens - before.prompt_tokens,
-                        so_far.generated_tokens - before.generated_tokens);
+  if (job.terms.use != nullptr) {
+    job.terms.use->add_tokens(so_far.prompt_tokens - before.prompt_tokens,
+                              so_far.generated_tokens - before.generated_tokens);
   }
 }
 
@@ -327,9 +362,9 @@ void ReadingService::end(const std::shared_ptr<Job>& job, ReadingOutcome outcome
                  .cached_prompt_tokens = outcome.cached_prompt_tokens,
                  .generated_tokens = outcome.generated_tokens});
   } else {
-    count(*job, spent(job->episodes));
+    count(*job, job->used());
   }
-  job->use.reset();
+  job->terms.use.reset();
   if (job->holds_document) ended_.push_back(job);
   {
     const std::lock_guard lock(mutex_);
@@ -367,6 +402,7 @@ void ReadingService::fail_all(const Error& error) {
     end(job, std::move(outcome));
   }
   runner_.reset();
+  stopped_.clear();
   ended_.clear();
 }
 
@@ -374,7 +410,7 @@ void ReadingService::on_conversation(std::size_t number, const Episode& episode,
                                      const Conversation& conversation) {
   const auto [held, question] = running_.at(number);
   Job& job = *held;
-  count(job, spent(job.episodes));
+  count(job, job.used());
   try {
     if (job.session != nullptr) keep_step(job, question, conversation);
   } catch (const Error& error) {
@@ -386,6 +422,7 @@ void ReadingService::on_conversation(std::size_t number, const Episode& episode,
   }
   if (conversation.kind == ConversationKind::kAnswer) {
     job.stops[question] = conversation.response.stop;
+    job.so_far.erase(question);  // is counted with the others
     return;
   }
   const EpisodeState& state = episode.state();
@@ -436,10 +473,21 @@ void ReadingService::on_finished(std::size_t number, const Episode&) {
 
 void ReadingService::on_text(std::size_t number, const Episode* episode, std::string_view so_far) {
   const Running& running = running_.at(number);
+  Job& job = *running.job;
+  if (job.cut.contains(running.question)) return;
+  job.so_far[running.question] = so_far;
   if (episode != nullptr) so_far = answer_so_far(*renderer_, so_far);
   // A character that is not whole yet comes with the next text.
   so_far.remove_suffix(incomplete_tail(so_far));
-  if (!so_far.empty()) running.job->events.put_text(running.question, so_far);
+  if (so_far.empty()) return;
+  job.events.put_text(running.question, so_far);
+  const std::vector<std::string>& stop = job.terms.stop;
+  if (job.session == nullptr && std::any_of(stop.begin(), stop.end(), [&](const std::string& text) {
+        return so_far.find(text) != std::string_view::npos;
+      })) {
+    job.cut[running.question] = so_far;
+    stopped_.emplace_back(number, running.job);
+  }
 }
 
 void ReadingService::on_result(std::size_t number, GenerationResult result) {
@@ -473,6 +521,7 @@ AfterFailure ReadingService::on_failed(std::size_t number, const Episode&, const
 
 void ReadingService::on_tick() {
   take_submissions();
+  end_stopped();
   free_ended();
 }
 

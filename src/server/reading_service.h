@@ -29,6 +29,15 @@ struct ReadingServiceOptions {
   std::int32_t max_in_flight = 0;    // requests to the model; 0: what suits it
 };
 
+// What comes with one reading or generation.
+struct AnswerTerms {
+  // Told of the tokens, and held until the answer has come; null: nobody asks.
+  std::shared_ptr<KeyUse> use = nullptr;
+  // Once one of these is in an answer, nothing more of it is generated. The text has it yet. A
+  // session, which keeps its answer, is not ended.
+  std::vector<std::string> stop = {};
+};
+
 // Sums since the start, for metrics. Tokens and sections are in it as soon as they are spent.
 struct ReadingTotals {
   std::size_t active = 0;  // now
@@ -75,13 +84,10 @@ class ReadingService : private RunObserver {
   // `client` tells whose turn it uses. Every step of a session is kept before what depends on it is
   // asked for, and its reading goes on when its handle is gone. Fails as a whole.
   // Throws ApiError: 429 if too many are under way, 503 if the service is being stopped.
-  // `use`, if not null, is told of the tokens and held until the reading has ended.
   Handle read(const std::string& client, std::vector<Episode> episodes, SectionReader document,
-              std::unique_ptr<HeldSession> session = nullptr,
-              std::shared_ptr<KeyUse> use = nullptr);
+              std::unique_ptr<HeldSession> session = nullptr, AnswerTerms terms = {});
   // One generation.
-  Handle generate(const std::string& client, GenerationRequest request,
-                  std::shared_ptr<KeyUse> use = nullptr);
+  Handle generate(const std::string& client, GenerationRequest request, AnswerTerms terms = {});
 
   // Ends a session's reading, which can be resumed, and waits until nobody holds it.
   void cancel_session(const std::string& name);
@@ -102,6 +108,8 @@ class ReadingService : private RunObserver {
   void take_submissions();
   void start(const std::shared_ptr<Job>& job);
   void let_go(Job& job);
+  void drop(Job& job, std::size_t number);
+  void end_stopped();
   void free_ended();
   void end(const std::shared_ptr<Job>& job, ReadingOutcome outcome);
   static void note_failure(Job& job, const Error& error);
@@ -135,7 +143,9 @@ class ReadingService : private RunObserver {
     std::shared_ptr<Job> job;
     std::size_t question;  // which of its Episodes
   };
-  std::map<std::size_t, Running> running_;   // by the Runner's number
+  std::map<std::size_t, Running> running_;  // by the Runner's number
+  // Answers that one of their stops is in, by the Runner's number.
+  std::vector<std::pair<std::size_t, std::shared_ptr<Job>>> stopped_;
   std::vector<std::shared_ptr<Job>> ended_;  // with a document to be freed
 
   std::thread thread_;

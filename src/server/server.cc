@@ -375,8 +375,9 @@ void Server::check_caller(const httplib::Request& request) {
 void Server::complete(CompletionApi api, const httplib::Request& request,
                       httplib::Response& response, const httplib::ContentReader& body) {
   HttpConnection& connection = HttpConnection::of(request);
+  std::shared_ptr<KeyUse> use;
   try {
-    limits_.check(connection.record().key);
+    use = completions_.admit(connection.record().key);
   } catch (...) {
     connection.close_after_reply();  // the body has not been read
     throw;
@@ -385,7 +386,7 @@ void Server::complete(CompletionApi api, const httplib::Request& request,
   const CompletionRequest parsed =
       parse_completion_request(api, text, options_.completions.setting_keys);
   ReadingService::Handle handle = completions_.start(
-      parsed, {.name = connection.record().client, .key = connection.record().key});
+      parsed, {.name = connection.record().client, .key = connection.record().key}, std::move(use));
   if (parsed.stream) {
     reply_with_events(parsed, std::move(handle), connection, response);
   } else {

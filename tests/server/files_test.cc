@@ -66,6 +66,8 @@ TEST_F(Files, AreUploadedListedReadAndDeleted) {
   EXPECT_THAT(id, StartsWith("file-"));
   EXPECT_EQ(get("/v1/files/" + id), file);
   EXPECT_EQ(get("/v1/files")["data"], json::array({file}));
+  EXPECT_EQ(get("/v1/files?purpose=user_data")["data"], json::array({file}));
+  EXPECT_EQ(get("/v1/files?purpose=batch")["data"], json::array());
   const auto content = serving.client().Get("/v1/files/" + id + "/content");
   EXPECT_EQ(content->body, "one two");
   EXPECT_EQ(content->get_header_value("X-Content-Type-Options"), "nosniff");

@@ -239,6 +239,29 @@ TEST(ServerLimits, ABodyThatIsNotWelcomeIsNotRead) {
   EXPECT_THAT(client.read_to_end(), testing::StartsWith("HTTP/1.1 429"));
 }
 
+// Bodies take memory, so whoever may have one request under way may send one body.
+TEST(ServerLimits, ABodyThatArrivesIsUnderWay) {
+  const Serving serving(hello, [](ServerOptions& options) {
+    options.keys = ApiKeys::parse("alice " + kTest + " in_flight=1", "k");
+  });
+  {
+    const RawClient sending(serving.port());
+    sending.send("POST " + std::string(kChat) +
+                 " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer test\r\nContent-Type: "
+                 "application/json\r\nContent-Length: 1000000\r\n\r\n{");
+    while (metrics_of(serving, "test").find("key_in_flight{key=\"alice\"} 1\n") ==
+           std::string::npos) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(ask(serving, "test")->status, 429);
+  }
+  while (metrics_of(serving, "test").find("key_in_flight{key=\"alice\"} 0\n") ==
+         std::string::npos) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(ask(serving, "test")->status, 200);
+}
+
 TEST(ServerLimits, OfWhatIsUnderWayEndWithIt) {
   Serving serving(hello, [](ServerOptions& options) {
     options.keys = ApiKeys::parse("alice " + kTest + " in_flight=1", "k");

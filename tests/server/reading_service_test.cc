@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include <atomic>
+#include <thread>
 
 #include "agent/reading.h"
 #include "format/temporary_folder.h"
@@ -115,6 +116,84 @@ TEST_F(ReadingServiceTest, AHeldModelsReadingIsCancelledAsAWhole) {
   model.wait_for_cancelled(2);
   EXPECT_EQ(service.totals().cancelled, 1);
   EXPECT_EQ(service.totals().active, 0U);
+  // What the model was given is spent: "Q:x? M:none S:", 20 of the document and a newline, twice.
+  EXPECT_EQ(service.totals().prompt_tokens, 2 * 35);
+  EXPECT_EQ(ended.prompt_tokens, 2 * 35);
+}
+
+// Says a word more at each wait, and never ends by itself.
+class EndlessModel : public BlockingModel {
+ public:
+  EndlessModel() : BlockingModel(reader) {}
+  RequestId submit(GenerationRequest request) override {
+    running_.emplace(++last_id_, Running{std::move(request), ""});
+    return last_id_;
+  }
+  void cancel(RequestId id) override { cancelled_.insert(id); }
+  void wait(std::vector<GenerationResult>& results, std::chrono::milliseconds) override {
+    for (const RequestId id : std::exchange(cancelled_, {})) {
+      running_.erase(id);
+      GenerationResult& result = results.emplace_back();
+      result.id = id;
+      result.stop = StopReason::kCancelled;
+    }
+    for (auto& [id, running] : running_) {
+      running.text += std::to_string(++words_) + " ";
+      if (running.request.on_text) running.request.on_text(running.text);
+    }
+    std::this_thread::yield();
+  }
+
+ private:
+  struct Running {
+    GenerationRequest request;
+    std::string text;
+  };
+  std::map<RequestId, Running> running_;
+  std::set<RequestId> cancelled_;
+  RequestId last_id_ = 0;
+  int words_ = 0;
+};
+
+class EndlessAnswers : public testing::Test {
+ protected:
+  EndlessAnswers() {
+    request.prompt.tokens = model.tokenizer()->encode("Hello");
+    request.max_tokens = 1 << 30;
+  }
+  EndlessModel model;
+  GenerationRequest request;
+  KeyLimits limits{{{"alice", KeyLimit{.tokens_per_day = 8}}}};
+};
+
+TEST_F(EndlessAnswers, EndOnceAStopIsInThem) {
+  ReadingService service(model, plain_renderer(), {});
+  const auto handle = service.generate("", request, {.stop = {"never", " 3"}});
+  while (!handle.events().ended()) {
+    EventQueue::Events events = handle.events().take();
+    if (!events.outcome) continue;
+    EXPECT_EQ(events.outcome->stop, StopReason::kEnd);
+    EXPECT_FALSE(events.outcome->error);
+    EXPECT_EQ(events.outcome->text, "1 2 3 ");
+    EXPECT_EQ(events.outcome->prompt_tokens, 5);
+    EXPECT_EQ(events.outcome->generated_tokens, 6);
+  }
+  EXPECT_EQ(service.totals().finished, 1);
+}
+
+// Whoever reads a stream and closes it before its end has used the tokens.
+TEST_F(EndlessAnswers, CountWhenTheirClientGoes) {
+  ReadingService service(model, plain_renderer(), {});
+  {
+    const auto handle = service.generate("", request, {.use = limits.admit("alice")});
+    while (handle.events().take().texts.empty()) std::this_thread::yield();
+  }
+  while (service.totals().cancelled == 0) std::this_thread::yield();
+  EXPECT_EQ(service.totals().prompt_tokens, 5);
+  EXPECT_GE(service.totals().generated_tokens, 2);
+  while (limits.totals()[0].in_flight > 0) std::this_thread::yield();
+  EXPECT_EQ(limits.totals()[0].prompt_tokens, 5);
+  EXPECT_EQ(limits.totals()[0].generated_tokens, service.totals().generated_tokens);
 }
 
 TEST_F(ReadingServiceTest, AQuestionThatIsAnsweredAlreadyStaysAsItIs) {
