@@ -177,6 +177,11 @@ Json read_sampling(const Json& body) {
   };
   take("temperature", 100);
   take("top_p", 1);
+  // OpenAI's clients may say so: of the tokens only the likeliest.
+  if (settings.contains("top_p") && settings["top_p"] == 0) {
+    settings.erase("top_p");
+    settings["temperature"] = 0;
+  }
   take("min_p", 1);
   if (const Json* value = find(body, "top_k")) {
     check_whole(*value, "top_k", -1, INT32_MAX);
@@ -209,6 +214,14 @@ std::vector<std::string> read_questions(const Json& list) {
   return questions;
 }
 
+// Its routes have the name in their path.
+std::string session_name(std::string name) {
+  if (name.find('/') != std::string::npos || name == "." || name == "..") {
+    refuse("memagent.session", "must be a name without / that is not . or ..");
+  }
+  return name;
+}
+
 void read_own_field(const Json& own, std::span<const std::string> setting_keys,
                     CompletionRequest& request, Json& settings) {
   if (!own.is_object()) refuse("memagent", "must be an object");
@@ -219,7 +232,7 @@ void read_own_field(const Json& own, std::span<const std::string> setting_keys,
       if (key == "read") request.read = parse_read_mode(value.get<std::string>());
       if (key == "question") request.question = value.get<std::string>();
       if (key == "document") request.document = value.get<std::string>();
-      if (key == "session") request.session = value.get<std::string>();
+      if (key == "session") request.session = session_name(value.get<std::string>());
     } else if (key == "questions") {
       request.questions = read_questions(value);
     } else if (std::find(setting_keys.begin(), setting_keys.end(), key) != setting_keys.end()) {

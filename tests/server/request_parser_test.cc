@@ -63,6 +63,17 @@ TEST(RequestParser, ReadsOurOwnField) {
   EXPECT_EQ(request.settings_json, R"({"policy":"gated","section_tokens":100,"temperature":1})");
 }
 
+TEST(RequestParser, ATopPOfNothingIsTheLikeliestToken) {
+  const auto settings = [](const std::string& fields) {
+    return parse_completion_request(
+               CompletionApi::kChat,
+               R"({"messages": [{"role": "user", "content": "Hi"}], )" + fields + "}", {})
+        .settings_json;
+  };
+  EXPECT_EQ(settings(R"("top_p": 0, "temperature": 0.7)"), R"({"temperature":0})");
+  EXPECT_EQ(settings(R"("top_p": 0.0)"), R"({"temperature":0})");
+}
+
 TEST(RequestParser, APromptIsOneUserMessage) {
   for (const char* body : {R"({"prompt": "text"})", R"({"prompt": ["text"]})"}) {
     const CompletionRequest request = parse(body, CompletionApi::kText);
@@ -101,6 +112,12 @@ TEST(RequestParser, NamesTheFieldAtFault) {
   EXPECT_THAT(refusal(R"("memagent": {"policy": {}})"), StartsWith("memagent.policy: "));
   EXPECT_THAT(refusal(R"("memagent": {"question": ""})"), StartsWith("memagent.question: "));
   EXPECT_THAT(refusal(R"("model": 3)"), StartsWith("model: "));
+  // The routes of a session have its name in their path.
+  for (const char* name : {"a/b", "/", ".", ".."}) {
+    EXPECT_THAT(refusal(R"("memagent": {"session": ")" + std::string(name) + "\"}"),
+                StartsWith("memagent.session: "))
+        << name;
+  }
 }
 
 TEST(RequestParser, RefusesMessagesThatAreNone) {
