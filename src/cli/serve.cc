@@ -158,8 +158,11 @@ int run_serve(ServeOptions options) {
     taking.plan = plan;
     taking.at_once = static_cast<std::size_t>(std::max(1, can.parallel));
     if (!options.quiet) {
-      taking.say = [](const std::string& line) {
-        const nlohmann::json log = {{"event", "queue"}, {"message", line}};
+      // Neither names of sessions nor what a failure says: both are as others wrote them.
+      taking.say = [](const TakerNews& news) {
+        nlohmann::ordered_json log = {{"event", "queue"}, {"what", news.what}};
+        if (!news.error.empty()) log["error"] = news.error;
+        if (news.what == "finished") log["sections"] = news.sections;
         say("{}\n", log.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
       };
     }

@@ -93,7 +93,7 @@ int run_worker(WorkerOptions options) {
   taking.at_once =
       static_cast<std::size_t>(options.sessions > 0 ? options.sessions : std::max(1, can.parallel));
   taking.until_empty = options.until_empty;
-  if (!options.quiet) taking.say = log_line;
+  if (!options.quiet) taking.say = [](const TakerNews& news) { log_line(news.line); };
 
   ReadingServiceOptions service_options;
   service_options.max_concurrent = taking.at_once;

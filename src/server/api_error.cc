@@ -1,6 +1,7 @@
 #include "server/api_error.h"
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 namespace memagent {
 namespace {
@@ -27,9 +28,45 @@ const char* type_of(int status) {
   return status >= 500 ? "server_error" : "invalid_request_error";
 }
 
+std::string message_of(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::kStorage:
+      // Who holds a session. All others are of files, and name them.
+      if (std::string_view(error.what()).starts_with("session '")) return error.what();
+      return "the server cannot read or write its files: try again later, or tell who runs it";
+    case ErrorKind::kUnreachable:
+      return "the server's store does not answer: try again later";
+    default:
+      return error.what();
+  }
+}
+
+const char* code_of(ErrorKind kind) {
+  return kind == ErrorKind::kStorage || kind == ErrorKind::kUnreachable ? word_of(kind) : "";
+}
+
 }  // namespace
 
-ApiError::ApiError(const Error& error) : ApiError(status_of(error.kind()), error.what()) {}
+const char* word_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUsage:
+      return "usage";
+    case ErrorKind::kBadInput:
+      return "bad_input";
+    case ErrorKind::kModel:
+      return "model";
+    case ErrorKind::kStorage:
+      return "storage";
+    case ErrorKind::kUnreachable:
+      return "unreachable";
+    case ErrorKind::kInterrupted:
+      return "interrupted";
+  }
+  return "";
+}
+
+ApiError::ApiError(const Error& error)
+    : ApiError(status_of(error.kind()), message_of(error), "", code_of(error.kind())) {}
 
 std::string ApiError::json() const {
   const auto or_null = [](const std::string& text) {

@@ -22,7 +22,8 @@ class ApiError : public std::runtime_error {
         param_(std::move(param)),
         code_(std::move(code)),
         retry_after_(retry_after) {}
-  // What a memagent error means to a client: 400, 422, 502 or 503 by its kind.
+  // What a memagent error means to a client: 400, 422, 502 or 503 by its kind, and its message.
+  // That of the server's own disk and store has paths and addresses, which are not told.
   explicit ApiError(const Error& error);
 
   int status() const { return status_; }
@@ -37,5 +38,8 @@ class ApiError : public std::runtime_error {
   std::string code_;
   std::chrono::seconds retry_after_;
 };
+
+// A kind of error as a word, for logs: "model", "storage".
+const char* word_of(ErrorKind kind);
 
 }  // namespace memagent

@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "format/untrusted_json.h"
 #include "server/api_error.h"
+#include "server/hidden_source.h"
 
 namespace memagent {
 namespace {
@@ -70,39 +71,6 @@ StoredFile read_description(const fs::path& path) {
 [[noreturn]] void fail_unknown(const std::string& id) {
   throw ApiError(404, fmt::format("there is no file '{}'", id), "file_id", "file_not_found");
 }
-
-// A file of ours whose errors do not tell clients where it lies.
-class UploadedSource : public DocumentSource {
- public:
-  UploadedSource(const std::string& path, std::string id) : id_(std::move(id)) {
-    source_ = guarded([&] { return file_source({path}); });
-  }
-  std::size_t read(std::span<char> buffer) override {
-    return guarded([&] { return source_->read(buffer); });
-  }
-  bool rewindable() const override { return source_->rewindable(); }
-  void rewind() override {
-    guarded([&] { source_->rewind(); });
-  }
-  std::int64_t total_bytes() const override { return source_->total_bytes(); }
-  std::string name() const override { return id_; }
-
- private:
-  template <typename Call>
-  auto guarded(const Call& call) -> decltype(call()) {
-    try {
-      return call();
-    } catch (const Error& error) {
-      // "'/path/file-...' is not text: ..." becomes "file 'file-...': is not text: ...".
-      std::string what = error.what();
-      if (what.starts_with('\'')) what.erase(0, std::min(what.find('\'', 1), what.size() - 2) + 2);
-      fail(error.kind(), "file '{}': {}", id_, what);
-    }
-  }
-
-  std::string id_;
-  std::unique_ptr<DocumentSource> source_;
-};
 
 }  // namespace
 
@@ -195,7 +163,7 @@ void FileStore::remove(const std::string& id, const std::string& owner) {
 
 std::unique_ptr<DocumentSource> FileStore::open(const std::string& id,
                                                 const std::string& owner) const {
-  return std::make_unique<UploadedSource>(path(find(id, owner)), id);
+  return hidden_file_source({path(find(id, owner))}, fmt::format("file '{}'", id), id);
 }
 
 std::string FileStore::path(const StoredFile& file) const {

@@ -29,6 +29,7 @@ void guarded(const httplib::Request& request, httplib::Response& response,
     HttpConnection::of(request).record().error = error.code();
     set_error(response, error);
   } catch (const Error& error) {
+    HttpConnection::of(request).record().error = word_of(error.kind());
     set_error(response, ApiError(error));
   } catch (const std::bad_alloc&) {
     set_error(response, ApiError(503, "out of memory: try again later, or with less"));

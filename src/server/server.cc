@@ -78,7 +78,7 @@ std::string read_body(const httplib::Request& request, const httplib::ContentRea
 void note_outcome(RequestRecord& record, const ReadingOutcome& outcome) {
   record.prompt_tokens = outcome.prompt_tokens;
   record.generated_tokens = outcome.generated_tokens;
-  if (outcome.error) record.error = "failed";
+  if (outcome.error) record.error = word_of(outcome.error->kind());
   if (outcome.states.empty()) return;
   record.read = true;
   record.sections = outcome.states[0].sections_read;

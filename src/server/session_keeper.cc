@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "server/api_error.h"
+#include "server/hidden_source.h"
 #include "session/fingerprint.h"
 
 namespace memagent {
@@ -223,7 +224,9 @@ SessionKeeper::Opened SessionKeeper::resume(const SessionInfo& info,
          "session '{}': has a document that is no file: continue it with memagent ask --session",
          info.name);
   }
-  std::unique_ptr<DocumentSource> document = file_source(files);
+  // Where the command line read it is nobody's business but the server's.
+  std::unique_ptr<DocumentSource> document = hidden_file_source(
+      files, fmt::format("the document of session '{}'", info.name), document_name(info.name));
   spec.document = fingerprint(*document);
   return hold(info.name, spec, std::move(document));
 }

@@ -54,8 +54,14 @@ void SessionTaker::stop() {
   changed_.notify_all();
 }
 
-void SessionTaker::say(const std::string& line) const {
-  if (options_.say) options_.say(line);
+void SessionTaker::say(const TakerNews& news) const {
+  if (options_.say) options_.say(news);
+}
+
+void SessionTaker::say_failed(const std::string& name, const Error& error) const {
+  say({.what = "failed",
+       .error = word_of(error.kind()),
+       .line = fmt::format("session '{}': {}", name, error.what())});
 }
 
 void SessionTaker::pause(std::chrono::milliseconds time) {
@@ -74,7 +80,9 @@ void SessionTaker::work() {
     try {
       note_ended();
       const Next next = taken_.size() < options_.at_once ? take_one() : Next::kPause;
-      if (std::exchange(unreachable, false)) say(kStoreAnswersAgain);
+      if (std::exchange(unreachable, false)) {
+        say({.what = "reachable", .line = kStoreAnswersAgain});
+      }
       waits.reset();
       if (next == Next::kEnd) {
         if (done_) done_();
@@ -88,7 +96,9 @@ void SessionTaker::work() {
     } catch (const Error& error) {
       unreachable = true;
       const std::chrono::milliseconds wait = waits.next();
-      say(trying_again(error, wait));
+      say({.what = "unreachable",
+           .error = word_of(error.kind()),
+           .line = trying_again(error, wait)});
       pause(wait);
     }
   }
@@ -142,14 +152,16 @@ void SessionTaker::read(std::unique_ptr<HeldSession> held) {
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kUnreachable) throw;
     session.failed(error);
-    return say(fmt::format("session '{}': {}", name, error.what()));
+    return say_failed(name, error);
   } catch (const nlohmann::json::exception& error) {
     session.failed(
         {ErrorKind::kBadInput, fmt::format("its settings are damaged: {}", error.what())});
-    return say(fmt::format("session '{}': its settings are damaged", name));
+    return say_failed(name, {ErrorKind::kBadInput, "its settings are damaged"});
   }
-  say(fmt::format("session '{}': {} at step {}", name,
-                  info.conversations == 0 ? "begun" : "taken up", info.conversations));
+  const bool begun = info.conversations == 0;
+  say({.what = begun ? "begun" : "taken_up",
+       .line = fmt::format("session '{}': {} at step {}", name, begun ? "begun" : "taken up",
+                           info.conversations)});
   // Turns with the model go by who began it.
   const nlohmann::json sources = nlohmann::json::parse(info.spec.sources_json);
   taken_.push_back({name, service_.read("queued " + sources.value("owner", ""), std::move(episodes),
@@ -163,10 +175,15 @@ void SessionTaker::note_ended() {
     const ReadingOutcome& outcome = *events.outcome;
     std::int64_t sections = 0;
     for (const EpisodeState& state : outcome.states) sections += state.sections_read;
-    say(outcome.error ? fmt::format("session '{}': {}", taken.name, outcome.error->what())
-        : outcome.stop == StopReason::kCancelled
-            ? fmt::format("session '{}': given back", taken.name)
-            : fmt::format("session '{}': finished, {} sections", taken.name, sections));
+    if (outcome.error) {
+      say_failed(taken.name, *outcome.error);
+    } else if (outcome.stop == StopReason::kCancelled) {
+      say({.what = "given_back", .line = fmt::format("session '{}': given back", taken.name)});
+    } else {
+      say({.what = "finished",
+           .sections = sections,
+           .line = fmt::format("session '{}': finished, {} sections", taken.name, sections)});
+    }
     return true;
   });
 }

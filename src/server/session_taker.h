@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "memagent/session_store.h"
@@ -37,6 +38,17 @@ std::string trying_again(const Error& error, std::chrono::milliseconds wait);
 // And of the first that succeeds.
 inline constexpr const char* kStoreAnswersAgain = "the session store answers again";
 
+// What has become of a session that was taken, or of the store.
+struct TakerNews {
+  // One of begun, taken_up, finished, given_back, failed, unreachable, reachable.
+  std::string_view what;
+  std::string_view error = "";  // a word, of failed and unreachable
+  std::int64_t sections = 0;    // of finished
+  // The same in a line with the session's name and what a failure says: for whoever operates the
+  // taker, not for logs that others see.
+  std::string line;
+};
+
 struct SessionTakerOptions {
   // What its sessions need of a reader, and it has: see SessionStore::take.
   std::string reader;
@@ -45,8 +57,8 @@ struct SessionTakerOptions {
   std::size_t at_once = 8;               // most sessions under way
   bool until_empty = false;              // end when none is queued, here or with others
   std::chrono::milliseconds poll{1000};  // how often the store is asked when it has nothing
-  // One line for whoever operates it; from the taker's thread.
-  std::function<void(const std::string& line)> say;
+  // From the taker's thread.
+  std::function<void(const TakerNews& news)> say;
 };
 
 class SessionTaker {
@@ -79,7 +91,8 @@ class SessionTaker {
   void read(std::unique_ptr<HeldSession> held);
   void note_ended();
   void pause(std::chrono::milliseconds time);
-  void say(const std::string& line) const;
+  void say(const TakerNews& news) const;
+  void say_failed(const std::string& name, const Error& error) const;
 
   const LanguageModel& model_;
   std::shared_ptr<const PromptRenderer> renderer_;

@@ -151,6 +151,17 @@ TEST_F(Files, ThatAreNoTextAreRefusedWhenTheyAreRead) {
   EXPECT_THAT(reply.dump(), Not(HasSubstr("/files")));
 }
 
+// Where the server keeps them, and why the disk does not take more, is not told.
+TEST_F(Files, ThatCannotBeWrittenDoNotTellWhere) {
+  folder.write("files", "no folder");
+  const json error = upload("a.txt", "one", 503)["error"];
+  EXPECT_EQ(error["code"], "storage");
+  EXPECT_THAT(error.dump(), Not(HasSubstr(folder.path(""))));
+  EXPECT_THAT(error.dump(), Not(HasSubstr("irectory")));
+  while (serving.log().empty()) std::this_thread::yield();
+  EXPECT_EQ(serving.log()[0]["error"], "storage");
+}
+
 TEST_F(Files, ThatDoNotExistAreNotFound) {
   json body = chat("x");
   body["messages"][0]["content"] =

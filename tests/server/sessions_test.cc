@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 
 #include "format/temporary_folder.h"
 #include "memagent/error.h"
@@ -14,6 +15,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr const char* kChat = "/v1/chat/completions";
 
@@ -196,6 +198,33 @@ TEST(ServerSessions, BelongToTheirKey) {
   EXPECT_THROW(keeping.sessions().remove("book", "bob"), ApiError);
   EXPECT_THROW(open("bob"), ApiError);
   EXPECT_NO_THROW(open("alice"));
+}
+
+// One that was begun by `memagent ask` over a file that is gone: where it lay is not told.
+TEST(ServerSessions, DoNotTellWhereTheirDocumentLay) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("of-somebody.txt", kThreeSections);
+  {
+    SessionStore store(folder.path("store"));
+    SessionSpec spec;
+    spec.questions = {"Who?"};
+    spec.sources_json = json{{"files", {path}}}.dump();
+    spec.document = {.name = path, .bytes = 60};
+    store.open("book", spec);
+  }
+  Keeping keeping(folder);
+  const auto message = [&] {
+    const auto reply = keeping.serving().client().Post("/v1/sessions/book/resume");
+    return std::to_string(reply->status) + " " +
+           json::parse(reply->body)["error"]["message"].get<std::string>();
+  };
+  for (const std::string& content : {std::string("a\0b", 3), std::string("other")}) {
+    folder.write("of-somebody.txt", content);
+    EXPECT_THAT(message(), testing::StartsWith("422 "));
+    EXPECT_THAT(message(), Not(HasSubstr("of-somebody")));
+  }
+  std::filesystem::remove(path);
+  EXPECT_THAT(message(), HasSubstr("the document of session 'book': cannot read it: "));
 }
 
 // Whoever has few sessions finds them among many of others.

@@ -42,6 +42,10 @@ class Machine {
     taking.reader = "blocking";
     taking.plan = plan_;
     taking.poll = std::chrono::milliseconds(20);
+    taking.say = [this](const TakerNews& news) {
+      const std::lock_guard lock(mutex_);
+      news_.push_back(json{{"what", news.what}, {"error", news.error}, {"line", news.line}});
+    };
     taker_ = std::make_unique<SessionTaker>(
         serving_.model, plain_renderer(), serving_.server->service(),
         [this] { return sessions_.any_store(); }, std::move(taking));
@@ -55,6 +59,18 @@ class Machine {
   }
   int post(const std::string& path) {
     return serving_.client().Post("/v1/sessions" + path)->status;
+  }
+  // The first news of this kind, which is waited for.
+  json wait_for_news(const std::string& what) {
+    while (true) {
+      {
+        const std::lock_guard lock(mutex_);
+        for (const json& news : news_) {
+          if (news["what"] == what) return news;
+        }
+      }
+      poll(nullptr, 0, 10);
+    }
   }
   json wait_until(const std::string& name, const std::string& status) {
     while (true) {
@@ -70,6 +86,8 @@ class Machine {
   SessionKeeper sessions_;
   std::function<ReadingPlan(const std::string&)> plan_;
   Serving serving_;
+  std::mutex mutex_;
+  std::vector<json> news_;
   std::unique_ptr<SessionTaker> taker_;  // goes first
 };
 
@@ -98,6 +116,8 @@ TEST_F(SharedSessionsTest, WhatOneMachineLeavesAnotherFinishes) {
   }
   Machine second(store_, true);
   const json session = second.wait_until("book", "finished");
+  EXPECT_EQ(second.wait_for_news("taken_up")["line"], "session 'book': taken up at step 1");
+  EXPECT_EQ(second.wait_for_news("finished")["line"], "session 'book': finished, 3 sections");
   EXPECT_EQ(session["questions"][0]["answer"], "answer mc");
   EXPECT_EQ(session["conversations"], 4);
   // The request again gives the answer, on whichever machine.
@@ -173,12 +193,15 @@ TEST_F(SharedSessionsTest, AStoreThatIsAwayIs503AndItsSessionsGoOnWhenItIsBack) 
   EXPECT_EQ(machine.status("/v1/sessions/before"), 503);
   const auto [status, refused] = machine.serving().post(kChat, asking("new"));
   EXPECT_EQ(status, 503);
-  EXPECT_THAT(refused["error"]["message"].get<std::string>(), HasSubstr("cannot be reached"));
+  // Its address is nobody's business.
+  EXPECT_EQ(refused["error"]["message"], "the server's store does not answer: try again later");
+  EXPECT_EQ(refused["error"]["code"], "unreachable");
   EXPECT_EQ(machine.status("/health"), 200);
   machine.serving().model.release();
-  EXPECT_THAT(client.read_until("cannot be reached"), HasSubstr("503"));
+  EXPECT_THAT(client.read_until("does not answer"), HasSubstr("503"));
   // What needs no store goes on.
   EXPECT_EQ(machine.serving().post(kChat, chat("Hello")).first, 200);
+  EXPECT_EQ(machine.wait_for_news("unreachable")["error"], "unreachable");
   PostgresServer::shared().start();
   EXPECT_EQ(machine.wait_until("book", "finished")["questions"][0]["answer"], "answer mc");
   EXPECT_EQ(machine.serving().post(kChat, asking("new")).first, 200);
