@@ -2,6 +2,7 @@
 // cancelled.
 #include "server/reading_service.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 
@@ -179,6 +180,31 @@ TEST_F(EndlessAnswers, EndOnceAStopIsInThem) {
     EXPECT_EQ(events.outcome->generated_tokens, 6);
   }
   EXPECT_EQ(service.totals().finished, 1);
+}
+
+// Of several questions each by itself; the reading has ended when all have.
+TEST_F(EndlessAnswers, EndOfAReadingToo) {
+  ReadingService service(model, plain_renderer(), {});
+  std::vector<Episode> both;
+  for (const char* question : {"x?", "y?"}) {
+    EpisodeState read = Episode(small_config(), plain_renderer(), question).state();
+    read.reading_done = true;
+    both.emplace_back(small_config(), plain_renderer(), question, read);
+  }
+  SectionReader document(text_source(kText), model.tokenizer(), {.section_tokens = 20});
+  const auto handle =
+      service.read("", std::move(both), std::move(document), nullptr, {.stop = {" 3", " 6"}});
+  std::optional<ReadingOutcome> ended;
+  while (!ended) ended = handle.events().take().outcome;
+  EXPECT_FALSE(ended->error);
+  EXPECT_THAT((std::vector{ended->text, ended->more.at(0).text}),
+              testing::UnorderedElementsAre("1 3", testing::EndsWith(" 6")));
+  EXPECT_EQ(ended->stop, StopReason::kEnd);
+  EXPECT_EQ(ended->more[0].stop, StopReason::kEnd);
+  EXPECT_GT(ended->prompt_tokens, 0);
+  EXPECT_GE(ended->generated_tokens, 4 + 6);  // "1 3 " and "2 4 6 ", or "2 4 5 6 "
+  EXPECT_EQ(service.totals().active, 0U);
+  EXPECT_EQ(service.totals().generated_tokens, ended->generated_tokens);
 }
 
 // Whoever reads a stream and closes it before its end has used the tokens.
