@@ -80,7 +80,7 @@ FileStore::FileStore(FileStoreOptions options) : options_(std::move(options)) {
   for (const auto& entry : fs::directory_iterator(options_.folder, error)) {
     const fs::path& path = entry.path();
     if (is_temporary(path.filename()) ||
-        (is_file_id(path.filename()) && !fs::exists(path.string() + ".json"))) {
+        (is_file_id(path.filename()) && !fs::exists(path.string() + ".json", error) && !error)) {
       left_over.push_back(path);
     }
     if (path.extension() != ".json" || !is_file_id(path.stem())) continue;
