@@ -2,7 +2,8 @@
 // step of the warm start, rollouts and an update reach, and what rolling out beside the update
 // brings.
 //
-//   build/release/bench/training_bench [--sft recipes/nano/sft.toml] [--rl recipes/nano/shipped-rl.toml]
+//   build/release/bench/training_bench [--sft recipes/nano/sft.toml]
+//       [--rl recipes/nano/shipped-rl.toml]
 //       [--questions 4] [--threads 2] [--repeat 5] [--processor] [--overlap-steps 0]
 //       [--torch-rollouts] [--device cuda] [--compute bfloat16] [--batch-tokens N]
 //
