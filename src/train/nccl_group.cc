@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <nccl.h>
 
-#include <array>
 #include <cstring>
 #include <functional>
 #include <stdexcept>

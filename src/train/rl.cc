@@ -98,12 +98,7 @@ class RlRun {
   RlRun& operator=(const RlRun&) = delete;
 
   void run(const std::function<void(const RlStep&)>& on_step) {
-    try {
-      go_on(on_step);
-    } catch (...) {
-      write_stopped_page();
-      throw;
-    }
+    with_stopped_page([&] { go_on(on_step); }, [&](RunState state) { write_page(state); });
   }
 
  private:
@@ -359,20 +354,12 @@ class RlRun {
   }
 
   void write_page(RunState state) const {
+    if (!group_.leads()) return;
     write_run_page(*folder_, {.kind = "rl",
                               .name = options_.name,
                               .recipe_json = to_json(recipe_),
                               .state = state,
                               .samples_json = samples_});
-  }
-
-  // On the way out with an error, which nothing here may take the place of.
-  void write_stopped_page() const {
-    if (!group_.leads()) return;
-    try {
-      write_page(RunState::kStopped);
-    } catch (const std::exception&) {
-    }
   }
 
   void restore() {

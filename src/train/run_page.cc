@@ -154,4 +154,18 @@ void write_run_page(const RunFolder& folder, RunPage page) {
   out.commit();
 }
 
+void with_stopped_page(const std::function<void()>& train,
+                       const std::function<void(RunState)>& write) {
+  try {
+    train();
+  } catch (...) {
+    try {
+      write(RunState::kStopped);
+    } catch (const std::exception&) {
+      // Nothing here may take the place of what ended the run.
+    }
+    throw;
+  }
+}
+
 }  // namespace memagent

@@ -6,6 +6,7 @@
 // Made of the run's log, whatever its lines hold; what is shown of it web/run decides.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,11 @@ std::string run_page_html(const RunPage& page);
 
 // Writes it as run.html in the run's folder, if there is a page to write.
 void write_run_page(const RunFolder& folder, RunPage page);
+
+// Trains by `train`; where that ends with an error, `write` leaves a page that says so before the
+// error goes on.
+void with_stopped_page(const std::function<void()>& train,
+                       const std::function<void(RunState)>& write);
 
 // Lines of a log made few enough to draw: neighbours become their mean, numbers by number, and of
 // what is no number the last. At most `most` JSON objects. Lines that are not whole are left out.

@@ -115,12 +115,7 @@ class SftRun {
   }
 
   void run(const std::function<void(const SftStep&)>& on_step) {
-    try {
-      go_on(on_step);
-    } catch (...) {
-      write_stopped_page();
-      throw;
-    }
+    with_stopped_page([&] { go_on(on_step); }, [&](RunState state) { write_page(state); });
   }
 
  private:
@@ -173,18 +168,12 @@ class SftRun {
     stage_tokens_ += static_cast<std::int64_t>(sums.tokens);
     tokens_ += static_cast<std::int64_t>(sums.tokens);
 
-    SftStep report;
-    report.step = optimizer_.steps();
-    report.stage = stage_;
-    report.stage_tokens = stage_tokens_;
-    report.tokens = tokens_;
-    report.total_tokens = total_tokens_;
+    SftStep report = progress_report();
     report.loss = sums.loss / sums.weights;
     report.rate = done.rate;
     report.gradient_norm = done.gradient_norm;
     report.skipped = done.skipped;
     report.seconds = seconds_since(begin);
-    report.recent = recent_;
     if (held_out_.due(report.step)) report.held_out = held_out();
     folder_->log(log_line(report, sums));
     return report;
@@ -200,6 +189,11 @@ class SftRun {
     optimizer_.clear_gradients();
     remember(sums);
     exhausted_ = true;
+    return progress_report();
+  }
+
+  // How far the run has come.
+  SftStep progress_report() const {
     SftStep report;
     report.step = optimizer_.steps();
     report.stage = stage_;
@@ -434,18 +428,10 @@ class SftRun {
   }
 
   void write_page(RunState state) const {
+    if (!group_.leads()) return;
     write_run_page(
         *folder_,
         {.kind = "sft", .name = options_.name, .recipe_json = to_json(recipe_), .state = state});
-  }
-
-  // On the way out with an error, which nothing here may take the place of.
-  void write_stopped_page() const {
-    if (!group_.leads()) return;
-    try {
-      write_page(RunState::kStopped);
-    } catch (const std::exception&) {
-    }
   }
 
   void restore() {
