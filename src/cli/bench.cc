@@ -39,9 +39,6 @@ struct BenchOptions {
   bool json = false;
 };
 
-// Of the engine's cache, at most.
-constexpr std::int64_t kPageTokens = 64;
-
 struct Measured {
   double seconds = 0;
   std::int64_t prompt_tokens = 0;  // not found in the cache
@@ -119,7 +116,7 @@ int run_bench(const BenchOptions& options) {
   open.threads = options.threads;
   open.max_running = options.batch;
   // What is decoded has been prefilled before, and is found again.
-  open.retained_prefix_tokens = options.batch * (std::int64_t{prompt_tokens} + kPageTokens);
+  open.retained_prefix_tokens = std::int64_t{options.batch} * prompt_tokens;
   const std::unique_ptr<LanguageModel> model = open_local_model(options.model, open);
   const std::int32_t context = model->capabilities().context_tokens;
   if (options.prompt_tokens.empty() && context > decode_tokens + 1) {

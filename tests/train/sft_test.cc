@@ -303,6 +303,9 @@ TEST_F(Sft, WeightsThatBlowUpEndTheRun) {
     EXPECT_THAT(error.what(), testing::HasSubstr("3 steps in a row had a gradient that is not"));
   }
   EXPECT_THAT(read(folder_ / "wild/log.jsonl"), testing::HasSubstr("\"skipped\":true"));
+  if (fs::exists(folder_ / "wild/run.html")) {  // there is none without web pages
+    EXPECT_THAT(read(folder_ / "wild/run.html"), testing::HasSubstr("\"state\":\"stopped\""));
+  }
 }
 
 // In a process of its own that may not have the memory that this network's weights take.
