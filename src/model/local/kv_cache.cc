@@ -82,6 +82,10 @@ void KvCache::release(PageId id, bool retain) {
   }
 }
 
+void KvCache::copy(PageId from, PageId to) {
+  std::copy_n(memory_ + from * page_elements_, page_elements_, memory_ + to * page_elements_);
+}
+
 void KvCache::forget() {
   MEMAGENT_CHECK(held_ == 0, "{} pages are held", held_);
   while (!retained_.empty()) evict_oldest();

@@ -46,6 +46,8 @@ class KvCache {
   void hold(PageId page);
   // `retain`: keep a registered page for later prompts once nobody holds it.
   void release(PageId page, bool retain);
+  // Keys and values of all positions.
+  void copy(PageId from, PageId to);
   // Lets go of what is kept for later prompts: the weights it was computed with are no more. Nobody
   // may hold a page.
   void forget();

@@ -82,10 +82,16 @@ void Scheduler::step(std::vector<GenerationResult>& finished) {
   std::size_t row = 0;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     Request& request = *owners[i];
-    const bool sampled = runs[i].wants_logits;
+    const bool was_prefilling = request.prefilling();
     request.num_computed += static_cast<std::int32_t>(runs[i].tokens.size());
     register_pages(request);
-    if (sampled) accept(request, logits.subspan(row++ * vocabulary, vocabulary));
+    if (!runs[i].wants_logits) continue;
+    const std::span<const float> scores = logits.subspan(row++ * vocabulary, vocabulary);
+    std::vector<Request*> equals;
+    // Before a response of one token lets go of the pages.
+    if (was_prefilling && options_.share_prefixes) equals = admit_equals(request);
+    accept(request, scores);
+    for (Request* equal : equals) accept(*equal, scores);
   }
   sweep(finished);
 }
@@ -123,11 +129,10 @@ Scheduler::Admission Scheduler::try_admit(Request& request) {
   if (shared.size() < shareable && being_prefilled(request, shared.size())) {
     return Admission::kPrefixOnTheWay;
   }
+  if (options_.share_prefixes && equal_is_prefilled(request)) return Admission::kPrefixOnTheWay;
 
   for (const PageId page : shared) cache_.hold(page);
-  const std::int32_t total =
-      pages_for(std::int64_t{request.num_prompt} + request.request.max_tokens);
-  if (total - static_cast<std::int32_t>(shared.size()) > cache_.available()) {
+  if (!has_room(request, shared.size())) {
     // As in finish().
     while (!shared.empty()) {
       cache_.release(shared.back(), true);
@@ -135,14 +140,51 @@ Scheduler::Admission Scheduler::try_admit(Request& request) {
     }
     return Admission::kNoRoom;
   }
-  request.num_computed = static_cast<std::int32_t>(shared.size()) * kPageTokens;
+  take_pages(request, std::move(shared));
+  return Admission::kAdmitted;
+}
+
+// Those that wait with the prompt that `first` has just computed, at the place where it is.
+std::vector<Scheduler::Request*> Scheduler::admit_equals(const Request& first) {
+  const auto whole = static_cast<std::size_t>(first.num_prompt / kPageTokens);
+  std::vector<Request*> equals;
+  for (auto& waiting : waiting_) {
+    if (static_cast<std::int32_t>(running_.size()) >= options_.max_running) break;
+    if (waiting->cancelled || waiting->tokens != first.request.prompt.tokens) continue;
+    if (!has_room(*waiting, whole)) break;
+    const auto end = first.pages.begin() + static_cast<std::ptrdiff_t>(whole);
+    std::vector<PageId> shared(first.pages.begin(), end);
+    for (const PageId page : shared) cache_.hold(page);
+    take_pages(*waiting, std::move(shared));
+    // Responses go on in the same page, each in one of its own.
+    if (first.num_prompt % kPageTokens != 0) cache_.copy(first.pages[whole], waiting->pages[whole]);
+    waiting->num_computed = waiting->num_prompt;
+    waiting->result.cached_prompt_tokens = waiting->num_prompt;
+    equals.push_back(waiting.get());
+    running_.push_back(std::move(waiting));
+  }
+  std::erase(waiting_, nullptr);
+  return equals;
+}
+
+// For what is not in the pages that it shares and holds already.
+bool Scheduler::has_room(const Request& request, std::size_t num_shared) const {
+  return pages_for(std::int64_t{request.num_prompt} + request.request.max_tokens) -
+             static_cast<std::int32_t>(num_shared) <=
+         cache_.available();
+}
+
+// `shared` are held already.
+void Scheduler::take_pages(Request& request, std::vector<PageId> shared) {
   request.num_registered = static_cast<std::int32_t>(shared.size());
+  request.num_computed = request.num_registered * kPageTokens;
   request.result.cached_prompt_tokens = request.num_computed;
   request.pages = std::move(shared);
+  const std::int32_t total =
+      pages_for(std::int64_t{request.num_prompt} + request.request.max_tokens);
   while (static_cast<std::int32_t>(request.pages.size()) < total) {
     request.pages.push_back(cache_.allocate());
   }
-  return Admission::kAdmitted;
 }
 
 // Whether a running request is about to fill page `page` of this request's prompt, after the same
@@ -155,6 +197,12 @@ bool Scheduler::being_prefilled(const Request& request, std::size_t page) const 
            std::equal(request.tokens.begin(),
                       request.tokens.begin() + static_cast<std::ptrdiff_t>(end),
                       other->tokens.begin());
+  });
+}
+
+bool Scheduler::equal_is_prefilled(const Request& request) const {
+  return std::ranges::any_of(running_, [&](const auto& other) {
+    return other->prefilling() && !other->cancelled && other->tokens == request.tokens;
   });
 }
 

@@ -3,7 +3,9 @@
 // Requests are admitted in order as soon as the KV cache has room for their whole prompt and
 // response, so none is ever pushed out again. A pass decodes one token of every request that has
 // its prompt behind it and fills up with prompt tokens of the others. A request whose beginning is
-// just being prefilled by another waits and then shares those pages.
+// just being prefilled by another waits and then shares those pages. Of equal prompts that wait
+// together, as a group of trajectories has where they agree so far, one is prefilled, and all
+// sample from its logits.
 //
 // Knows nothing of files or of text beyond comparing complete responses. One thread.
 #pragma once
@@ -59,7 +61,11 @@ class Scheduler {
 
   void admit();
   Admission try_admit(Request& request);
+  std::vector<Request*> admit_equals(const Request& first);
+  bool has_room(const Request& request, std::size_t num_shared) const;
+  void take_pages(Request& request, std::vector<PageId> shared);
   bool being_prefilled(const Request& request, std::size_t page) const;
+  bool equal_is_prefilled(const Request& request) const;
   void register_pages(Request& request);
   void accept(Request& request, std::span<const float> logits);
   void finish(Request& request, StopReason reason);

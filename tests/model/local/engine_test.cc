@@ -129,6 +129,50 @@ TEST(Engine, SharedPrefixEqualsUnshared) {
   }
 }
 
+TEST(Engine, EqualPromptsAreComputedOnce) {
+  const auto file = random_model({});
+  const auto alone = make_local_model(file, {.threads = 1});
+  // Shorter than a page, whole pages, and more; with room for all of them and for three.
+  for (const std::size_t tokens : {20, 128, 150}) {
+    std::vector<GenerationRequest> requests;
+    for (std::uint64_t i = 0; i < 6; ++i) {
+      requests.push_back(
+          request(random_tokens(tokens, 7), i < 2 ? 1 : 70, {.temperature = 1, .seed = i}));
+    }
+    requests.push_back(request(random_tokens(tokens, 8), 5));
+    for (const std::int32_t running : {64, 3}) {
+      const auto results =
+          run(*make_local_model(file, {.threads = 2, .max_running = running}), requests);
+      std::size_t computed = 0;
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        const auto one = run(*alone, {requests[i]})[0];
+        EXPECT_TRUE(same(one, results[i])) << tokens << " tokens, request " << i;
+        if (results[i].cached_prompt_tokens == 0) ++computed;
+      }
+      if (running == 64) {
+        EXPECT_EQ(computed, 2U) << tokens << " tokens";
+      }
+    }
+    const auto apart =
+        run(*make_local_model(file, {.threads = 2, .share_prefixes = false}), requests);
+    for (const GenerationResult& result : apart) EXPECT_EQ(result.cached_prompt_tokens, 0);
+  }
+}
+
+TEST(Engine, EqualOfACancelledRequestIsComputed) {
+  const auto file = random_model({});
+  const auto model = make_local_model(file, {.threads = 1, .prefill_chunk = 16});
+  const RequestId first = model->submit(request(random_tokens(100, 7), 5));
+  model->submit(request(random_tokens(100, 7), 5));
+  std::vector<GenerationResult> results;
+  model->wait(results, std::chrono::milliseconds(0));
+  model->cancel(first);
+  while (results.size() < 2) model->wait(results, std::chrono::milliseconds(100));
+  EXPECT_EQ(results[0].stop, StopReason::kCancelled);
+  EXPECT_TRUE(
+      same(results[1], run(*make_local_model(file, {}), {request(random_tokens(100, 7), 5)})[0]));
+}
+
 TEST(Engine, RetainedPrefixIsFoundByLaterRequests) {
   const auto model = make_local_model(random_model({}), {.threads = 1});
   auto kept = request(random_tokens(150, 1), 4);
