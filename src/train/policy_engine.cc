@@ -3,6 +3,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <limits>
 #include <utility>
 
 #include "model/local/retyped.h"
@@ -43,7 +44,11 @@ LanguageModel& PolicyEngine::with_weights_of(const Start& start, const std::stri
   swap_parameters(*start.network, instead);
   if (type != TensorType::kF32) weights = retyped(*weights, type);
   if (engine_ == nullptr) {
-    engine_ = make_local_model(std::move(weights), {.threads = threads_});
+    // All that the cache has room for: a document that is read again finds its sections, and so do
+    // trajectories that are behind others of their group.
+    engine_ = make_local_model(
+        std::move(weights),
+        {.threads = threads_, .retained_prefix_tokens = std::numeric_limits<std::int32_t>::max()});
   } else {
     engine_->replace_weights(std::move(weights));
   }
