@@ -160,6 +160,9 @@ struct RlRecipe {
   bool overlap = false;
   std::int64_t resample = 0;         // times that groups of equal rewards are replaced; 0: kept
   std::int64_t overlong_tokens = 0;  // of a reply's budget where the penalty sets in; 0: none
+  // Replies that were sampled with every token more probable than this are not trained on: they
+  // teach next to nothing (trajectory_batch.h). 0: all are.
+  double sure = 0;
   std::int64_t batch_tokens = 8192;  // forward and backward at once
   std::int64_t checkpoint_minutes = 5;
   Rollouts rollouts = Rollouts::kEngine;  // read without a word for it: kTorch but on the CPU

@@ -150,6 +150,12 @@ void check_rollouts(TomlTable& root, const RlRecipe& recipe) {
                              "reading.output_tokens",
                              budget));
   }
+  check_below_1(root, "sure", recipe.sure);
+  if (recipe.sure > 0 && (recipe.loss.kl > 0 || recipe.loss.entropy > 0)) {
+    root.fail_at("sure",
+                 "leaves out replies that loss.kl and loss.entropy are taken over: set it "
+                 "or both of them to 0");
+  }
   check_at_least(root, "rollout_cache_gb", recipe.rollout_cache_gb, 1);
   if (!(recipe.temperature > 0) || !std::isfinite(recipe.temperature)) {
     root.fail_at("temperature", "must be more than 0: equal trajectories have no advantage");

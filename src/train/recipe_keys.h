@@ -156,6 +156,7 @@ void describe(Visitor&& v, RlRecipe& c) {
   v("resample", c.resample, "times that groups of equal rewards are replaced; 0: kept");
   v("overlong_tokens", c.overlong_tokens,
     "of a reply's budget where the penalty for length sets in; 0: none");
+  v("sure", c.sure, "replies sampled with each token above this are not trained on; 0: all are");
   v("batch_tokens", c.batch_tokens, "forward and backward at once");
   v("checkpoint_minutes", c.checkpoint_minutes, "between checkpoints");
   v("rollouts", c.rollouts, "by our engine, on the CPU, or by torch, the default on other devices");

@@ -104,7 +104,9 @@ std::string to_json(const SftRecipe& recipe) {
 std::string to_json(const RlRecipe& recipe) {
   RlRecipe copy = recipe;
   nlohmann::ordered_json json = common_json(copy);
-  if (!copy.overlap) json.erase("overlap");  // as runs before it have it
+  // As runs before these keys have it.
+  if (!copy.overlap) json.erase("overlap");
+  if (copy.sure == 0) json.erase("sure");
   if (copy.rollouts == Rollouts::kEngine) {
     json.erase("rollouts");
     json.erase("rollout_cache_gb");

@@ -207,6 +207,7 @@ class RlRun {
     pack.batch_tokens = recipe_.batch_tokens;
     pack.answer_only = recipe_.advantage.credit == Credit::kAnswer;
     pack.merge_equal = once;
+    pack.sure = recipe_.sure;
     std::vector<std::vector<PreparedBatch>> mini_batches;
     for (std::int64_t part = 0; part < parts; ++part) {
       std::vector<PolicyBatch> batches;

@@ -49,6 +49,11 @@ std::vector<Member> merged(const std::vector<Member>& members) {
   return different;
 }
 
+bool is_sure(const Conversation& conversation, double sure) {
+  return std::ranges::all_of(conversation.response.logprobs,
+                             [&](float logprob) { return logprob > std::log(sure); });
+}
+
 std::size_t shared_beginning(const std::vector<Member>& members) {
   if (members.size() < 2) return 0;
   const std::vector<TokenId>& first = members.front().conversation->prompt.tokens;
@@ -102,7 +107,12 @@ void pack_group(const Group& group, std::span<const std::vector<double>> advanta
     for (const Member& member : all) {
       batches.back().sampled_tokens += std::ssize(member.conversation->response.logprobs);
     }
-    const std::vector<Member> members = options.merge_equal ? merged(all) : all;
+    std::vector<Member> members = options.merge_equal ? merged(all) : all;
+    if (options.sure > 0) {
+      std::erase_if(members, [&](const Member& member) {
+        return is_sure(*member.conversation, options.sure);
+      });
+    }
     if (members.empty()) continue;
     const auto shared = static_cast<std::ptrdiff_t>(shared_beginning(members));
     std::int64_t all_tokens = shared;

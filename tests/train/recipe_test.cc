@@ -283,6 +283,17 @@ TEST_F(RlRecipeFile, WhatCannotGoTogetherIsRefused) {
       << "overlap = true\n[network]\nweights = \"w\"\n[questions_from.tasks]\nvt = 1\n"
          "[loss]\nimportance_cap = 0\n";
   EXPECT_THROW(load_rl_recipe(path()), Error);
+  // What a KL is taken over may not be left out.
+  for (const std::string kl : {"0", "0.1"}) {
+    std::ofstream(path())
+        << "sure = 0.99\n[network]\nweights = \"w\"\n[questions_from.tasks]\nvt = 1\n[loss]\nkl = "
+        << kl << "\n";
+    if (kl == "0") {
+      EXPECT_EQ(load_rl_recipe(path()).sure, 0.99);
+    } else {
+      EXPECT_THROW(load_rl_recipe(path()), Error);
+    }
+  }
 }
 
 }  // namespace

@@ -491,7 +491,7 @@ TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
         sum_sampled += next_advantage * static_cast<double>(conversation.response.generated_tokens);
       }
     }
-    pack_group(group, of_group, {2048, false, false}, batches);
+    pack_group(group, of_group, {.batch_tokens = 2048}, batches);
   }
   EXPECT_GT(batches.size(), 1U);
   for (const PolicyBatch& batch : batches) EXPECT_LE(batch.packed.num_tokens(), 2048);
@@ -519,7 +519,7 @@ TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
   EXPECT_LT(packed, prompts / (GetParam() == Layout::kSectionFirst ? 2 : 1));
 
   std::vector<PolicyBatch> answers;
-  pack_group(groups[0], advantages[0], {2048, true, false}, answers);
+  pack_group(groups[0], advantages[0], {.batch_tokens = 2048, .answer_only = true}, answers);
   std::int64_t of_answers = 0;
   for (const RolledOut& rolled : groups[0].trajectories) {
     of_answers += rolled.trajectory.conversations.back().response.generated_tokens;
@@ -557,7 +557,7 @@ TEST_P(Packing, EqualConversationsAreTrainedOnOnce) {
   std::int64_t sampled[2] = {0, 0};
   for (const bool merge : {false, true}) {
     std::vector<PolicyBatch> batches;
-    pack_group(groups[0], advantages, {100'000, false, merge}, batches);
+    pack_group(groups[0], advantages, {.batch_tokens = 100'000, .merge_equal = merge}, batches);
     for (const PolicyBatch& batch : batches) {
       tokens[merge] += batch.packed.num_tokens();
       sampled[merge] += batch.sampled_tokens;
@@ -584,6 +584,31 @@ TEST_P(Packing, EqualConversationsAreTrainedOnOnce) {
         << i;
   }
   EXPECT_GT(largest, 0.01);
+}
+
+// Replies that were all but certain are left out, and counted all the same.
+TEST(SureReplies, AreNotTrainedOn) {
+  Group group;
+  const std::vector<std::vector<float>> logprobs = {{-0.001F, -0.002F}, {-0.001F, -0.5F}};
+  for (TokenId trajectory = 0; trajectory < 2; ++trajectory) {
+    RolledOut& rolled = group.trajectories.emplace_back();
+    for (TokenId section = 0; section < 2; ++section) {
+      Conversation& conversation = rolled.trajectory.conversations.emplace_back();
+      conversation.section_index = section;
+      conversation.prompt.tokens = {1, 2, trajectory, section};
+      conversation.response.tokens = {5, 6};
+      conversation.response.logprobs = logprobs[static_cast<std::size_t>(section)];
+    }
+  }
+  const std::vector<std::vector<double>> advantages(2, {1, 2});
+  for (const bool merge : {false, true}) {
+    std::vector<PolicyBatch> batches;
+    pack_group(group, advantages, {.merge_equal = merge, .sure = 0.99}, batches);
+    ASSERT_EQ(batches.size(), 1U);
+    EXPECT_EQ(batches[0].sampled_tokens, 8);
+    EXPECT_EQ(batches[0].advantages, (std::vector<float>{2, 2, 2, 2}));
+    EXPECT_EQ(batches[0].packed.num_tokens(), 12);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, Packing,
