@@ -101,6 +101,11 @@ void KvCache::evict_oldest() {
 void KvCache::unregister(Page& page) {
   if (!page.registered) return;
   page.registered = false;
+  const auto [first, last] = beginnings_.equal_range(page.parent);
+  const auto kept = std::find_if(first, last, [&](const auto& beginning) {
+    return &pages_[static_cast<std::size_t>(beginning.second)] == &page;
+  });
+  if (kept != last) beginnings_.erase(kept);
   page.tokens.clear();
   registered_.erase(page.key);
 }
@@ -111,14 +116,45 @@ std::uint64_t KvCache::registration_key(PageId parent, std::span<const TokenId> 
   return key;
 }
 
+bool KvCache::follows(const Page& page, PageId parent) const {
+  return page.parent == parent &&
+         (parent == kNoPage || page.parent_life == pages_[static_cast<std::size_t>(parent)].life);
+}
+
 PageId KvCache::find(PageId parent, std::span<const TokenId> tokens) const {
   const auto found = registered_.find(registration_key(parent, tokens));
   if (found == registered_.end()) return kNoPage;
   const Page& page = pages_[static_cast<std::size_t>(found->second)];
-  const bool same_parent =
-      page.parent == parent &&
-      (parent == kNoPage || page.parent_life == pages_[static_cast<std::size_t>(parent)].life);
-  return same_parent && std::ranges::equal(page.tokens, tokens) ? found->second : kNoPage;
+  return follows(page, parent) && std::ranges::equal(page.tokens, tokens) ? found->second : kNoPage;
+}
+
+void KvCache::keep_beginning(PageId page, PageId parent, std::span<const TokenId> tokens) {
+  if (retained_limit_ == 0 || available() == 0 || find(parent, tokens) != kNoPage) return;
+  const PageId kept = allocate();
+  register_page(kept, parent, tokens);
+  // After a page that is not, it could never be found.
+  if (pages_[static_cast<std::size_t>(kept)].registered) {
+    copy(page, kept);
+    beginnings_.emplace(parent, kept);
+  }
+  release(kept, true);
+}
+
+KvCache::Beginning KvCache::find_beginning(PageId parent, std::span<const TokenId> tokens) {
+  Beginning best;
+  const auto [first, last] = beginnings_.equal_range(parent);
+  for (auto kept = first; kept != last; ++kept) {
+    const Page& page = pages_[static_cast<std::size_t>(kept->second)];
+    if (!follows(page, parent)) continue;
+    const auto differ = std::ranges::mismatch(page.tokens, tokens).in1;
+    const auto shared = static_cast<std::int32_t>(differ - page.tokens.begin());
+    if (shared > best.num_tokens) best = {kept->second, shared};
+  }
+  if (best.page != kNoPage) {
+    const auto at = pages_[static_cast<std::size_t>(best.page)].retained_at;
+    retained_.splice(retained_.end(), retained_, at);
+  }
+  return best;
 }
 
 void KvCache::register_page(PageId id, PageId parent, std::span<const TokenId> tokens) {

@@ -5,8 +5,10 @@
 //   [num_layers][num_kv_heads] { keys [head_dim][64] f16, values [64][head_dim] f16 }
 // Keys lie transposed so that scores are sums of whole vectors. Pages are counted references; a
 // full page of prompt tokens can be registered under its tokens and its predecessor, and is then
-// found by other prompts with the same beginning. Lookups compare the tokens themselves, so no
-// choice of text can make one prompt read another's page.
+// found by other prompts with the same beginning. What prompts share seldom ends with a page: of a
+// last page that they share in part a copy is kept, which others copy in turn, and go on from.
+// Lookups compare the tokens themselves, so no choice of text can make one prompt read another's
+// page.
 //
 // Knows nothing about requests or models beyond the shape. Not thread-safe; the memory of different
 // positions may be written by different threads at once.
@@ -57,6 +59,16 @@ class KvCache {
   // Makes a full page findable. Does nothing if an equal page is registered already.
   void register_page(PageId page, PageId parent, std::span<const TokenId> tokens);
 
+  // Keeps a copy of the first positions of a page, with these tokens, for later prompts, if there
+  // is a page for it; the least recently used goes out first, as any that nobody holds.
+  void keep_beginning(PageId page, PageId parent, std::span<const TokenId> tokens);
+  // Of the beginnings kept after `parent` the one that `tokens` begin with the longest part of.
+  struct Beginning {
+    PageId page = kNoPage;
+    std::int32_t num_tokens = 0;
+  };
+  Beginning find_beginning(PageId parent, std::span<const TokenId> tokens);
+
   std::uint16_t* keys(PageId page, std::int32_t layer, std::int32_t kv_head) const;
   std::uint16_t* values(PageId page, std::int32_t layer, std::int32_t kv_head) const;
 
@@ -74,6 +86,7 @@ class KvCache {
   };
 
   std::uint64_t registration_key(PageId parent, std::span<const TokenId> tokens) const;
+  bool follows(const Page& page, PageId parent) const;
   void unregister(Page& page);
   void evict_oldest();
 
@@ -90,6 +103,7 @@ class KvCache {
   std::int32_t used_ = 0;       // pages ever used
   std::int32_t held_ = 0;       // pages with holders
   std::unordered_map<std::uint64_t, PageId> registered_;
+  std::unordered_multimap<PageId, PageId> beginnings_;  // kept ones, by their parents
 };
 
 }  // namespace memagent

@@ -8,6 +8,9 @@
 namespace memagent {
 namespace {
 
+// Less of a page is computed as fast as it is copied.
+constexpr std::int32_t kWorthCopying = 8;
+
 std::int32_t pages_for(std::int64_t tokens) {
   return static_cast<std::int32_t>((tokens + kPageTokens - 1) / kPageTokens);
 }
@@ -141,7 +144,24 @@ Scheduler::Admission Scheduler::try_admit(Request& request) {
     return Admission::kNoRoom;
   }
   take_pages(request, std::move(shared));
+  if (options_.share_prefixes) copy_beginning(request);
   return Admission::kAdmitted;
+}
+
+// Of the page after those that it shares.
+void Scheduler::copy_beginning(Request& request) {
+  const auto page = static_cast<std::size_t>(request.num_computed / kPageTokens);
+  // The last prompt token, as above.
+  const std::int32_t rest = std::min(request.num_prompt - 1 - request.num_computed, kPageTokens);
+  if (rest < kWorthCopying) return;
+  const KvCache::Beginning found = cache_.find_beginning(
+      page == 0 ? kNoPage : request.pages[page - 1],
+      std::span(request.tokens)
+          .subspan(static_cast<std::size_t>(request.num_computed), static_cast<std::size_t>(rest)));
+  if (found.num_tokens < kWorthCopying) return;
+  cache_.copy(found.page, request.pages[page]);
+  request.num_computed += found.num_tokens;
+  request.result.cached_prompt_tokens = request.num_computed;
 }
 
 // Those that wait with the prompt that `first` has just computed, at the place where it is.
@@ -213,6 +233,15 @@ void Scheduler::register_pages(Request& request) {
     cache_.register_page(request.pages[page], page == 0 ? kNoPage : request.pages[page - 1],
                          std::span(request.tokens).subspan(page * kPageTokens, kPageTokens));
   }
+  // What others are likely to share of the page after them.
+  const std::int32_t shared = std::min(request.request.shared_prefix_tokens, request.num_prompt);
+  const std::int32_t rest = shared % kPageTokens;
+  if (request.beginning_kept || request.num_computed < shared || rest < kWorthCopying) return;
+  request.beginning_kept = true;
+  const auto page = static_cast<std::size_t>(shared / kPageTokens);
+  cache_.keep_beginning(
+      request.pages[page], page == 0 ? kNoPage : request.pages[page - 1],
+      std::span(request.tokens).subspan(page * kPageTokens, static_cast<std::size_t>(rest)));
 }
 
 void Scheduler::accept(Request& request, std::span<const float> logits) {

@@ -52,6 +52,7 @@ class Scheduler {
     std::int32_t num_prompt = 0;
     std::int32_t num_computed = 0;    // positions whose keys and values are in the pages
     std::int32_t num_registered = 0;  // leading pages found or offered for sharing
+    bool beginning_kept = false;      // of the page that prompts share in part
     bool cancelled = false;
     GenerationResult result;
     bool prefilling() const { return num_computed < num_prompt; }
@@ -64,6 +65,7 @@ class Scheduler {
   std::vector<Request*> admit_equals(const Request& first);
   bool has_room(const Request& request, std::size_t num_shared) const;
   void take_pages(Request& request, std::vector<PageId> shared);
+  void copy_beginning(Request& request);
   bool being_prefilled(const Request& request, std::size_t page) const;
   bool equal_is_prefilled(const Request& request) const;
   void register_pages(Request& request);

@@ -116,7 +116,7 @@ TEST(Engine, SharedPrefixEqualsUnshared) {
   const auto shared = run(*make_local_model(file, {.threads = 2}), requests);
   EXPECT_EQ(shared[0].cached_prompt_tokens, 0);
   for (std::size_t i = 1; i < shared.size(); ++i) {
-    EXPECT_EQ(shared[i].cached_prompt_tokens, 192) << "three whole pages of " << i;
+    EXPECT_EQ(shared[i].cached_prompt_tokens, 200) << "three pages and eight tokens of " << i;
     const auto alone = run(*make_local_model(file, {.threads = 2}), {requests[i]})[0];
     EXPECT_EQ(alone.cached_prompt_tokens, 0);
     EXPECT_TRUE(same(alone, shared[i])) << i;
@@ -181,6 +181,17 @@ TEST(Engine, RetainedPrefixIsFoundByLaterRequests) {
   const auto second = run(*model, {kept})[0];
   EXPECT_EQ(second.cached_prompt_tokens, 128);
   EXPECT_TRUE(same(first, second));
+  // Of a page that is shared in part, that part; of its beginning, as much as is the same.
+  auto part = request(random_tokens(150, 3), 4);
+  part.shared_prefix_tokens = 100;
+  const auto whole = run(*model, {part})[0];
+  const auto again = run(*model, {part})[0];
+  EXPECT_EQ(again.cached_prompt_tokens, 100);
+  EXPECT_TRUE(same(whole, again));
+  for (std::size_t i = 90; i < 150; ++i) part.prompt.tokens[i] = 0;
+  const auto branch = run(*model, {part})[0];
+  EXPECT_EQ(branch.cached_prompt_tokens, 90);
+  EXPECT_TRUE(same(branch, run(*make_local_model(random_model({}), {.threads = 1}), {part})[0]));
   // Without the hint nothing is kept.
   const auto other = request(random_tokens(150, 2), 4);
   run(*model, {other});
@@ -195,7 +206,7 @@ TEST(Engine, CacheSmallerThanTheRequestsStillServesAll) {
   std::vector<GenerationRequest> requests;
   for (std::uint64_t i = 0; i < 9; ++i) {
     requests.push_back(request(random_tokens(100 + i, i), 20));
-    requests.back().shared_prefix_tokens = 64;
+    requests.back().shared_prefix_tokens = 80;
   }
   const auto results = run(*model, requests);
   const auto large = make_local_model(file, {.threads = 2});

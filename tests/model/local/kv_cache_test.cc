@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <span>
+#include <vector>
 
 namespace memagent {
 namespace {
@@ -105,6 +107,43 @@ TEST(KvCache, KeptPagesGiveWayToHeldOnes) {
   EXPECT_EQ(cache.available(), 0);
   EXPECT_EQ(cache.find(kNoPage, run_from(100)), kNoPage);
   EXPECT_THROW(cache.allocate(), std::logic_error);
+}
+
+TEST(KvCache, FindsTheLongestBeginningThatWasKept) {
+  KvCache cache(tiny(), 8, 2);
+  const PageId parent = cache.allocate();
+  const PageId page = cache.allocate();
+  cache.register_page(parent, kNoPage, run_from(0));
+  const std::vector<TokenId> tokens = run_from(64);
+  const std::span<const TokenId> whole(tokens);
+  *cache.keys(page, 1, 2) = 7;
+  cache.keep_beginning(page, parent, whole.first(20));
+  cache.keep_beginning(page, parent, whole.first(20));  // there already
+  std::vector<TokenId> other(tokens.begin(), tokens.begin() + 40);
+  other[10] = 1;
+  cache.keep_beginning(page, parent, other);
+
+  const auto found = cache.find_beginning(parent, tokens);
+  EXPECT_EQ(found.num_tokens, 20);
+  EXPECT_NE(found.page, page);
+  EXPECT_EQ(*cache.keys(found.page, 1, 2), 7);
+  EXPECT_EQ(cache.find_beginning(parent, whole.first(15)).num_tokens, 15);
+  EXPECT_EQ(cache.find_beginning(parent, other).num_tokens, 40);
+  EXPECT_EQ(cache.find_beginning(kNoPage, tokens).num_tokens, 0);
+  EXPECT_EQ(cache.find_beginning(parent, run_from(3)).page, kNoPage);
+  // It is used least recently and makes room for another.
+  cache.find_beginning(parent, other);
+  cache.keep_beginning(page, parent, whole.last(30));
+  EXPECT_EQ(cache.find_beginning(parent, tokens).num_tokens, 10);
+  EXPECT_EQ(cache.available(), 6);
+
+  cache.keep_beginning(parent, page, other);  // after a page that nobody can find
+  EXPECT_EQ(cache.find_beginning(page, other).page, kNoPage);
+  cache.release(page, false);
+  cache.release(parent, false);
+  cache.forget();
+  EXPECT_EQ(cache.available(), 8);
+  EXPECT_EQ(cache.find_beginning(parent, other).page, kNoPage);
 }
 
 TEST(KvCache, APageIsNotFoundAfterItsPredecessorWasReused) {
