@@ -246,6 +246,7 @@ TensorPlace read_tensor_entry(Cursor& cursor, TensorView& tensor) {
 // Tensors on the same bytes would let a small file ask for any amount of memory.
 void refuse_overlaps(const std::vector<TensorView>& tensors, const std::string& path) {
   std::vector<const TensorView*> in_order;
+  in_order.reserve(tensors.size());
   for (const TensorView& tensor : tensors) in_order.push_back(&tensor);
   std::ranges::sort(in_order, std::less<>(),
                     [](const TensorView* tensor) { return tensor->data.data(); });
