@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/fail.h"
+#include "train/sure.h"
 #include "train/training_batch.h"
 
 namespace memagent {
@@ -42,9 +43,7 @@ Verdict verdict(const Reply& reply, const GenerationResult& result, double sure)
   const bool right = result.stop == StopReason::kEnd &&
                      result.tokens.size() + 1 == reply.response.size() &&
                      std::equal(result.tokens.begin(), result.tokens.end(), reply.response.begin());
-  const auto least = static_cast<float>(std::log(sure));
-  return {right, right && std::all_of(result.logprobs.begin(), result.logprobs.end(),
-                                      [least](float logprob) { return logprob > least; })};
+  return {right, right && is_sure(result, sure)};
 }
 
 std::vector<std::vector<Verdict>> ask(const std::vector<Lesson>& lessons, LanguageModel& model,

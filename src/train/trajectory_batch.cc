@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "train/sure.h"
 
 namespace memagent {
 namespace {
@@ -47,11 +48,6 @@ std::vector<Member> merged(const std::vector<Member>& members) {
   std::erase_if(different,
                 [](const Member& member) { return std::abs(member.advantage) < kNothing; });
   return different;
-}
-
-bool is_sure(const Conversation& conversation, double sure) {
-  return std::ranges::all_of(conversation.response.logprobs,
-                             [&](float logprob) { return logprob > std::log(sure); });
 }
 
 std::size_t shared_beginning(const std::vector<Member>& members) {
@@ -110,7 +106,7 @@ void pack_group(const Group& group, std::span<const std::vector<double>> advanta
     std::vector<Member> members = options.merge_equal ? merged(all) : all;
     if (options.sure > 0) {
       std::erase_if(members, [&](const Member& member) {
-        return is_sure(*member.conversation, options.sure);
+        return is_sure(member.conversation->response, options.sure);
       });
     }
     if (members.empty()) continue;

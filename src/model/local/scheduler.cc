@@ -15,6 +15,11 @@ std::int32_t pages_for(std::int64_t tokens) {
   return static_cast<std::int32_t>((tokens + kPageTokens - 1) / kPageTokens);
 }
 
+// What page `page` of a sequence is found after.
+PageId before(const std::vector<PageId>& pages, std::size_t page) {
+  return page == 0 ? kNoPage : pages[page - 1];
+}
+
 }  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options, std::shared_ptr<const Weights> weights,
@@ -123,9 +128,9 @@ Scheduler::Admission Scheduler::try_admit(Request& request) {
                              : std::size_t{0};
   std::vector<PageId> shared;
   while (shared.size() < shareable) {
-    const PageId parent = shared.empty() ? kNoPage : shared.back();
-    const PageId page = cache_.find(
-        parent, std::span(request.tokens).subspan(shared.size() * kPageTokens, kPageTokens));
+    const PageId page =
+        cache_.find(before(shared, shared.size()),
+                    std::span(request.tokens).subspan(shared.size() * kPageTokens, kPageTokens));
     if (page == kNoPage) break;
     shared.push_back(page);
   }
@@ -155,7 +160,7 @@ void Scheduler::copy_beginning(Request& request) {
   const std::int32_t rest = std::min(request.num_prompt - 1 - request.num_computed, kPageTokens);
   if (rest < kWorthCopying) return;
   const KvCache::Beginning found = cache_.find_beginning(
-      page == 0 ? kNoPage : request.pages[page - 1],
+      before(request.pages, page),
       std::span(request.tokens)
           .subspan(static_cast<std::size_t>(request.num_computed), static_cast<std::size_t>(rest)));
   if (found.num_tokens < kWorthCopying) return;
@@ -187,11 +192,14 @@ std::vector<Scheduler::Request*> Scheduler::admit_equals(const Request& first) {
   return equals;
 }
 
+// For its whole prompt and response.
+std::int32_t Scheduler::pages_of(const Request& request) {
+  return pages_for(std::int64_t{request.num_prompt} + request.request.max_tokens);
+}
+
 // For what is not in the pages that it shares and holds already.
 bool Scheduler::has_room(const Request& request, std::size_t num_shared) const {
-  return pages_for(std::int64_t{request.num_prompt} + request.request.max_tokens) -
-             static_cast<std::int32_t>(num_shared) <=
-         cache_.available();
+  return pages_of(request) - static_cast<std::int32_t>(num_shared) <= cache_.available();
 }
 
 // `shared` are held already.
@@ -200,11 +208,8 @@ void Scheduler::take_pages(Request& request, std::vector<PageId> shared) {
   request.num_computed = request.num_registered * kPageTokens;
   request.result.cached_prompt_tokens = request.num_computed;
   request.pages = std::move(shared);
-  const std::int32_t total =
-      pages_for(std::int64_t{request.num_prompt} + request.request.max_tokens);
-  while (static_cast<std::int32_t>(request.pages.size()) < total) {
-    request.pages.push_back(cache_.allocate());
-  }
+  const auto total = static_cast<std::size_t>(pages_of(request));
+  while (request.pages.size() < total) request.pages.push_back(cache_.allocate());
 }
 
 // Whether a running request is about to fill page `page` of this request's prompt, after the same
@@ -230,9 +235,10 @@ void Scheduler::register_pages(Request& request) {
   const std::int32_t full = std::min(request.num_computed, request.num_prompt) / kPageTokens;
   for (; request.num_registered < full; ++request.num_registered) {
     const auto page = static_cast<std::size_t>(request.num_registered);
-    cache_.register_page(request.pages[page], page == 0 ? kNoPage : request.pages[page - 1],
+    cache_.register_page(request.pages[page], before(request.pages, page),
                          std::span(request.tokens).subspan(page * kPageTokens, kPageTokens));
   }
+  if (!options_.share_prefixes) return;
   // What others are likely to share of the page after them.
   const std::int32_t shared = std::min(request.request.shared_prefix_tokens, request.num_prompt);
   const std::int32_t rest = shared % kPageTokens;
@@ -240,7 +246,7 @@ void Scheduler::register_pages(Request& request) {
   request.beginning_kept = true;
   const auto page = static_cast<std::size_t>(shared / kPageTokens);
   cache_.keep_beginning(
-      request.pages[page], page == 0 ? kNoPage : request.pages[page - 1],
+      request.pages[page], before(request.pages, page),
       std::span(request.tokens).subspan(page * kPageTokens, static_cast<std::size_t>(rest)));
 }
 

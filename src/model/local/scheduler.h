@@ -63,6 +63,7 @@ class Scheduler {
   void admit();
   Admission try_admit(Request& request);
   std::vector<Request*> admit_equals(const Request& first);
+  static std::int32_t pages_of(const Request& request);
   bool has_room(const Request& request, std::size_t num_shared) const;
   void take_pages(Request& request, std::vector<PageId> shared);
   void copy_beginning(Request& request);

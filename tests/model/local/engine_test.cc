@@ -175,19 +175,19 @@ TEST(Engine, EqualOfACancelledRequestIsComputed) {
 
 TEST(Engine, RetainedPrefixIsFoundByLaterRequests) {
   const auto model = make_local_model(random_model({}), {.threads = 1});
-  auto kept = request(random_tokens(150, 1), 4);
-  kept.shared_prefix_tokens = 128;
-  const auto first = run(*model, {kept})[0];
-  const auto second = run(*model, {kept})[0];
-  EXPECT_EQ(second.cached_prompt_tokens, 128);
-  EXPECT_TRUE(same(first, second));
+  const auto expect_found = [&](const GenerationRequest& kept) {
+    const auto first = run(*model, {kept})[0];
+    const auto second = run(*model, {kept})[0];
+    EXPECT_EQ(second.cached_prompt_tokens, kept.shared_prefix_tokens);
+    EXPECT_TRUE(same(first, second));
+  };
+  auto pages = request(random_tokens(150, 1), 4);
+  pages.shared_prefix_tokens = 128;
+  expect_found(pages);
   // Of a page that is shared in part, that part; of its beginning, as much as is the same.
   auto part = request(random_tokens(150, 3), 4);
   part.shared_prefix_tokens = 100;
-  const auto whole = run(*model, {part})[0];
-  const auto again = run(*model, {part})[0];
-  EXPECT_EQ(again.cached_prompt_tokens, 100);
-  EXPECT_TRUE(same(whole, again));
+  expect_found(part);
   for (std::size_t i = 90; i < 150; ++i) part.prompt.tokens[i] = 0;
   const auto branch = run(*model, {part})[0];
   EXPECT_EQ(branch.cached_prompt_tokens, 90);
