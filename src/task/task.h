@@ -30,6 +30,10 @@ struct SampleSpec {
   std::uint64_t seed = 0;
   Split split = Split::kTest;
   std::int64_t index = 0;  // of the row, from 0
+  // Of tasks about the invented encyclopedia: every paragraph is about something of a kind that the
+  // question leads over, a river beside a river. For training: what stands beside a paragraph is
+  // what its facts are most easily taken from.
+  bool crowded = false;
 };
 
 // Reads along with an ideal reader that knows the generator's record of facts: what the best memory

@@ -98,7 +98,11 @@ class WorldTask final : public Task {
       limits = {.tokens = 0,
                 .num_units = spec.paragraphs - static_cast<std::int64_t>(inserts.size())};
     }
-    const auto filler = world::filler(world, derive(key, 4));
+    std::vector<world::Kind> kinds;
+    if (spec.crowded) {
+      for (const ParagraphPlan& plan : question.paragraphs) kinds.push_back(plan.subject.kind);
+    }
+    const auto filler = world::filler(world, derive(key, 4), std::move(kinds));
     auto document = plan_units(filler, inserts, "", "", limits, *tokenizer);
 
     Row row;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 
 namespace memagent {
 namespace {
@@ -11,28 +12,51 @@ namespace {
 // deviation of 1e-17 to divide by would make as large as any difference.
 constexpr double kSame = 1e-9;
 
-// Advantages of own rewards, each among those at the same place.
-std::vector<std::vector<double>> own_advantages(std::span<const ScoredTrajectory> group,
-                                                bool divide_by_deviation) {
-  struct Place {
+// Of the reward that `reward_of(trajectory, conversation)` tells, each among those at the same
+// place, and with the same prompt if so asked for.
+template <typename RewardOf>
+std::vector<std::vector<double>> compared(std::span<const ScoredTrajectory> group,
+                                          const AdvantageOptions& options,
+                                          const RewardOf& reward_of) {
+  struct Alike {
     std::vector<double> rewards;
     std::vector<double*> advantages;  // where they go
   };
-  std::map<std::pair<std::int32_t, std::int64_t>, Place> places;
-  std::vector<std::vector<double>> own(group.size());
+  std::map<std::tuple<std::int32_t, std::int64_t, std::uint64_t>, Alike> alike;
+  std::vector<std::vector<double>> advantages(group.size());
   for (std::size_t i = 0; i < group.size(); ++i) {
-    own[i].resize(group[i].conversations.size());
-    for (std::size_t c = 0; c < own[i].size(); ++c) {
-      Place& place = places[group[i].conversations[c].place];
-      place.rewards.push_back(group[i].conversations[c].own_reward);
-      place.advantages.push_back(&own[i][c]);
+    advantages[i].resize(group[i].conversations.size());
+    for (std::size_t c = 0; c < advantages[i].size(); ++c) {
+      const ScoredConversation& said = group[i].conversations[c];
+      const auto [pass, section] = said.place;
+      Alike& with = alike[{pass, section, options.same_prompt ? said.prompt : 0}];
+      with.rewards.push_back(reward_of(group[i], said));
+      with.advantages.push_back(&advantages[i][c]);
     }
   }
-  for (const auto& [where, place] : places) {
-    const std::vector<double> values = group_advantages(place.rewards, divide_by_deviation);
-    for (std::size_t i = 0; i < values.size(); ++i) *place.advantages[i] = values[i];
+  for (const auto& [where, with] : alike) {
+    const std::vector<double> values = group_advantages(with.rewards, options.divide_by_deviation);
+    for (std::size_t i = 0; i < values.size(); ++i) *with.advantages[i] = values[i];
   }
-  return own;
+  return advantages;
+}
+
+// Of the trajectories' rewards: one for all conversations of each, unless prompts are told apart.
+std::vector<std::vector<double>> shared_advantages(std::span<const ScoredTrajectory> group,
+                                                   const AdvantageOptions& options) {
+  if (options.same_prompt) {
+    return compared(group, options, [](const ScoredTrajectory& of, const ScoredConversation&) {
+      return of.reward;
+    });
+  }
+  std::vector<double> rewards;
+  for (const ScoredTrajectory& trajectory : group) rewards.push_back(trajectory.reward);
+  const std::vector<double> values = group_advantages(rewards, options.divide_by_deviation);
+  std::vector<std::vector<double>> advantages;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    advantages.emplace_back(group[i].conversations.size(), values[i]);
+  }
+  return advantages;
 }
 
 }  // namespace
@@ -66,11 +90,13 @@ std::vector<std::vector<double>> conversation_advantages(std::span<const ScoredT
                                                          const AdvantageOptions& options) {
   const bool own_counts = options.credit == Credit::kOwn || options.own_weight > 0;
   const double own_weight = options.credit == Credit::kOwn ? 1 : options.own_weight;
-  std::vector<double> rewards;
-  for (const ScoredTrajectory& trajectory : group) rewards.push_back(trajectory.reward);
-  const std::vector<double> shared = group_advantages(rewards, options.divide_by_deviation);
+  const std::vector<std::vector<double>> shared = shared_advantages(group, options);
   std::vector<std::vector<double>> own;
-  if (own_counts) own = own_advantages(group, options.divide_by_deviation);
+  if (own_counts) {
+    own = compared(group, options, [](const ScoredTrajectory&, const ScoredConversation& said) {
+      return said.own_reward;
+    });
+  }
 
   std::vector<std::vector<double>> advantages(group.size());
   for (std::size_t i = 0; i < group.size(); ++i) {
@@ -78,7 +104,8 @@ std::vector<std::vector<double>> conversation_advantages(std::span<const ScoredT
       const bool answer = group[i].conversations[c].place.second < 0;
       const bool pushed =
           options.credit == Credit::kAll || (options.credit == Credit::kAnswer && answer);
-      advantages[i].push_back((pushed ? shared[i] : 0) + (own_counts ? own_weight * own[i][c] : 0));
+      advantages[i].push_back((pushed ? shared[i][c] : 0) +
+                              (own_counts ? own_weight * own[i][c] : 0));
     }
   }
   return advantages;

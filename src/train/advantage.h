@@ -3,7 +3,14 @@
 // A group is the G trajectories rolled out for one question. Sources: GRPO, arXiv 2402.03300, eq. 3
 // (there divided by the standard deviation); one advantage for all conversations of a trajectory,
 // arXiv 2507.02259, section 3.2; groups that teach nothing, and the penalty for long responses,
-// DAPO, arXiv 2503.14476, sections 3.2 and 3.4. Pure functions.
+// DAPO, arXiv 2503.14476, sections 3.2 and 3.4; comparing at the same state, GiGPO, arXiv
+// 2505.10978. Pure functions.
+//
+// A prompt holds all that a reader knows, its section and its memory: equal prompts are the same
+// state, exactly, and readers that keep most memories as they are meet in one again and again.
+// Rewards compared among those alone (`same_prompt`) leave out what was decided before: of readers
+// that noted a name in section 3, section 4 is not praised for it, nor blamed in those that did
+// not.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +35,11 @@ struct AdvantageOptions {
   // What the advantage of a conversation's own reward counts beside its trajectory's (arXiv
   // 2509.23040, arXiv 2602.10560). 0: off.
   double own_weight = 0;
+  // Rewards, the answers' and own ones, are compared among the conversations of the group that have
+  // equal prompts, in place of the whole group's and of those at the same place: whoever is alone
+  // with a prompt has no advantage. For policies that keep memories; overwritten ones are hardly
+  // ever equal.
+  bool same_prompt = false;
 };
 
 // advantage_i = r_i - mean(r), optionally / std(r). Zero for a group of one and where all are
@@ -39,6 +51,7 @@ std::vector<double> group_advantages(std::span<const double> rewards, bool divid
 struct ScoredConversation {
   std::pair<std::int32_t, std::int64_t> place = {0, -1};
   double own_reward = 0;
+  std::uint64_t prompt = 0;  // the same for equal prompts; read with `same_prompt` alone
 };
 struct ScoredTrajectory {
   double reward = 0;

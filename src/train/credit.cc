@@ -1,5 +1,8 @@
 #include "train/credit.h"
 
+#include <cstdint>
+
+#include "base/hash.h"
 #include "train/advantage.h"
 #include "train/step_reward.h"
 
@@ -18,6 +21,13 @@ double penalty(const Trajectory& trajectory, const RlRecipe& recipe, std::int32_
   return sum / static_cast<double>(trajectory.conversations.size());
 }
 
+std::uint64_t number_of(const Prompt& prompt) {
+  Hash64 hash;
+  hash.update({reinterpret_cast<const char*>(prompt.tokens.data()),
+               prompt.tokens.size() * sizeof(TokenId)});
+  return hash.value();
+}
+
 }  // namespace
 
 std::vector<std::vector<double>> credited(const Group& group, const RlRecipe& recipe,
@@ -32,7 +42,9 @@ std::vector<std::vector<double>> credited(const Group& group, const RlRecipe& re
     for (std::size_t c = 0; c < own.size(); ++c) {
       const Conversation& said = trajectory.conversations[c];
       const bool answer = said.kind == ConversationKind::kAnswer;
-      one.conversations.push_back({{answer ? 0 : said.pass, said.section_index}, own[c]});
+      one.conversations.push_back({{answer ? 0 : said.pass, said.section_index},
+                                   own[c],
+                                   recipe.advantage.same_prompt ? number_of(said.prompt) : 0});
     }
   }
   return conversation_advantages(scored, recipe.advantage);

@@ -88,6 +88,8 @@ std::vector<Lesson> LessonSource::draw(std::size_t stage, std::int64_t number) c
     const double clutter = s.stages[stage].clutter;
     const bool cluttered = clutter > 0 && random.uniform() < clutter;
     const auto& tasks = cluttered ? s.cluttered : s.tasks;
+    const double crowded = s.stages[stage].crowded;
+    spec.crowded = crowded > 0 && random.uniform() < crowded;
     auto lessons = document_lessons(s.context, s.stages[stage], s.strangers[stage],
                                     *tasks[stage][task], spec, random);
     for (Lesson& lesson : lessons) lesson.task = task;

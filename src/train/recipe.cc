@@ -180,6 +180,7 @@ RlRecipe load_rl_recipe(const std::string& path) {
   check_range(from, "section_tokens", recipe.questions_from.section_tokens);
   check_range(from, "document_tokens", recipe.questions_from.document_tokens);
   check_share(from, "clutter", recipe.questions_from.clutter);
+  check_share(from, "crowded", recipe.questions_from.crowded);
   check_at_least(from, "passes", recipe.questions_from.passes, 1);
   read_tasks(from.table("tasks"), recipe.questions_from.tasks, {kDataTask});
   QuestionConfig& questions = recipe.questions_from;

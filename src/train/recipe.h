@@ -75,6 +75,9 @@ struct Stage {
   // Share of documents whose facts stand among text of other kinds than prose (task/clutter.h), of
   // tasks that use prose.
   double clutter = 0;
+  // Share of documents about the invented encyclopedia whose paragraphs are all about things of the
+  // kinds that are asked about.
+  double crowded = 0;
   // Share of readings that are also asked before they are done, from a memory that lacks something.
   double unfinished = 0;
   // Share of readings that begin with notes on what other questions ask: mistakes of a reader,
@@ -137,6 +140,7 @@ struct QuestionConfig {
   std::vector<std::int64_t> section_tokens = {128, 512};     // from, to: drawn for every step
   std::vector<std::int64_t> document_tokens = {1024, 4096};  // drawn for every question
   double clutter = 0;                                        // as Stage::clutter
+  double crowded = 0;                                        // as Stage::crowded
   std::int32_t passes = 1;                                   // times a document is read
   std::vector<TaskWeight> tasks;
   std::string where;  // file, line and key of section_tokens

@@ -130,6 +130,7 @@ void check_stage(TomlTable& table, const Stage& stage) {
   check_share(table, "again", stage.again);
   check_share(table, "outsiders", stage.outsiders);
   check_share(table, "clutter", stage.clutter);
+  check_share(table, "crowded", stage.crowded);
   check_share(table, "misnoted", stage.misnoted);
   check_share(table, "unfinished", stage.unfinished);
   check_share(table, "slips", stage.slips);
@@ -182,6 +183,10 @@ void check_rewards(TomlTable& advantage, TomlTable& step_reward, const RlRecipe&
   }
   if (!counts && any(recipe.step_reward)) {
     advantage.fail_at("own_weight", "is 0: [step_reward] would do nothing");
+  }
+  if (options.same_prompt && recipe.reading.policy != Policy::kGated) {
+    advantage.fail_at("same_prompt",
+                      "needs the policy 'gated': overwritten memories are hardly ever equal");
   }
   if (recipe.step_reward.exit != 0 && recipe.reading.policy != Policy::kGated) {
     step_reward.fail_at("exit", "needs the policy 'gated': no other can stop reading");

@@ -83,6 +83,7 @@ void describe(Visitor&& v, Stage& c) {
   v("absent", c.absent, "share of documents that are also asked what they do not answer");
   v("outsiders", c.outsiders, "share of documents whose strangers are of the tasks outside");
   v("clutter", c.clutter, "share of documents with lists, tables, code and the like for prose");
+  v("crowded", c.crowded, "share of documents of the encyclopedia full of what is asked about");
   v("misnoted", c.misnoted, "share of readings that begin with notes on another question");
   v("unfinished", c.unfinished, "share of readings that are also asked before they are done");
   v("slips", c.slips,
@@ -114,6 +115,7 @@ void describe(Visitor&& v, AdvantageOptions& c) {
   v("divide_by_deviation", c.divide_by_deviation, "by the standard deviation of a group's rewards");
   v("credit", c.credit, "who learns from the answer: all, answer (it alone), own (nobody)");
   v("own_weight", c.own_weight, "of step rewards beside the answer's; 0: off");
+  v("same_prompt", c.same_prompt, "compare rewards among equal prompts, not in the whole group");
 }
 
 template <typename Visitor>
@@ -141,6 +143,7 @@ void describe(Visitor&& v, QuestionConfig& c) {
   v("section_tokens", c.section_tokens, "shortest and longest section");
   v("document_tokens", c.document_tokens, "shortest and longest document");
   v("clutter", c.clutter, "share of documents with lists, tables, code and the like for prose");
+  v("crowded", c.crowded, "share of documents of the encyclopedia full of what is asked about");
   v("passes", c.passes, "times a document is read");
 }
 

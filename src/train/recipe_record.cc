@@ -94,6 +94,7 @@ std::string to_json(const SftRecipe& recipe) {
     one["tasks"] = weights_json(stage.tasks);
     // As runs before these keys have it.
     if (stage.again == 0) one.erase("again");
+    if (stage.crowded == 0) one.erase("crowded");
     if (stage.outside.empty()) one.erase("outsiders");
     if (!stage.outside.empty()) one["outside"] = weights_json(stage.outside);
     json["stage"].push_back(std::move(one));
@@ -112,10 +113,12 @@ std::string to_json(const RlRecipe& recipe) {
     json.erase("rollout_cache_gb");
   }
   describe(WriteFields{json["advantage"]}, copy.advantage);
+  if (!copy.advantage.same_prompt) json["advantage"].erase("same_prompt");
   describe(WriteFields{json["step_reward"]}, copy.step_reward);
   describe(WriteFields{json["loss"]}, copy.loss);
   describe(WriteFields{json["questions_from"]}, copy.questions_from);
   if (copy.questions_from.clutter == 0) json["questions_from"].erase("clutter");
+  if (copy.questions_from.crowded == 0) json["questions_from"].erase("crowded");
   if (copy.questions_from.passes == 1) json["questions_from"].erase("passes");
   json["questions_from"]["tasks"] = weights_json(copy.questions_from.tasks);
   return json.dump();

@@ -72,6 +72,7 @@ std::shared_ptr<const Sample> StepQuestions::drawn_question(RandomStream& random
   if (attempt > 0) spec.seed = derive(spec.seed, attempt);
   spec.split = Split::kTrain;
   spec.index = number;
+  spec.crowded = from.crowded > 0 && random.uniform() < from.crowded;
   if (task.size() >= 0) {
     // A data set's rows come again, each time in another order of paragraphs.
     spec.index = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(task.size())));

@@ -116,6 +116,35 @@ TEST(ConversationAdvantage, MayHaveOwnRewardsAdded) {
                     {{0.55, 0.47, 0.5 + 0.2 / 3}, {-0.55, -0.47, -0.5 - 0.1 / 3}, {0, -0.1 / 3}});
 }
 
+// Four readers of two sections, rewards 1, 1, 0, 0. In section 0 all have the same prompt, and the
+// mean is 1/2. Then the first three have one memory (mean 2/3), and the last has noted something
+// else, wrongly: it is alone, and what it says from then on is compared with nobody's. The answers'
+// prompts are the first two's (both 1: nothing to tell apart), and the others' own.
+TEST(ConversationAdvantage, MayBeComparedAmongEqualPrompts) {
+  const std::vector<ScoredTrajectory> group = {
+      {1, {{{0, 0}, 0, 7}, {{0, 1}, 0, 8}, {{0, -1}, 0, 10}}},
+      {1, {{{0, 0}, 0, 7}, {{0, 1}, 0, 8}, {{0, -1}, 0, 10}}},
+      {0, {{{0, 0}, 0, 7}, {{0, 1}, 0, 8}, {{0, -1}, 0, 11}}},
+      {0, {{{0, 0}, 0, 7}, {{0, 1}, 0, 9}, {{0, -1}, 0, 12}}}};
+  const std::vector<std::vector<double>> want = {
+      {0.5, 1.0 / 3, 0}, {0.5, 1.0 / 3, 0}, {-0.5, -2.0 / 3, 0}, {-0.5, 0, 0}};
+  const auto got = conversation_advantages(group, {.same_prompt = true});
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    EXPECT_THAT(got[i], testing::Pointwise(DoubleNear(1e-12), want[i])) << "trajectory " << i;
+  }
+}
+
+// Two have noted a fact in the first pass: that the third does so in the second is no reason to
+// blame them for having nothing to add.
+TEST(ConversationAdvantage, OwnRewardsAreComparedAmongEqualPromptsToo) {
+  const std::vector<ScoredTrajectory> group = {
+      {1, {{{1, 0}, 0.0, 5}}}, {1, {{{1, 0}, 0.0, 5}}}, {1, {{{1, 0}, 0.5, 6}}}};
+  AdvantageOptions options{.own_weight = 1};
+  EXPECT_NEAR(conversation_advantages(group, options)[0][0], -0.5 / 3, 1e-12);
+  options.same_prompt = true;
+  EXPECT_THAT(conversation_advantages(group, options), testing::Each(ElementsAre(0)));
+}
+
 // Random groups: an advantage goes with its trajectory wherever that stands in the group, those of
 // the answers add up to zero, and raising every reward alike changes nothing.
 TEST(ConversationAdvantage, Properties) {
@@ -126,13 +155,14 @@ TEST(ConversationAdvantage, Properties) {
       trajectory.reward = random.uniform();
       const auto updates = static_cast<std::int64_t>(random.below(4));
       for (std::int64_t section = 0; section < updates; ++section) {
-        trajectory.conversations.push_back({{0, section}, random.uniform()});
+        trajectory.conversations.push_back({{0, section}, random.uniform(), random.below(2)});
       }
-      trajectory.conversations.push_back({{0, -1}, random.uniform()});
+      trajectory.conversations.push_back({{0, -1}, random.uniform(), random.below(2)});
     }
     for (const AdvantageOptions& options :
          {AdvantageOptions{.own_weight = 0.3}, AdvantageOptions{.credit = Credit::kAnswer},
-          AdvantageOptions{.divide_by_deviation = true, .credit = Credit::kOwn}}) {
+          AdvantageOptions{.divide_by_deviation = true, .credit = Credit::kOwn},
+          AdvantageOptions{.own_weight = 0.3, .same_prompt = true}}) {
       const auto got = conversation_advantages(group, options);
       std::vector<ScoredTrajectory> turned = group;
       const auto by = static_cast<std::ptrdiff_t>(random.below(group.size()));

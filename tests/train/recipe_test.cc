@@ -234,6 +234,8 @@ TEST_F(RlRecipeFile, QuestionsMayStandInClutterAndBeReadTwice) {
   EXPECT_EQ(read.passes, 2);
   EXPECT_THAT(complaint("", "[questions_from]\nclutter = 1.5"),
               HasSubstr("questions_from.clutter must be from 0 to 1"));
+  EXPECT_THAT(complaint("", "[questions_from]\ncrowded = -1"),
+              HasSubstr("questions_from.crowded must be from 0 to 1"));
   EXPECT_THAT(complaint("", "[questions_from]\npasses = 0"),
               HasSubstr("questions_from.passes must be at least 1"));
 }
@@ -244,6 +246,8 @@ TEST_F(RlRecipeFile, RewardsOfStepsAreRead) {
   const RlRecipe recipe = load_rl("own_weight = 0.5", "[step_reward]\ngate = 2\nexit = 1\n");
   EXPECT_EQ(recipe.advantage.own_weight, 0.5);
   EXPECT_EQ(recipe.step_reward.gate, 2);
+  EXPECT_FALSE(recipe.advantage.same_prompt);
+  EXPECT_TRUE(load_rl("same_prompt = true").advantage.same_prompt);
 }
 
 TEST_F(RlRecipeFile, RolloutsFollowTheDevice) {
@@ -269,6 +273,8 @@ TEST_F(RlRecipeFile, WhatCannotGoTogetherIsRefused) {
   EXPECT_THAT(
       complaint("own_weight = 1", "[step_reward]\nexit = 1\n[reading]\npolicy = \"overwrite\"\n"),
       HasSubstr("needs the policy 'gated'"));
+  EXPECT_THAT(complaint("same_prompt = true", "[reading]\npolicy = \"overwrite\"\n"),
+              HasSubstr("needs the policy 'gated'"));
   EXPECT_THAT(complaint("", "[loss]\nclip_low = 2\n"), HasSubstr("clip_low"));
   EXPECT_THAT(complaint("", "[loss]\nimportance_cap = 0.5\n"), HasSubstr("importance_cap"));
   EXPECT_THAT(complaint("credit = \"answer\"\nown_weight = 1", "[step_reward]\ngate = 1\n"),

@@ -402,6 +402,39 @@ TEST_F(Rl, OneTemperatureForAll) {
   }
 }
 
+// The same questions, in other documents.
+TEST_F(Rl, QuestionsStandInCrowdsAsOftenAsTheRecipeSays) {
+  recipe_.questions = 12;
+  recipe_.group = 1;
+  recipe_.questions_from.tasks = {{"world_bridge_2", 1}};
+  recipe_.questions_from.document_tokens = {1200, 1200};
+  recipe_.questions_from.section_tokens = {600, 600};
+  const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
+  const auto model = make_local_model(
+      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
+      {.threads = 1});
+  const DataParallelGroup alone{Rendezvous()};
+  const auto documents = [&](double crowded) {
+    recipe_.questions_from.crowded = crowded;
+    std::vector<std::string> first_sections;
+    const StepQuestions questions(recipe_, start, alone);
+    for (const Group& group : questions.roll_out(*model, 0, 0, nullptr).groups) {
+      first_sections.push_back(start.tokenizer->decode(
+          group.trajectories.at(0).trajectory.conversations.at(0).prompt.tokens));
+    }
+    return first_sections;
+  };
+  const std::vector<std::string> plain = documents(0);
+  const auto others = [&](double crowded) {
+    const std::vector<std::string> now = documents(crowded);
+    int other = 0;
+    for (std::size_t i = 0; i < plain.size(); ++i) other += now.at(i) != plain[i] ? 1 : 0;
+    return other;
+  };
+  EXPECT_EQ(others(1), 12);
+  EXPECT_NEAR(others(0.5), 6, 4);
+}
+
 TEST_F(Rl, QuestionsStandInClutterAndAreReadAsOftenAsTheRecipeSays) {
   recipe_.questions = 3;
   recipe_.group = 2;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "task/unit_document.h"
 #include "task/world/paragraph.h"
@@ -17,7 +18,9 @@ class Filler : public UnitText {
   virtual ParagraphPlan plan(std::int64_t index) const = 0;
 };
 
-// Documents of different keys start elsewhere in the world.
-std::shared_ptr<const Filler> filler(std::shared_ptr<const World> world, std::uint64_t key);
+// Documents of different keys start elsewhere in the world. `kinds`: what paragraphs are about, in
+// turn; empty: entities of every kind.
+std::shared_ptr<const Filler> filler(std::shared_ptr<const World> world, std::uint64_t key,
+                                     std::vector<Kind> kinds = {});
 
 }  // namespace memagent::world

@@ -110,6 +110,19 @@ TEST(Filler, NeverComesBackToAnEntityAndNeverMentionsWhatQuestionsAreAbout) {
   }
 }
 
+TEST(Filler, MayBeOfSomeKindsAlone) {
+  const auto world = std::make_shared<const World>(8, Split::kTrain);
+  const auto units = filler(world, 4, {Kind::kRiver, Kind::kTown, Kind::kRiver});
+  std::map<Kind, int> kinds;
+  std::set<std::uint64_t> seen[2];
+  for (std::int64_t i = 0; i < 3000; ++i) {
+    const Entity subject = units->plan(i).subject;
+    ++kinds[subject.kind];
+    EXPECT_TRUE(seen[subject.kind == Kind::kRiver].insert(subject.index).second) << i;
+  }
+  EXPECT_EQ(kinds, (std::map<Kind, int>{{Kind::kRiver, 2000}, {Kind::kTown, 1000}}));
+}
+
 // Sentences with names and numbers taken out: what is left is the form.
 TEST(Filler, IsVaried) {
   const auto world = std::make_shared<const World>(8, Split::kTest);

@@ -317,6 +317,33 @@ INSTANTIATE_TEST_SUITE_P(World, EveryTask,
 
 // Follows the chain as a reader would: the question names the first paragraph's heading or a value
 // told there, each fact names the next paragraph's heading, and the last is the answer.
+// The same questions about the same things, among more of their kinds.
+TEST(WorldTasks, MayBeCrowded) {
+  const auto task = task_named("world_bridge_2");
+  const std::vector<std::string> words = {" river ", " film ",    " novel ",     " club ",
+                                          " town ",  " company ", " university "};
+  std::int64_t kinds[2] = {0, 0};
+  for (std::int64_t row = 0; row < 20; ++row) {
+    SampleSpec spec{.tokens = 3000, .seed = 5, .split = Split::kTrain, .index = row};
+    const auto plain = sample_of(*task, spec);
+    spec.crowded = true;
+    const auto crowded = sample_of(*task, spec);
+    EXPECT_EQ(plain->row().question, crowded->row().question);
+    EXPECT_EQ(plain->row().answers, crowded->row().answers);
+    const std::string texts[2] = {read_all(*plain->document()), read_all(*crowded->document())};
+    EXPECT_NE(texts[0], texts[1]);
+    for (const Evidence& fact : crowded->row().evidence) {
+      EXPECT_EQ(texts[1].substr(static_cast<std::size_t>(fact.byte_begin), fact.text.size()),
+                fact.text);
+    }
+    for (int i = 0; i < 2; ++i) {
+      kinds[i] += std::ranges::count_if(
+          words, [&](const std::string& word) { return count(texts[i], word) >= 3; });
+    }
+  }
+  EXPECT_LT(kinds[1], 0.7 * static_cast<double>(kinds[0]));
+}
+
 TEST(Bridges, LeadFromTheQuestionToTheAnswerThroughTheText) {
   for (const int hops : {2, 3, 4}) {
     const auto task = task_named("world_bridge_" + std::to_string(hops));
