@@ -21,7 +21,7 @@ double penalty(const Trajectory& trajectory, const RlRecipe& recipe, std::int32_
   return sum / static_cast<double>(trajectory.conversations.size());
 }
 
-std::uint64_t number_of(const Prompt& prompt) {
+std::uint64_t hash_of(const Prompt& prompt) {
   Hash64 hash;
   hash.update({reinterpret_cast<const char*>(prompt.tokens.data()),
                prompt.tokens.size() * sizeof(TokenId)});
@@ -44,7 +44,7 @@ std::vector<std::vector<double>> credited(const Group& group, const RlRecipe& re
       const bool answer = said.kind == ConversationKind::kAnswer;
       one.conversations.push_back({{answer ? 0 : said.pass, said.section_index},
                                    own[c],
-                                   recipe.advantage.same_prompt ? number_of(said.prompt) : 0});
+                                   recipe.advantage.same_prompt ? hash_of(said.prompt) : 0});
     }
   }
   return conversation_advantages(scored, recipe.advantage);

@@ -10,6 +10,10 @@ std::int64_t drawn_length(RandomStream& random, const std::vector<std::int64_t>&
   return std::llround(std::exp(from + random.uniform() * (to - from)));
 }
 
+bool drawn_share(RandomStream& random, double share) {
+  return share > 0 && random.uniform() < share;
+}
+
 std::size_t drawn_task(RandomStream& random, const std::vector<TaskWeight>& tasks) {
   double total = 0;
   for (const TaskWeight& task : tasks) total += task.weight;

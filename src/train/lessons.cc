@@ -85,11 +85,9 @@ std::vector<Lesson> LessonSource::draw(std::size_t stage, std::int64_t number) c
     spec.seed = derive(s.seed, stage);
     spec.split = Split::kTrain;
     spec.index = 2 * number;
-    const double clutter = s.stages[stage].clutter;
-    const bool cluttered = clutter > 0 && random.uniform() < clutter;
+    const bool cluttered = drawn_share(random, s.stages[stage].clutter);
     const auto& tasks = cluttered ? s.cluttered : s.tasks;
-    const double crowded = s.stages[stage].crowded;
-    spec.crowded = crowded > 0 && random.uniform() < crowded;
+    spec.crowded = drawn_share(random, s.stages[stage].crowded);
     auto lessons = document_lessons(s.context, s.stages[stage], s.strangers[stage],
                                     *tasks[stage][task], spec, random);
     for (Lesson& lesson : lessons) lesson.task = task;

@@ -62,7 +62,7 @@ std::shared_ptr<const Sample> StepQuestions::drawn_question(RandomStream& random
                                                             std::uint64_t attempt) const {
   const QuestionConfig& from = recipe_.questions_from;
   const std::size_t drawn = drawn_task(random, from.tasks);
-  const bool cluttered = from.clutter > 0 && random.uniform() < from.clutter;
+  const bool cluttered = drawn_share(random, from.clutter);
   const Task& task = *(cluttered ? cluttered_ : tasks_)[drawn];
   SampleSpec spec;
   spec.tokens =
@@ -72,7 +72,7 @@ std::shared_ptr<const Sample> StepQuestions::drawn_question(RandomStream& random
   if (attempt > 0) spec.seed = derive(spec.seed, attempt);
   spec.split = Split::kTrain;
   spec.index = number;
-  spec.crowded = from.crowded > 0 && random.uniform() < from.crowded;
+  spec.crowded = drawn_share(random, from.crowded);
   if (task.size() >= 0) {
     // A data set's rows come again, each time in another order of paragraphs.
     spec.index = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(task.size())));

@@ -54,7 +54,7 @@ Strangers StrangerSource::draw(const Task& task, const Sample& sample,
                                SampleSpec spec, const EpisodeConfig& reading,
                                RandomStream& random) const {
   Strangers strangers;
-  if (share_ > 0 && random.uniform() < share_) {
+  if (drawn_share(random, share_)) {
     const auto outsider = outside_[drawn_task(random, weights_)];
     if (outsider == nullptr) return strays(siblings, random);
     strangers.of_other_kind = true;

@@ -73,6 +73,18 @@ class Rl : public testing::Test {
   }
   ~Rl() override { fs::remove_all(folder_); }
 
+  // The engine with a policy's weights.
+  static std::unique_ptr<LanguageModel> model_of(const Start& start) {
+    return make_local_model(
+        std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
+        {.threads = 1});
+  }
+  // What a run's first step rolls out.
+  std::vector<Group> first_groups(const Start& start, LanguageModel& model) const {
+    const DataParallelGroup alone{Rendezvous()};
+    return StepQuestions(recipe_, start, alone).roll_out(model, 0, 0, nullptr).groups;
+  }
+
   RunOptions options(const char* name, bool resume = false) {
     RunOptions options;
     options.folder = (folder_ / name).string();
@@ -289,9 +301,7 @@ class CountingModel final : public LanguageModel {
 
 TEST_F(Rl, HeldOutRowsAreReadAsOftenAsQuestions) {
   const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
-  const auto model = make_local_model(
-      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
-      {.threads = 1});
+  const auto model = model_of(start);
   recipe_.held_out.steps = 1;
   recipe_.held_out.rows = 1;
   recipe_.held_out.document_tokens = {800};
@@ -320,25 +330,21 @@ TEST_F(Rl, QuestionsThatAreTooLongAreDrawnAnew) {
   recipe_.questions = 12;
   recipe_.group = 2;
   const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
-  const auto model = make_local_model(
-      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
-      {.threads = 1});
-  const DataParallelGroup alone{Rendezvous()};
+  const auto model = model_of(start);
   std::vector<std::int32_t> lengths;
-  for (const Group& group :
-       StepQuestions(recipe_, start, alone).roll_out(*model, 0, 0, nullptr).groups) {
+  for (const Group& group : first_groups(start, *model)) {
     lengths.push_back(start.renderer->count_tokens(group.row.question));
   }
   const auto [shortest, longest] = std::ranges::minmax(lengths);
   ASSERT_LT(shortest, longest);
   recipe_.reading.question_tokens = longest - 1;
-  const auto groups = StepQuestions(recipe_, start, alone).roll_out(*model, 0, 0, nullptr).groups;
+  const auto groups = first_groups(start, *model);
   EXPECT_EQ(std::ssize(groups), recipe_.questions);
   for (const Group& group : groups) {
     EXPECT_LT(start.renderer->count_tokens(group.row.question), longest);
   }
   recipe_.reading.question_tokens = shortest / 2;
-  EXPECT_THROW(StepQuestions(recipe_, start, alone).roll_out(*model, 0, 0, nullptr), Error);
+  EXPECT_THROW(first_groups(start, *model), Error);
 }
 
 class Resumed : public Rl, public testing::WithParamInterface<const char*> {};
@@ -410,15 +416,11 @@ TEST_F(Rl, QuestionsStandInCrowdsAsOftenAsTheRecipeSays) {
   recipe_.questions_from.document_tokens = {1200, 1200};
   recipe_.questions_from.section_tokens = {600, 600};
   const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
-  const auto model = make_local_model(
-      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
-      {.threads = 1});
-  const DataParallelGroup alone{Rendezvous()};
+  const auto model = model_of(start);
   const auto documents = [&](double crowded) {
     recipe_.questions_from.crowded = crowded;
     std::vector<std::string> first_sections;
-    const StepQuestions questions(recipe_, start, alone);
-    for (const Group& group : questions.roll_out(*model, 0, 0, nullptr).groups) {
+    for (const Group& group : first_groups(start, *model)) {
       first_sections.push_back(start.tokenizer->decode(
           group.trajectories.at(0).trajectory.conversations.at(0).prompt.tokens));
     }
@@ -443,15 +445,11 @@ TEST_F(Rl, QuestionsStandInClutterAndAreReadAsOftenAsTheRecipeSays) {
   recipe_.questions_from.section_tokens = {600, 600};
   recipe_.questions_from.passes = 2;
   const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
-  const auto model = make_local_model(
-      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
-      {.threads = 1});
-  const DataParallelGroup alone{Rendezvous()};
+  const auto model = model_of(start);
   std::set<std::string> sections[2];
   for (const double clutter : {0.0, 1.0}) {
     recipe_.questions_from.clutter = clutter;
-    const StepQuestions questions(recipe_, start, alone);
-    for (const Group& group : questions.roll_out(*model, 0, 0, nullptr).groups) {
+    for (const Group& group : first_groups(start, *model)) {
       for (const RolledOut& rolled : group.trajectories) {
         std::map<std::int32_t, int> read;
         for (const Conversation& conversation : rolled.trajectory.conversations) {
@@ -476,9 +474,7 @@ class Packing : public Rl, public testing::WithParamInterface<Layout> {};
 TEST_P(Packing, TrainsOnWhatWasSampledWithTheProbabilitiesItWasSampledWith) {
   recipe_.reading.layout = GetParam();
   const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
-  const auto model = make_local_model(
-      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
-      {.threads = 1});
+  const auto model = model_of(start);
   std::vector<RolloutQuestion> questions;
   for (std::int64_t i = 0; i < 2; ++i) {
     questions.push_back(
@@ -567,9 +563,7 @@ TEST_P(Packing, EqualConversationsAreTrainedOnOnce) {
   recipe_.reading.memory_tokens = 16;
   recipe_.reading.output_tokens = 2;
   const Start start = make_start(recipe_.network, recipe_.reading, {}, recipe_.seed);
-  const auto model = make_local_model(
-      std::shared_ptr<const ModelFile>(start.network->model_file(start.tokenizer, "", "test")),
-      {.threads = 1});
+  const auto model = model_of(start);
   const auto task = find_tasks({"niah_single_1"}, {})[0];
   RolloutOptions rollout;
   rollout.episode = episode_config(recipe_.reading);

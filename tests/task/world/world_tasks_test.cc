@@ -315,8 +315,6 @@ INSTANTIATE_TEST_SUITE_P(World, EveryTask,
                                          "world_bridge_4", "world_comparison",
                                          "world_bridge_comparison", "world_unanswerable"));
 
-// Follows the chain as a reader would: the question names the first paragraph's heading or a value
-// told there, each fact names the next paragraph's heading, and the last is the answer.
 // The same questions about the same things, among more of their kinds.
 TEST(WorldTasks, MayBeCrowded) {
   const auto task = task_named("world_bridge_2");
@@ -344,6 +342,8 @@ TEST(WorldTasks, MayBeCrowded) {
   EXPECT_LT(kinds[1], 0.7 * static_cast<double>(kinds[0]));
 }
 
+// Follows the chain as a reader would: the question names the first paragraph's heading or a value
+// told there, each fact names the next paragraph's heading, and the last is the answer.
 TEST(Bridges, LeadFromTheQuestionToTheAnswerThroughTheText) {
   for (const int hops : {2, 3, 4}) {
     const auto task = task_named("world_bridge_" + std::to_string(hops));
