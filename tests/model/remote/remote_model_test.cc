@@ -1,5 +1,5 @@
-// The whole client against scripted servers on the loopback: what is sent, what is retried, what
-// becomes of servers that misbehave. Waits are configured to a millisecond; nothing is timed.
+// The whole client against scripted servers on the loopback: what is sent, and what is retried.
+// Waits are configured to a millisecond; nothing is timed.
 #include "memagent/remote_model.h"
 
 #include <arpa/inet.h>
@@ -9,12 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <thread>
 
 #include "memagent/error.h"
+#include "model/remote/remote_client.h"
 #include "model/remote/scripted_server.h"
 
 namespace memagent {
@@ -27,42 +26,6 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-constexpr const char* kChatPath = "/v1/chat/completions";
-
-RemoteModelOptions options_for(const std::vector<std::string>& urls) {
-  RemoteModelOptions options;
-  options.urls = urls;
-  options.first_retry_wait = milliseconds(1);
-  return options;
-}
-
-GenerationRequest ask(const std::string& text) {
-  GenerationRequest request;
-  request.prompt.messages = {{"user", text}};
-  request.max_tokens = 50;
-  return request;
-}
-
-// Waits for `count` results, in order of request.
-std::vector<GenerationResult> collect(LanguageModel& model, std::size_t count) {
-  std::vector<GenerationResult> results;
-  while (results.size() < count) {
-    const std::size_t before = results.size();
-    model.wait(results, std::chrono::minutes(2));
-    if (results.size() == before) break;  // a time-out: the caller sees too few
-  }
-  std::sort(results.begin(), results.end(),
-            [](const GenerationResult& a, const GenerationResult& b) { return a.id < b.id; });
-  return results;
-}
-
-GenerationResult one(LanguageModel& model, GenerationRequest request) {
-  model.submit(std::move(request));
-  std::vector<GenerationResult> results = collect(model, 1);
-  EXPECT_EQ(results.size(), 1U);
-  return results.empty() ? GenerationResult() : results[0];
-}
-
 std::string message_of(const std::function<void()>& call, ErrorKind kind) {
   try {
     call();
@@ -73,12 +36,6 @@ std::string message_of(const std::function<void()>& call, ErrorKind kind) {
   ADD_FAILURE() << "nothing was thrown";
   return {};
 }
-
-// Without the proxies of whoever runs the tests: all servers here are on the loopback.
-const bool kNoProxies = [] {
-  for (const char* name : {"http_proxy", "all_proxy", "ALL_PROXY"}) ::unsetenv(name);
-  return true;
-}();
 
 // A port nobody listens on.
 int dead_port() {
@@ -368,154 +325,6 @@ TEST(RemoteModel, MaxCompletionTokensIsLearntOnce) {
   EXPECT_EQ(server.requests(kChatPath), so_far + 1);
 }
 
-struct Hostile {
-  std::string name;
-  std::function<void(ScriptedConnection&)> misbehave;
-  std::string told;   // part of the error when it never gets better
-  bool slow = false;  // only a time-out ends it
-};
-
-void PrintTo(const Hostile& kind, std::ostream* out) { *out << kind.name; }
-
-class HostileServer : public testing::TestWithParam<Hostile> {
- protected:
-  RemoteModelOptions options() const {
-    RemoteModelOptions options;
-    options.first_retry_wait = milliseconds(1);
-    if (GetParam().slow) {
-      options.first_byte_timeout = milliseconds(400);
-      options.total_timeout = milliseconds(700);
-    }
-    options.max_response_bytes = 1 << 20;
-    return options;
-  }
-};
-
-TEST_P(HostileServer, IsAskedAgainAndOthersAreNotHarmed) {
-  ScriptedServer server([&](const ScriptedRequest& request, ScriptedConnection& peer) {
-    if (request.number == 0) return GetParam().misbehave(peer);
-    peer.reply(200, chat_reply("fine"));
-  });
-  RemoteModelOptions with = options();
-  with.urls = {server.url()};
-  const auto model = open_remote_model(with);
-  EXPECT_EQ(one(*model, ask("q")).text, "fine");
-}
-
-TEST_P(HostileServer, ThatNeverGetsBetterIsOneClearLine) {
-  ScriptedServer server(
-      [&](const ScriptedRequest&, ScriptedConnection& peer) { GetParam().misbehave(peer); });
-  RemoteModelOptions with = options();
-  with.urls = {server.url()};
-  with.max_attempts = 2;
-  const auto model = open_remote_model(with);
-  const GenerationResult result = one(*model, ask("q"));
-  EXPECT_EQ(result.stop, StopReason::kFailed);
-  EXPECT_THAT(result.error, AllOf(StartsWith(server.url() + ": "), HasSubstr(GetParam().told),
-                                  HasSubstr("(2 attempts)"), Not(HasSubstr("\n"))));
-  EXPECT_LE(result.error.size(), 500U);
-}
-
-std::string head(const std::string& more) {
-  return fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{}\r\n", more);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Kinds, HostileServer,
-    testing::Values(
-        Hostile{"Hangs", [](ScriptedConnection& peer) { peer.wait_closed(); },
-                "nothing came within 400 ms", true},
-        Hostile{"HangsInTheBody",
-                [](ScriptedConnection& peer) {
-                  peer.send(head("Content-Length: 500\r\n") + "{");
-                  peer.wait_closed();
-                },
-                "not finished within 700 ms", true},
-        Hostile{"DripsSlowly",
-                [](ScriptedConnection& peer) {
-                  peer.send(head("Content-Length: 100000\r\n"));
-                  while (!peer.closed()) {
-                    peer.send(" ");
-                    std::this_thread::sleep_for(milliseconds(5));
-                  }
-                },
-                "not finished within 700 ms", true},
-        Hostile{"ResetsAtOnce", [](ScriptedConnection& peer) { peer.reset(); },
-                "the connection broke"},
-        Hostile{"ResetsMidBody",
-                [](ScriptedConnection& peer) {
-                  peer.send(head("Content-Length: 500\r\n") + "{\"choices\":[");
-                  peer.reset();
-                },
-                "the connection broke"},
-        Hostile{"HalfABody",
-                [](ScriptedConnection& peer) {
-                  peer.send(head("Content-Length: 500\r\n") + "{\"choices\":[");
-                  peer.close();
-                },
-                "the connection broke after 12 bytes"},
-        Hostile{"HalfABodyWithoutLength",
-                [](ScriptedConnection& peer) {
-                  peer.send(head("Connection: close\r\n") + "{\"choices\":[");
-                  peer.close();
-                },
-                "broken JSON came: '{\"choices\":['"},
-        Hostile{"ChunksThatEndEarly",
-                [](ScriptedConnection& peer) {
-                  peer.send(head("Transfer-Encoding: chunked\r\n") + "c\r\n{\"choices\":[\r\n");
-                  peer.close();
-                },
-                "the connection broke"},
-        Hostile{"ClosesWithoutAWord", [](ScriptedConnection& peer) { peer.close(); },
-                "the connection broke"},
-        Hostile{"Html",
-                [](ScriptedConnection& peer) {
-                  peer.reply(200, "<!DOCTYPE html><html>Log in</html>", "text/html");
-                },
-                "HTML came instead of JSON"},
-        Hostile{"NotHttp",
-                [](ScriptedConnection& peer) {
-                  peer.send("220 smtp ready\r\n");
-                  peer.close();
-                },
-                ""},
-        Hostile{"WrongJson", [](ScriptedConnection& peer) { peer.reply(200, "{\"a\":}"); },
-                "broken JSON came"},
-        Hostile{"EmptyChoices",
-                [](ScriptedConnection& peer) { peer.reply(200, "{\"choices\":[]}"); },
-                "without choices"},
-        Hostile{"WrongTypes",
-                [](ScriptedConnection& peer) {
-                  peer.reply(200, R"({"choices":[{"message":{"content":{"a":1}}}]})");
-                },
-                "no text"},
-        Hostile{"InvalidUtf8",
-                [](ScriptedConnection& peer) {
-                  peer.reply(200, "{\"choices\":[{\"message\":{\"content\":\"\xC3\x28\"}}]}");
-                },
-                "broken JSON came"},
-        Hostile{"DeepJson",
-                [](ScriptedConnection& peer) { peer.reply(200, std::string(900'000, '[')); },
-                "something other than JSON"},
-        Hostile{"TenMegabytes",
-                [](ScriptedConnection& peer) {
-                  static const std::string reply = chat_reply(std::string(10 << 20, 'x'));
-                  peer.reply(200, reply);
-                },
-                "more than the 1048576 bytes allowed"},
-        Hostile{"EndlessHeaders",
-                [](ScriptedConnection& peer) {
-                  peer.send("HTTP/1.1 200 OK\r\n");
-                  while (!peer.closed()) peer.send(fmt::format("X-More: {:x>1000}\r\n", ""));
-                },
-                "bytes allowed came"},
-        Hostile{"EndlessInterimReplies",
-                [](ScriptedConnection& peer) {
-                  while (!peer.closed()) peer.send("HTTP/1.1 100 Continue\r\n\r\n");
-                },
-                ""}),
-    [](const auto& kind) { return kind.param.name; });
-
 TEST(RemoteModel, ServerThatDiesComesBackOnTheSamePort) {
   auto server = std::make_unique<ScriptedServer>(
       [](const ScriptedRequest&, ScriptedConnection& peer) { peer.reply(200, chat_reply("one")); });
@@ -670,91 +479,6 @@ TEST(RemoteModel, DestroyedWithRequestsInFlight) {
   for (int i = 0; i < 10; ++i) model->submit(ask("q"));
   std::vector<GenerationResult> results;
   while (server.requests(kChatPath) < 10) model->wait(results, milliseconds(1));
-}
-
-TEST(RemoteModel, StreamsWhereAGenerationCanBeCutShort) {
-  std::atomic<int> tokens_sent{0};
-  ScriptedServer server([&](const ScriptedRequest& request, ScriptedConnection& peer) {
-    const Json body = Json::parse(request.body);
-    EXPECT_EQ(body.at("stream"), true);
-    peer.send(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-        "Connection: close\r\n\r\n");
-    peer.send(chat_event("KE") + chat_event("EP"));
-    while (!peer.closed()) {
-      peer.send(chat_event(" and"));
-      ++tokens_sent;
-    }
-  });
-  const auto model = open_remote_model(options_for({server.url()}));
-  GenerationRequest request = ask("q");
-  request.complete_responses = {"KEEP"};
-  const GenerationResult result = one(*model, std::move(request));
-  EXPECT_EQ(result.text, "KEEP");
-  EXPECT_EQ(result.stop, StopReason::kEnd);
-  EXPECT_EQ(result.generated_tokens, 2);
-  EXPECT_GT(result.prompt_tokens, 0);
-}
-
-TEST(RemoteModel, ResponsesCanBeWatchedAsTheyGrow) {
-  ScriptedServer server([&](const ScriptedRequest& request, ScriptedConnection& peer) {
-    peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n");
-    for (const char* word : {"one", " two", " three"}) {
-      peer.send(chat_event(word));
-      if (request.number == 0) return peer.reset();
-    }
-    peer.send("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
-    peer.send("data: [DONE]\n\n");
-    peer.close();
-  });
-  const auto model = open_remote_model(options_for({server.url()}));
-  GenerationRequest request = ask("q");
-  std::vector<std::string> seen;
-  request.on_text = [&](std::string_view so_far) { seen.emplace_back(so_far); };
-  EXPECT_EQ(one(*model, request).text, "one two three");
-  // However the bytes arrived, each is a beginning of the whole, also after the first attempt
-  // broke.
-  ASSERT_FALSE(seen.empty());
-  for (const std::string& text : seen) EXPECT_THAT("one two three", StartsWith(text));
-  EXPECT_EQ(seen.back(), "one two three");
-}
-
-TEST(RemoteModel, ServersThatDoNotStreamAreAskedWithout) {
-  ScriptedServer refuses([](const ScriptedRequest& request, ScriptedConnection& peer) {
-    if (Json::parse(request.body).contains("stream")) {
-      return peer.reply(400, R"({"error":{"message":"stream_options is not allowed"}})");
-    }
-    peer.reply(200, chat_reply("KEEP it"));
-  });
-  auto model = open_remote_model(options_for({refuses.url()}));
-  GenerationRequest request = ask("q");
-  request.complete_responses = {"KEEP"};
-  EXPECT_EQ(one(*model, request).text, "KEEP it");
-  EXPECT_EQ(one(*model, request).text, "KEEP it");
-  EXPECT_EQ(refuses.requests(kChatPath), 3) << "learnt once";
-  ScriptedServer ignores([](const ScriptedRequest&, ScriptedConnection& peer) {
-    peer.reply(200, chat_reply("whole"));
-  });
-  model = open_remote_model(options_for({ignores.url()}));
-  EXPECT_EQ(one(*model, request).text, "whole");
-}
-
-TEST(RemoteModel, StreamThatBreaksIsAskedAgain) {
-  ScriptedServer server([&](const ScriptedRequest& request, ScriptedConnection& peer) {
-    peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n" +
-              chat_event("UP"));
-    if (request.number == 0) return peer.reset();
-    if (request.number == 1) return peer.close();
-    peer.send(
-        chat_event("DATE") +
-        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
-    peer.close();
-  });
-  const auto model = open_remote_model(options_for({server.url()}));
-  GenerationRequest request = ask("q");
-  request.complete_responses = {"KEEP"};
-  EXPECT_EQ(one(*model, request).text, "UPDATE");
-  EXPECT_EQ(server.requests(kChatPath), 3);
 }
 
 TEST(RemoteModel, EndpointsOfDifferentModelsNeedAName) {
