@@ -104,8 +104,9 @@ std::vector<std::vector<double>> conversation_advantages(std::span<const ScoredT
       const bool answer = group[i].conversations[c].place.second < 0;
       const bool pushed =
           options.credit == Credit::kAll || (options.credit == Credit::kAnswer && answer);
-      advantages[i].push_back((pushed ? shared[i][c] : 0) +
-                              (own_counts ? own_weight * own[i][c] : 0));
+      // The answer's own reward is the trajectory's, which counts once.
+      const bool has_own = own_counts && (options.credit == Credit::kOwn || !answer);
+      advantages[i].push_back((pushed ? shared[i][c] : 0) + (has_own ? own_weight * own[i][c] : 0));
     }
   }
   return advantages;

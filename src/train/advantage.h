@@ -32,7 +32,7 @@ struct AdvantageOptions {
   // group nearly agrees are not blown up.
   bool divide_by_deviation = false;
   Credit credit = Credit::kAll;
-  // What the advantage of a conversation's own reward counts beside its trajectory's (arXiv
+  // What the advantage of an update's own reward counts beside its trajectory's (arXiv
   // 2509.23040, arXiv 2602.10560). 0: off.
   double own_weight = 0;
   // Rewards, the answers' and own ones, are compared among the conversations of the group that have

@@ -95,6 +95,14 @@ void refuse_if_not_finite(const Tensors& tensors) {
 
 }  // namespace
 
+void refuse_if_not_finite(const PolicyNetwork& network) {
+  Tensors tensors;
+  for (const Parameter& parameter : network.parameters()) {
+    tensors.push_back({parameter.name, parameter.value.detach()});
+  }
+  refuse_if_not_finite(tensors);
+}
+
 void write_checkpoint(const std::string& folder, const PolicyNetwork& network,
                       const Optimizer& optimizer, const std::string& state_json,
                       const Tensors& more) {

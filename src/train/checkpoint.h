@@ -15,6 +15,9 @@
 
 namespace memagent {
 
+// Throws Error(kModel) for weights that are not finite, which must not take the place of any file.
+void refuse_if_not_finite(const PolicyNetwork& network);
+
 // `more`: tensors of the run's own, which are copied into when it goes on.
 //
 // Into `folder`, which must be there. The checkpoint before, if it is whole, becomes

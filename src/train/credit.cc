@@ -9,16 +9,21 @@
 namespace memagent {
 namespace {
 
+// Of the conversations that learn from it: where only answers learn, they are not blamed for
+// updates.
 double penalty(const Trajectory& trajectory, const RlRecipe& recipe, std::int32_t update_tokens) {
-  if (recipe.overlong_tokens <= 0 || trajectory.conversations.empty()) return 0;
+  if (recipe.overlong_tokens <= 0) return 0;
   double sum = 0;
+  double count = 0;
   for (const Conversation& conversation : trajectory.conversations) {
     const bool answer = conversation.kind == ConversationKind::kAnswer;
+    if (!answer && recipe.advantage.credit == Credit::kAnswer) continue;
+    ++count;
     sum += overlong_penalty(conversation.response.generated_tokens,
                             answer ? recipe.reading.output_tokens : update_tokens,
                             recipe.overlong_tokens);
   }
-  return sum / static_cast<double>(trajectory.conversations.size());
+  return count > 0 ? sum / count : 0;
 }
 
 std::uint64_t hash_of(const Prompt& prompt) {

@@ -10,7 +10,8 @@
 namespace memagent {
 
 // Of every conversation of every trajectory: [trajectory][conversation]. A trajectory's reward is
-// the verifier's, less the mean over its conversations of what being too long costs.
+// the verifier's, less the mean over its conversations, or with credit `answer` its answer alone,
+// of what being too long costs.
 // `update_tokens`: the most that an update may have.
 std::vector<std::vector<double>> credited(const Group& group, const RlRecipe& recipe,
                                           std::int32_t update_tokens);

@@ -4,13 +4,11 @@
 #include <torch/utils.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <functional>
 #include <set>
 #include <string_view>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
@@ -38,20 +36,6 @@ void together(int rank, int world_size, const std::function<void()>& communicate
   }
 }
 
-int number_in(const char* name, int least, int most) {
-  const char* text = std::getenv(name);
-  if (text == nullptr) {
-    fail(ErrorKind::kUsage, "WORLD_SIZE is set, but not {}: start with torchrun, or set it", name);
-  }
-  int value = 0;
-  const char* end = text + std::strlen(text);
-  const auto [stopped, error] = std::from_chars(text, end, value);
-  if (error != std::errc() || stopped != end || value < least || value > most) {
-    fail(ErrorKind::kUsage, "{}={}: must be a number from {} to {}", name, text, least, most);
-  }
-  return value;
-}
-
 // LibTorch 2.4 and later would use libuv, which Debian's is built without; versions before have no
 // choice.
 template <typename Options>
@@ -59,22 +43,38 @@ void use_plain_sockets(Options& store) {
   if constexpr (requires { store.useLibUV; }) store.useLibUV = false;
 }
 
-}  // namespace
-
-Rendezvous rendezvous_from_environment() {
-  Rendezvous rendezvous;
-  if (std::getenv("WORLD_SIZE") == nullptr) return rendezvous;
-  rendezvous.world_size = number_in("WORLD_SIZE", 1, 65536);
-  if (rendezvous.world_size == 1) return rendezvous;
-  rendezvous.rank = number_in("RANK", 0, rendezvous.world_size - 1);
-  rendezvous.port = number_in("MASTER_PORT", 1, 65535);
-  const char* address = std::getenv("MASTER_ADDR");
-  if (address == nullptr) {
-    fail(ErrorKind::kUsage, "WORLD_SIZE is set, but not MASTER_ADDR: start with torchrun");
-  }
-  rendezvous.address = address;
-  return rendezvous;
+c10::intrusive_ptr<c10d::Store> store(const Rendezvous& rendezvous) {
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<std::uint16_t>(rendezvous.port);
+  options.isServer = rendezvous.rank == 0 && !rendezvous.store_is_kept;
+  options.numWorkers = static_cast<std::size_t>(rendezvous.world_size);
+  options.timeout = rendezvous.timeout;
+  use_plain_sockets(options);
+  auto tcp = c10::make_intrusive<c10d::TCPStore>(rendezvous.address, options);
+  if (!rendezvous.store_is_kept) return tcp;
+  // As PyTorch's own workers prefix what is theirs.
+  return c10::make_intrusive<c10d::PrefixStore>("/worker/attempt_" + rendezvous.attempt, tcp);
 }
+
+std::vector<std::shared_ptr<gloo::transport::Device>> devices(const Rendezvous& rendezvous) {
+  using c10d::ProcessGroupGloo;
+  std::vector<std::shared_ptr<gloo::transport::Device>> devices;
+  if (rendezvous.interfaces.empty()) {
+    devices.push_back(ProcessGroupGloo::createDeviceForHostname(
+        own_address_towards(rendezvous.address, rendezvous.port)));
+  }
+  for (const std::string& name : rendezvous.interfaces) {
+    try {
+      devices.push_back(ProcessGroupGloo::createDeviceForInterface(name));
+    } catch (const std::exception& error) {
+      fail(ErrorKind::kUsage, "GLOO_SOCKET_IFNAME: {} is no network interface to talk over ({})",
+           name, first_line(error));
+    }
+  }
+  return devices;
+}
+
+}  // namespace
 
 bool a_device_each(const std::vector<std::string>& identities) {
   const std::set<std::string> distinct(identities.begin(), identities.end());
@@ -99,22 +99,18 @@ DataParallelGroup::DataParallelGroup(const Rendezvous& rendezvous)
   if (world_size_ == 1) return;
   state_ = std::make_unique<State>();
   state_->timeout = rendezvous.timeout;
-  together(rank_, world_size_, [&] {
-    c10d::TCPStoreOptions store;
-    store.port = static_cast<std::uint16_t>(rendezvous.port);
-    store.isServer = rank_ == 0;
-    store.numWorkers = static_cast<std::size_t>(world_size_);
-    store.timeout = rendezvous.timeout;
-    use_plain_sockets(store);
-    const auto options = c10d::ProcessGroupGloo::Options::create(rendezvous.timeout);
-    // On one machine nothing need be reachable from outside it.
-    const bool local = rendezvous.address == "127.0.0.1" || rendezvous.address == "localhost";
-    options->devices.push_back(local ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
-                                     : c10d::ProcessGroupGloo::createDefaultDevice());
-    state_->group = std::make_unique<c10d::ProcessGroupGloo>(
-        c10::make_intrusive<c10d::TCPStore>(rendezvous.address, store), rank_, world_size_,
-        options);
-  });
+  const auto options = c10d::ProcessGroupGloo::Options::create(rendezvous.timeout);
+  options->devices = devices(rendezvous);
+  try {
+    state_->group =
+        std::make_unique<c10d::ProcessGroupGloo>(store(rendezvous), rank_, world_size_, options);
+  } catch (const std::exception& error) {
+    fail(
+        ErrorKind::kModel,
+        "process {} of {} that train together: they did not meet at {}:{} ({}): start all of them, "
+        "with a MASTER_PORT that nothing else listens on",
+        rank_, world_size_, rendezvous.address, rendezvous.port, first_line(error));
+  }
 }
 
 DataParallelGroup::~DataParallelGroup() = default;

@@ -6,28 +6,14 @@
 // needs none of it. Knows nothing of what is summed.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "train/policy_network.h"
+#include "train/rendezvous.h"
 
 namespace memagent {
-
-// Where to meet, by torchrun's variables: RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT.
-struct Rendezvous {
-  int rank = 0;
-  int world_size = 1;
-  std::string address = "127.0.0.1";  // of rank 0
-  int port = 29500;
-  // How long the slowest process may keep the others waiting.
-  std::chrono::seconds timeout{1800};
-};
-
-// One process unless WORLD_SIZE is set. Throws Error(kUsage) naming a variable that is missing or
-// makes no sense.
-Rendezvous rendezvous_from_environment();
 
 // Whether every process of a world has a CUDA device to itself, by their device_identity().
 bool a_device_each(const std::vector<std::string>& identities);
@@ -36,7 +22,8 @@ bool a_device_each(const std::vector<std::string>& identities);
 // next call with Error(kModel).
 class DataParallelGroup {
  public:
-  // Waits for all of them. Throws Error(kModel) if they do not come in time.
+  // Waits for all of them. Throws Error(kModel) if they do not come in time, Error(kUsage) for a
+  // network interface that is not there.
   explicit DataParallelGroup(const Rendezvous& rendezvous);
   ~DataParallelGroup();
   DataParallelGroup(const DataParallelGroup&) = delete;

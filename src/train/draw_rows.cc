@@ -5,6 +5,7 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/fail.h"
 #include "base/random.h"
@@ -18,6 +19,11 @@ constexpr std::int64_t kChunkNumbers = 16 << 20;
 bool is_filtered(const Sampling& sampling) {
   return sampling.temperature > 0 &&
          (sampling.top_k > 0 || sampling.top_p < 1.0F || sampling.min_p > 0.0F);
+}
+
+[[noreturn]] void fail_not_numbers() {
+  fail(ErrorKind::kModel,
+       "rollouts: the network's scores are not numbers: lower the learning rate");
 }
 
 std::vector<SampledToken> draw_rows_here(const torch::Tensor& logits,
@@ -34,9 +40,7 @@ std::vector<SampledToken> draw_rows_here(const torch::Tensor& logits,
     }
   });
   for (const SampledToken& one : drawn) {
-    if (one.token != kNoToken) continue;
-    fail(ErrorKind::kModel,
-         "rollouts: the network's scores are not numbers: lower the learning rate");
+    if (one.token == kNoToken) fail_not_numbers();
   }
   return drawn;
 }
@@ -79,6 +83,7 @@ std::vector<SampledToken> draw_rows_in_place(const torch::Tensor& logits,
         torch::cat({token.to(torch::kDouble), logprob}, 1).to(torch::kCPU).contiguous();
     const double* data = outcome.data_ptr<double>();
     for (std::int64_t row = 0; row < end - begin; ++row) {
+      if (std::isnan(data[2 * row + 1])) fail_not_numbers();
       const bool wanted = draws[static_cast<std::size_t>(begin + row)].logprob;
       drawn.push_back({static_cast<TokenId>(data[2 * row]),
                        wanted ? static_cast<float>(data[2 * row + 1]) : 0.0F});

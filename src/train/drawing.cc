@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/fail.h"
+
 namespace memagent {
 
 std::int64_t drawn_length(RandomStream& random, const std::vector<std::int64_t>& range) {
@@ -23,6 +25,20 @@ std::size_t drawn_task(RandomStream& random, const std::vector<TaskWeight>& task
     if (at < 0) return i;
   }
   return tasks.size() - 1;
+}
+
+std::shared_ptr<const Sample> drawn_until_it_fits(
+    const std::function<std::shared_ptr<const Sample>(std::uint64_t attempt)>& draw,
+    const PromptRenderer& renderer, std::int32_t question_tokens, const std::string& where) {
+  constexpr std::uint64_t kMostAttempts = 100;
+  for (std::uint64_t attempt = 0; attempt < kMostAttempts; ++attempt) {
+    auto drawn = draw(attempt);
+    if (renderer.count_tokens(drawn->row().question) <= question_tokens) return drawn;
+  }
+  fail(ErrorKind::kBadInput,
+       "{}: {} questions drawn one after another are longer than reading.question_tokens ({}): "
+       "raise it",
+       where, kMostAttempts, question_tokens);
 }
 
 }  // namespace memagent

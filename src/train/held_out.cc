@@ -7,7 +7,6 @@
 #include "base/random.h"
 #include "task/registry.h"
 #include "train/drawing.h"
-#include "train/rollout.h"
 
 namespace memagent {
 
@@ -31,6 +30,27 @@ HeldOut::HeldOut(const HeldOutConfig& config, std::uint64_t seed, std::int64_t s
   for (const TaskWeight& task : config_.tasks) {
     tasks_.push_back(find_tasks({task.task}, {}).at(0));
   }
+  // A row that cannot be asked is told before the run begins.
+  for (std::int64_t row = 0; row < config_.rows; ++row) {
+    question(row, config_.document_tokens.front());
+  }
+}
+
+RolloutQuestion HeldOut::question(std::int64_t row, std::int64_t document_tokens) const {
+  RandomStream random(derive(seed_, static_cast<std::uint64_t>(row)));
+  const Task& task = *tasks_[drawn_task(random, config_.tasks)];
+  SampleSpec spec;
+  spec.tokens = std::max(document_tokens, task.fewest_tokens(*tokenizer_));
+  spec.split = Split::kTest;
+  spec.index = row;
+  const std::uint64_t reading_seed = random.next();
+  return {drawn_until_it_fits(
+              [&](std::uint64_t attempt) {
+                spec.seed = attempt == 0 ? seed_ : derive(seed_, attempt);
+                return task.sample(spec, tokenizer_);
+              },
+              *renderer_, episode_.question_tokens, config_.where),
+          reading_seed};
 }
 
 HeldOutScores HeldOut::scores(LanguageModel& model, const DataParallelGroup& group) const {
@@ -38,14 +58,7 @@ HeldOutScores HeldOut::scores(LanguageModel& model, const DataParallelGroup& gro
   std::vector<std::size_t> lengths;  // of each question, as a place in document_tokens
   for (std::size_t length = 0; length < config_.document_tokens.size(); ++length) {
     for (std::int64_t row = group.rank(); row < config_.rows; row += group.world_size()) {
-      RandomStream random(derive(seed_, static_cast<std::uint64_t>(row)));
-      const Task& task = *tasks_[drawn_task(random, config_.tasks)];
-      SampleSpec spec;
-      spec.tokens = std::max(config_.document_tokens[length], task.fewest_tokens(*tokenizer_));
-      spec.seed = seed_;
-      spec.split = Split::kTest;
-      spec.index = row;
-      questions.push_back({task.sample(spec, tokenizer_), random.next()});
+      questions.push_back(question(row, config_.document_tokens[length]));
       lengths.push_back(length);
     }
   }

@@ -14,6 +14,7 @@
 #include "memagent/language_model.h"
 #include "train/data_parallel.h"
 #include "train/recipe.h"
+#include "train/rollout.h"
 #include "train/rollout_metrics.h"
 #include "train/start.h"
 
@@ -25,7 +26,7 @@ using HeldOutScores = std::map<std::int64_t, Mean>;
 class HeldOut {
  public:
   // Documents are read `passes` times. Throws Error(kBadInput) for sections that the network cannot
-  // hold.
+  // hold, and where only questions are drawn that are longer than a reader has room for.
   HeldOut(const HeldOutConfig& config, std::uint64_t seed, std::int64_t section_tokens,
           std::int32_t passes, const Start& start);
 
@@ -35,6 +36,9 @@ class HeldOut {
   HeldOutScores scores(LanguageModel& model, const DataParallelGroup& group) const;
 
  private:
+  // A row at one of the lengths, and the seed it is read with.
+  RolloutQuestion question(std::int64_t row, std::int64_t document_tokens) const;
+
   HeldOutConfig config_;
   std::uint64_t seed_;
   EpisodeConfig episode_;

@@ -11,6 +11,7 @@
 #include "format/toml_table.h"
 #include "model/local/shipped_model.h"
 #include "task/registry.h"
+#include "task/world_tasks.h"
 #include "train/recipe_checks.h"
 #include "train/recipe_keys.h"
 
@@ -72,6 +73,17 @@ void read_tasks(TomlTable table, std::vector<TaskWeight>& tasks,
   }
 }
 
+// Other tasks' documents have no paragraphs to crowd.
+void check_crowded(TomlTable& table, double crowded, const std::vector<TaskWeight>& tasks) {
+  if (crowded == 0) return;
+  const auto worlds = world_tasks();
+  const bool any = std::ranges::any_of(tasks, [&](const TaskWeight& drawn) {
+    return std::ranges::any_of(worlds,
+                               [&](const auto& world) { return world->name() == drawn.task; });
+  });
+  if (!any) table.fail_at("crowded", "needs a task of the invented encyclopedia, such as qa_1");
+}
+
 Stage read_stage(TomlTable table) {
   Stage stage;
   describe(ReadFields{table}, stage);
@@ -79,6 +91,7 @@ Stage read_stage(TomlTable table) {
   check_stage(table, stage);
   read_tasks(table.table("tasks"), stage.tasks, {kTextTasks.begin(), kTextTasks.end()});
   if (stage.tasks.empty()) table.fail_at("tasks", "has none: name at least one");
+  check_crowded(table, stage.crowded, stage.tasks);
   if (stage.outsiders > 0 || table.has("outside")) {
     read_tasks(table.table("outside"), stage.outside, {kStrayTask});
     if (stage.outside.empty()) table.fail_at("outside", "has none: name at least one");
@@ -189,6 +202,10 @@ RlRecipe load_rl_recipe(const std::string& path) {
   if (draws_data != !questions.data.empty()) {
     from.fail_at("data", "and the task data belong together: give both or neither");
   }
+  if (!draws_data && !questions.distractors.empty()) {
+    from.fail_at("distractors", "pads rows of data: give that, too");
+  }
+  check_crowded(from, questions.crowded, questions.tasks);
   const PathIsRelativeTo relative{std::filesystem::path(path).parent_path()};
   relative(questions.data);
   relative(questions.distractors);

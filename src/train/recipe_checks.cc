@@ -143,6 +143,10 @@ void check_rollouts(TomlTable& root, const RlRecipe& recipe) {
   check_at_least(root, "questions", recipe.questions, 1);
   if (recipe.group < 2) root.fail_at("group", "must be at least 2: one alone has no advantage");
   check_at_least(root, "mini_batches", recipe.mini_batches, 1);
+  if (recipe.mini_batches > recipe.questions) {
+    root.fail_at("mini_batches",
+                 fmt::format("is more than the {} questions that a step has", recipe.questions));
+  }
   check_at_least(root, "resample", recipe.resample, 0);
   const std::int32_t budget = std::min(recipe.reading.memory_tokens, recipe.reading.output_tokens);
   if (recipe.overlong_tokens < 0 || recipe.overlong_tokens > budget) {
@@ -175,6 +179,11 @@ void check_rewards(TomlTable& advantage, TomlTable& step_reward, const RlRecipe&
   }
   if (options.own_weight > 0 && options.credit == Credit::kAnswer) {
     advantage.fail_at("own_weight", "rewards updates, which credit 'answer' leaves out");
+  }
+  if (options.credit == Credit::kOwn && recipe.overlong_tokens > 0) {
+    advantage.fail_at("credit",
+                      "'own' leaves out the trajectory's reward, which overlong_tokens lowers: "
+                      "set that to 0");
   }
   const bool counts = options.own_weight > 0 || options.credit == Credit::kOwn;
   if (counts && !any(recipe.step_reward)) {

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <future>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <utility>
@@ -133,11 +134,11 @@ class RlRun {
     report.rollout_seconds = rolled.seconds;
     report.rollouts = shared(rolled.metrics);
     report.staleness = optimizer_.steps() - sampled_at_;
-    number_ = rolled.next_number;
+    const std::int64_t first_number = std::exchange(number_, rolled.next_number);
     if (recipe_.overlap && step_ + 1 < recipe_.steps) begin_next();
     const auto update_begin = Clock::now();
     samples_ = sample_trajectories(rolled.groups);
-    update(rolled.groups, report);
+    update(rolled, first_number, report);
     report.update_seconds = seconds_since(update_begin);
     report.seconds = seconds_since(begin);
     ++step_;
@@ -198,9 +199,31 @@ class RlRun {
     return metrics;
   }
 
-  void update(const std::vector<Group>& groups, RlStep& report) {
-    const auto num_groups = std::ssize(groups);
+  // Which mini-batch each of this process's groups is learnt from in: by where its question stands
+  // among those of all processes, so that they learn together what one would alone.
+  std::vector<std::int64_t> mini_batches_of(const std::vector<std::int64_t>& numbers,
+                                            std::int64_t first_number) const {
+    std::vector<double> is_there(static_cast<std::size_t>(number_ - first_number));
+    for (const std::int64_t number : numbers) {
+      is_there[static_cast<std::size_t>(number - first_number)] = 1;
+    }
+    group_.sum(is_there);
+    // Before each question.
+    std::vector<double> before(is_there.size());
+    std::exclusive_scan(is_there.begin(), is_there.end(), before.begin(), 0.0);
+    const double all = std::reduce(is_there.begin(), is_there.end());
+    std::vector<std::int64_t> parts;
+    for (const std::int64_t number : numbers) {
+      const double place = before[static_cast<std::size_t>(number - first_number)];
+      parts.push_back(static_cast<std::int64_t>(place) * recipe_.mini_batches /
+                      static_cast<std::int64_t>(all));
+    }
+    return parts;
+  }
+
+  void update(const StepRollouts& rolled, std::int64_t first_number, RlStep& report) {
     const std::int64_t parts = recipe_.mini_batches;
+    const std::vector<std::int64_t> part_of = mini_batches_of(rolled.numbers, first_number);
     // Learnt from once, at the weights that they were sampled with.
     const bool once = parts == 1 && recipe_.loss.kl == 0 && recipe_.loss.entropy == 0;
     PackOptions pack;
@@ -211,8 +234,9 @@ class RlRun {
     std::vector<std::vector<PreparedBatch>> mini_batches;
     for (std::int64_t part = 0; part < parts; ++part) {
       std::vector<PolicyBatch> batches;
-      for (std::int64_t i = part * num_groups / parts; i < (part + 1) * num_groups / parts; ++i) {
-        const Group& group = groups[static_cast<std::size_t>(i)];
+      for (std::size_t i = 0; i < rolled.groups.size(); ++i) {
+        if (part_of[i] != part) continue;
+        const Group& group = rolled.groups[i];
         pack_group(group, credited(group, recipe_, update_tokens_), pack, batches);
       }
       std::vector<PreparedBatch> prepared;
@@ -339,6 +363,10 @@ class RlRun {
     return json.dump();
   }
 
+  std::string files() const {
+    return files_of(start_, recipe_.adapter.rank > 0 || recipe_.loss.kl > 0);
+  }
+
   void save() {
     if (!group_.leads()) return;
     Json state;
@@ -346,12 +374,15 @@ class RlRun {
     state["number"] = number_;
     if (recipe_.overlap) state["stale_updates"] = optimizer_.steps() - sampled_at_;
     state["log_bytes"] = folder_->log_bytes();
-    write_checkpoint(folder_->path(), *start_.network, optimizer_, state.dump(), sampled_with_);
+    state["files"] = files();
+    // The checkpoint last: a run that goes on from its end finds the rest there.
+    refuse_if_not_finite(*start_.network);
     optimizer_.swap_average();
     write_model(start_, options_.name, recipe_.questions_from.section_tokens.back(),
                 folder_->file("model.gguf"));
     optimizer_.swap_average();
     write_page(step_ == recipe_.steps ? RunState::kDone : RunState::kRunning);
+    write_checkpoint(folder_->path(), *start_.network, optimizer_, state.dump(), sampled_with_);
   }
 
   void write_page(RunState state) const {
@@ -370,6 +401,7 @@ class RlRun {
     if (!restored) return folder_->cut_log(0);
     if (!restored->warning.empty() && options_.on_warning) options_.on_warning(restored->warning);
     const Json state = Json::parse(restored->state_json);
+    refuse_other_files(state.value("files", files()), files(), options_.folder);
     step_ = state.at("step").get<std::int64_t>();
     number_ = state.at("number").get<std::int64_t>();
     if (recipe_.overlap) last_updates_ = state.at("stale_updates").get<std::int64_t>();
@@ -406,9 +438,13 @@ void train_rl(const RlRecipe& recipe, const RunOptions& options,
               const std::function<void(const RlStep&)>& on_step) {
   const int threads = num_threads(options.threads);
   use_threads(recipe.overlap ? std::max(1, threads - threads / 2) : threads);
-  within_memory(fmt::format("batch_tokens (now {}), questions ({}), group ({}), the longest "
+  const std::string cache =
+      recipe.rollouts == Rollouts::kTorch
+          ? fmt::format("rollout_cache_gb (now {}), ", recipe.rollout_cache_gb)
+          : "";
+  within_memory(fmt::format("{}batch_tokens (now {}), questions ({}), group ({}), the longest "
                             "section_tokens, or the size of the network",
-                            recipe.batch_tokens, recipe.questions, recipe.group),
+                            cache, recipe.batch_tokens, recipe.questions, recipe.group),
                 [&] { RlRun(recipe, options).run(on_step); });
 }
 

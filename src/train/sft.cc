@@ -403,6 +403,8 @@ class SftRun {
     by_task_.assign(stage_ < recipe_.stages.size() ? recipe_.stages[stage_].tasks.size() : 0, {});
   }
 
+  std::string files() const { return files_of(start_, recipe_.adapter.rank > 0); }
+
   void save() {
     if (!group_.leads()) return;
     Json state;
@@ -419,12 +421,15 @@ class SftRun {
     state["recent"] = to_list(recent_);
     state["by_task"] = Json::array();
     for (const auto& kinds : by_task_) state["by_task"].push_back(to_list(kinds));
-    write_checkpoint(folder_->path(), *start_.network, optimizer_, state.dump());
+    state["files"] = files();
+    // The checkpoint last: a run that goes on from its end finds the rest there.
+    refuse_if_not_finite(*start_.network);
     optimizer_.swap_average();
     const Stage& stage = recipe_.stages[std::min(stage_, recipe_.stages.size() - 1)];
     write_model(start_, options_.name, stage.section_tokens.back(), folder_->file("model.gguf"));
     optimizer_.swap_average();
     write_page(stage_ == recipe_.stages.size() ? RunState::kDone : RunState::kRunning);
+    write_checkpoint(folder_->path(), *start_.network, optimizer_, state.dump());
   }
 
   void write_page(RunState state) const {
@@ -440,6 +445,7 @@ class SftRun {
     if (!restored) return folder_->cut_log(0);
     if (!restored->warning.empty() && options_.on_warning) options_.on_warning(restored->warning);
     const Json state = Json::parse(restored->state_json);
+    refuse_other_files(state.value("files", files()), files(), options_.folder);
     stage_ = state.at("stage").get<std::size_t>();
     drawn_ = state.at("drawn").get<std::vector<std::int64_t>>();
     stage_tokens_ = state.at("stage_tokens").get<std::int64_t>();

@@ -1,11 +1,15 @@
 #include "train/start.h"
 
+#include <fmt/format.h>
+
 #include <fstream>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "agent/prompt_file.h"
 #include "base/fail.h"
+#include "base/hash.h"
 #include "model/local/model_file_layout.h"
 #include "model/local/model_tools.h"
 
@@ -34,6 +38,35 @@ std::string text_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) fail(ErrorKind::kBadInput, "{}: cannot be read", path);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// Of a training that was repeated every tensor differs, so that a few of its bytes tell.
+std::string hash_of_samples(const ModelFile& file) {
+  constexpr std::size_t kPieces = 16;
+  constexpr std::size_t kBytes = 64;
+  Hash64 hash;
+  for (const TensorView& tensor : file.tensors()) {
+    const std::string_view bytes{reinterpret_cast<const char*>(tensor.data.data()),
+                                 tensor.data.size()};
+    hash.update(tensor.name);
+    for (std::size_t piece = 0; piece < kPieces; ++piece) {
+      hash.update(bytes.substr(bytes.size() / kPieces * piece, kBytes));
+    }
+  }
+  return fmt::format("{:016x}", hash.value());
+}
+
+std::string hash_of_wording(const Start& start) {
+  Hash64 hash;
+  for (const std::string* text : {&start.prompts_toml, &start.chat_template}) {
+    hash.update(*text);
+    hash.update({"", 1});
+  }
+  for (TokenId token = 0; token < start.tokenizer->vocab_size(); ++token) {
+    hash.update(start.tokenizer->token_bytes(token));
+    hash.update({"", 1});
+  }
+  return fmt::format("{:016x}", hash.value());
 }
 
 }  // namespace
@@ -65,6 +98,7 @@ Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
     check_config(config, network.weights);
     start.network = std::make_unique<PolicyNetwork>(config, options);
     start.network->load(*file);
+    start.first_weights = hash_of_samples(*file);
   }
   start.network->initialise_adapters(seed);
   start.reading = reading;
@@ -74,6 +108,19 @@ Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
                               : parse_prompts(start.prompts_toml, reading.prompts),
       start.tokenizer, start.chat_template);
   return start;
+}
+
+std::string files_of(const Start& start, bool needs_first_weights) {
+  return hash_of_wording(start) + (needs_first_weights ? start.first_weights : "");
+}
+
+void refuse_other_files(const std::string& of_checkpoint, const std::string& now,
+                        const std::string& folder) {
+  if (of_checkpoint == now) return;
+  fail(ErrorKind::kUsage,
+       "{}: the run began with other prompts, another vocabulary or other weights than the files "
+       "of its recipe hold now: put those back, or begin another run",
+       folder);
 }
 
 void write_model(const Start& start, const std::string& name, std::int64_t section_tokens,

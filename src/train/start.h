@@ -18,11 +18,20 @@ struct Start {
   std::string chat_template;
   std::string prompts_toml;  // empty: the built-in wording
   ReadingConfig reading;
+  std::string first_weights;  // a hash of samples of the file they came from; empty: drawn
 };
 
 // Throws Error(kBadInput) for files that cannot be used, Error(kUsage) for a shape that cannot be.
 Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
                  const PolicyOptions& options, std::uint64_t seed);
+
+// What of its files a run that goes on depends on, as hashes: vocabulary and wording, and with
+// `needs_first_weights` the weights it began with, which adapters are added to and a reference has.
+// A checkpoint has all others.
+std::string files_of(const Start& start, bool needs_first_weights);
+// Throws Error(kUsage) unless both are the same, which means that a file has changed since.
+void refuse_other_files(const std::string& of_checkpoint, const std::string& now,
+                        const std::string& folder);
 
 // The weights as a GGUF file, float32, with notes on how the model reads (model_tools.h). Sections
 // are `section_tokens` long unless its user says otherwise.

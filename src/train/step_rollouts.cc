@@ -17,9 +17,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Questions of a data set may be longer than a reader has room for: as many are drawn for one.
-constexpr std::uint64_t kMostAttempts = 100;
-
 std::shared_ptr<const Task> data_set(const QuestionConfig& from) {
   DataSetOptions options;
   options.path = from.data;
@@ -45,16 +42,9 @@ StepQuestions::StepQuestions(const RlRecipe& recipe, const Start& start,
 
 std::shared_ptr<const Sample> StepQuestions::question(RandomStream& random,
                                                       std::int64_t number) const {
-  for (std::uint64_t attempt = 0; attempt < kMostAttempts; ++attempt) {
-    auto drawn = drawn_question(random, number, attempt);
-    if (renderer_->count_tokens(drawn->row().question) <= recipe_.reading.question_tokens) {
-      return drawn;
-    }
-  }
-  fail(ErrorKind::kBadInput,
-       "{}: {} questions drawn one after another are longer than reading.question_tokens ({}): "
-       "raise it",
-       recipe_.questions_from.where, kMostAttempts, recipe_.reading.question_tokens);
+  return drawn_until_it_fits(
+      [&](std::uint64_t attempt) { return drawn_question(random, number, attempt); }, *renderer_,
+      recipe_.reading.question_tokens, recipe_.questions_from.where);
 }
 
 std::shared_ptr<const Sample> StepQuestions::drawn_question(RandomStream& random,
@@ -101,18 +91,23 @@ StepRollouts StepQuestions::roll_out(LanguageModel& model, std::int64_t step,
   for (std::int64_t round = 0; round <= recipe_.resample && wanted > 0; ++round) {
     // Every process draws all questions, and rolls out every so many-th.
     std::vector<RolloutQuestion> questions;
+    std::vector<std::int64_t> numbers;
     for (std::int64_t i = 0; i < wanted; ++i) {
       RandomStream of_question(random.next());
       const std::int64_t number = rolled.next_number++;
       if (i % group_.world_size() != group_.rank()) continue;
       questions.push_back({question(of_question, number), of_question.next()});
+      numbers.push_back(number);
     }
     double learnt_from = 0;
-    for (Group& group : memagent::roll_out(model, renderer_, questions, options)) {
+    std::vector<Group> groups = memagent::roll_out(model, renderer_, questions, options);
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      Group& group = groups[i];
       const bool taught = teaches(credited(group, recipe_, update_tokens));
       rolled.metrics.add(group, taught);
       if (recipe_.resample > 0 && !taught) continue;
       rolled.groups.push_back(std::move(group));
+      rolled.numbers.push_back(numbers[i]);
       ++learnt_from;
     }
     if (recipe_.resample == 0) break;

@@ -20,8 +20,9 @@
 namespace memagent {
 
 struct StepRollouts {
-  std::vector<Group> groups;  // this process's share of those to learn from
-  RolloutMetrics metrics;     // of all that this process rolled out
+  std::vector<Group> groups;          // this process's share of those to learn from
+  std::vector<std::int64_t> numbers;  // of their questions, from first_number on
+  RolloutMetrics metrics;             // of all that this process rolled out
   std::int64_t next_number = 0;
   double seconds = 0;
 };

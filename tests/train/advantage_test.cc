@@ -110,10 +110,9 @@ TEST(ConversationAdvantage, MayBeOfOwnRewardsAtTheSamePlace) {
                     {{0.5, -0.3, 2.0 / 3}, {-0.5, 0.3, -1.0 / 3}, {0, -1.0 / 3}});
 }
 
-// The first and a tenth of the last.
+// The first and a tenth of the last, for updates: an answer's own reward is its trajectory's.
 TEST(ConversationAdvantage, MayHaveOwnRewardsAdded) {
-  expect_advantages({.own_weight = 0.1},
-                    {{0.55, 0.47, 0.5 + 0.2 / 3}, {-0.55, -0.47, -0.5 - 0.1 / 3}, {0, -0.1 / 3}});
+  expect_advantages({.own_weight = 0.1}, {{0.55, 0.47, 0.5}, {-0.55, -0.47, -0.5}, {0, 0}});
 }
 
 // Four readers of two sections, rewards 1, 1, 0, 0. In section 0 all have the same prompt, and the

@@ -64,5 +64,23 @@ TEST(Credit, IsGivenAmongEqualPromptsIfSoAskedFor) {
   EXPECT_THAT(got[2], ElementsAre(DoubleNear(-1.0 / 3, 1e-12), 0, 0));
 }
 
+// The first answers as asked. Of its replies of at most 10 and 8 tokens an update is as long as it
+// may be, which costs 1, and the answer half-way through the last 4, which costs a half: in the
+// mean of its two conversations, 0.75. Where answers alone learn, they pay for themselves alone.
+TEST(Credit, TooLongRepliesCost) {
+  Group group;
+  group.trajectories = {trajectory(1, {update(0, {1, 2})}, {9}),
+                        trajectory(0, {update(0, {1, 2})}, {9})};
+  auto& replies = group.trajectories[0].trajectory.conversations;
+  replies[0].response.generated_tokens = 10;
+  replies[1].response.generated_tokens = 6;
+  RlRecipe recipe;
+  recipe.overlong_tokens = 4;
+  recipe.reading.output_tokens = 8;
+  EXPECT_THAT(credited(group, recipe, 10)[0], testing::Each(DoubleNear(0.125, 1e-12)));
+  recipe.advantage.credit = Credit::kAnswer;
+  EXPECT_THAT(credited(group, recipe, 10)[0], ElementsAre(0, DoubleNear(0.25, 1e-12)));
+}
+
 }  // namespace
 }  // namespace memagent

@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <thread>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "memagent/error.h"
 #include "model/local/model_init_vocabulary.h"
@@ -152,25 +152,70 @@ TEST(DataParallel, WhoIsGoneEndsTheOthersWait) {
   });
 }
 
-TEST(DataParallel, EnvironmentIsChecked) {
-  const auto set = [](const char* name, const char* value) { ::setenv(name, value, 1); };
-  ::unsetenv("WORLD_SIZE");
-  EXPECT_EQ(rendezvous_from_environment().world_size, 1);
-  set("WORLD_SIZE", "2");
-  ::unsetenv("RANK");
-  EXPECT_THROW(rendezvous_from_environment(), Error);
-  set("RANK", "2");
-  set("MASTER_PORT", "29501");
-  set("MASTER_ADDR", "127.0.0.1");
-  EXPECT_THROW(rendezvous_from_environment(), Error);  // ranks are 0 and 1
-  set("RANK", "1");
-  const Rendezvous rendezvous = rendezvous_from_environment();
-  EXPECT_EQ(rendezvous.rank, 1);
-  EXPECT_EQ(rendezvous.world_size, 2);
-  EXPECT_EQ(rendezvous.port, 29501);
-  set("MASTER_PORT", "x");
-  EXPECT_THROW(rendezvous_from_environment(), Error);
-  for (const char* name : {"WORLD_SIZE", "RANK", "MASTER_PORT", "MASTER_ADDR"}) ::unsetenv(name);
+// torchrun listens on MASTER_PORT itself, and its store outlives the processes that it starts
+// again.
+TEST(DataParallel, MeetsThroughAStoreThatIsKept) {
+  c10d::TCPStoreOptions kept;
+  kept.port = 0;
+  kept.isServer = true;
+  kept.waitWorkers = false;
+  const c10d::TCPStore store("127.0.0.1", kept);
+  for (const char* attempt : {"0", "1"}) {
+    std::vector<std::thread> threads;
+    for (int rank = 0; rank < 2; ++rank) {
+      threads.emplace_back([&, rank] {
+        Rendezvous rendezvous{rank, 2, "127.0.0.1", store.getPort(), std::chrono::seconds(60)};
+        rendezvous.store_is_kept = true;
+        rendezvous.attempt = attempt;
+        std::vector<double> values{1};
+        DataParallelGroup(rendezvous).sum(values);
+        EXPECT_EQ(values[0], 2);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+}
+
+std::string refusal(const Rendezvous& rendezvous, ErrorKind kind) {
+  try {
+    const DataParallelGroup group(rendezvous);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), kind);
+    return error.what();
+  }
+  return "none";
+}
+
+TEST(DataParallel, WhereTheyCannotMeetIsToldAsThat) {
+  c10d::TCPStoreOptions other;
+  other.port = 0;
+  other.isServer = true;
+  other.waitWorkers = false;
+  const c10d::TCPStore listens("127.0.0.1", other);
+  Rendezvous rendezvous{0, 2, "127.0.0.1", listens.getPort(), std::chrono::seconds(5)};
+  EXPECT_THAT(refusal(rendezvous, ErrorKind::kModel),
+              testing::AllOf(testing::HasSubstr("MASTER_PORT"),
+                             testing::Not(testing::HasSubstr("--resume")),
+                             testing::Not(testing::HasSubstr("\n"))));
+  rendezvous.interfaces = {"nosuch0"};
+  EXPECT_THAT(refusal(rendezvous, ErrorKind::kUsage),
+              testing::AllOf(testing::HasSubstr("GLOO_SOCKET_IFNAME: nosuch0"),
+                             testing::Not(testing::HasSubstr("\n"))));
+}
+
+TEST(DataParallel, TalksOverTheInterfaceThatIsNamed) {
+  const int port = free_port();
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([=] {
+      Rendezvous rendezvous{rank, 2, "127.0.0.1", port, std::chrono::seconds(60)};
+      rendezvous.interfaces = {"lo"};
+      std::vector<double> values{1};
+      DataParallelGroup(rendezvous).sum(values);
+      EXPECT_EQ(values[0], 2);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 class TrainingTogether : public testing::Test {
@@ -310,35 +355,64 @@ TEST_F(TrainingTogether, ProcessesGoOnFromOneCheckpoint) {
   });
 }
 
-TEST_F(TrainingTogether, TwoProcessesRollOutHalfTheQuestionsEach) {
-  RlRecipe recipe;
-  shape(recipe);
-  recipe.steps = 4;
-  recipe.questions = 4;
-  recipe.group = 4;
-  recipe.reading.policy = Policy::kOverwrite;
-  recipe.overlong_tokens = 20;
-  recipe.loss.kl = 0.01;
-  recipe.optimizer.epsilon = kEpsilon;
-  recipe.questions_from.section_tokens = {400, 400};
-  recipe.questions_from.document_tokens = {700, 800};
-  recipe.questions_from.tasks = {{"niah_single_1", 1}};
-  std::vector<RlStep> alone;
-  std::vector<RlStep> two;
-  train_rl(recipe, options("alone", nullptr), [&](const RlStep& step) { alone.push_back(step); });
-  together(2, [&](const DataParallelGroup& group) {
-    train_rl(recipe, options("two", &group), [&](const RlStep& step) {
-      if (group.leads()) two.push_back(step);
-    });
-  });
-  ASSERT_EQ(alone.size(), two.size());
-  for (std::size_t i = 0; i < alone.size(); ++i) {
-    EXPECT_EQ(two[i].rollouts.groups, 4);
-    EXPECT_EQ(two[i].rollouts.reply_tokens.sum, alone[i].rollouts.reply_tokens.sum);
-    EXPECT_EQ(two[i].loss.count, alone[i].loss.count);
-    EXPECT_EQ(two[i].trained_tokens, alone[i].trained_tokens);
+class RollingOutTogether : public TrainingTogether {
+ protected:
+  RollingOutTogether() {
+    shape(recipe_);
+    recipe_.steps = 4;
+    recipe_.questions = 4;
+    recipe_.group = 4;
+    recipe_.reading.policy = Policy::kOverwrite;
+    recipe_.overlong_tokens = 20;
+    recipe_.loss.kl = 0.01;
+    recipe_.optimizer.epsilon = kEpsilon;
+    recipe_.questions_from.section_tokens = {400, 400};
+    recipe_.questions_from.document_tokens = {700, 800};
+    recipe_.questions_from.tasks = {{"niah_single_1", 1}};
   }
-  expect_close("alone", "two", recipe.reading);
+
+  void expect_two_learn_what_one_learns() {
+    std::vector<RlStep> alone;
+    std::vector<RlStep> two;
+    train_rl(recipe_, options("alone", nullptr),
+             [&](const RlStep& step) { alone.push_back(step); });
+    together(2, [&](const DataParallelGroup& group) {
+      train_rl(recipe_, options("two", &group), [&](const RlStep& step) {
+        if (group.leads()) two.push_back(step);
+      });
+    });
+    ASSERT_EQ(alone.size(), two.size());
+    for (std::size_t i = 0; i < alone.size(); ++i) {
+      EXPECT_EQ(two[i].rollouts.groups, recipe_.questions);
+      EXPECT_EQ(two[i].rollouts.reply_tokens.sum, alone[i].rollouts.reply_tokens.sum);
+      EXPECT_EQ(two[i].loss.count, alone[i].loss.count);
+      EXPECT_EQ(two[i].trained_tokens, alone[i].trained_tokens);
+    }
+    expect_close("alone", "two", recipe_.reading);
+  }
+
+  RlRecipe recipe_;
+};
+
+TEST_F(RollingOutTogether, TwoProcessesRollOutHalfTheQuestionsEach) {
+  expect_two_learn_what_one_learns();
+}
+
+// Three updates a step: of the first two questions, which are one's and the other's, of the next,
+// of the last two.
+TEST_F(RollingOutTogether, MiniBatchesAreOfTheSameQuestions) {
+  recipe_.questions = 6;
+  recipe_.mini_batches = 3;
+  recipe_.steps = 2;
+  expect_two_learn_what_one_learns();
+}
+
+// One question each, so that of every update one process has nothing to learn from.
+TEST_F(RollingOutTogether, AMiniBatchMayBeOneProcesss) {
+  recipe_.questions = 2;
+  recipe_.mini_batches = 2;
+  recipe_.steps = 2;
+  expect_two_learn_what_one_learns();
 }
 
 }  // namespace

@@ -236,6 +236,10 @@ TEST_F(RlRecipeFile, QuestionsMayStandInClutterAndBeReadTwice) {
               HasSubstr("questions_from.clutter must be from 0 to 1"));
   EXPECT_THAT(complaint("", "[questions_from]\ncrowded = -1"),
               HasSubstr("questions_from.crowded must be from 0 to 1"));
+  EXPECT_THAT(complaint("", "[questions_from]\ncrowded = 0.5"),
+              HasSubstr("questions_from.crowded needs a task of the invented encyclopedia"));
+  EXPECT_THAT(complaint("", "[questions_from]\ndistractors = \"rows.json\""),
+              HasSubstr("questions_from.distractors pads rows of data"));
   EXPECT_THAT(complaint("", "[questions_from]\npasses = 0"),
               HasSubstr("questions_from.passes must be at least 1"));
 }
@@ -279,12 +283,16 @@ TEST_F(RlRecipeFile, WhatCannotGoTogetherIsRefused) {
   EXPECT_THAT(complaint("", "[loss]\nimportance_cap = 0.5\n"), HasSubstr("importance_cap"));
   EXPECT_THAT(complaint("credit = \"answer\"\nown_weight = 1", "[step_reward]\ngate = 1\n"),
               HasSubstr("credit 'answer' leaves out"));
-  for (const char* line : {"steps = 0", "resample = -1", "overlong_tokens = -1",
-                           "overlong_tokens = 1000", "temperature = inf"}) {
+  for (const char* line : {"steps = 0", "questions = 2\nmini_batches = 3", "resample = -1",
+                           "overlong_tokens = -1", "overlong_tokens = 1000", "temperature = inf"}) {
     std::ofstream(path()) << line
                           << "\n[network]\nweights = \"w\"\n[questions_from.tasks]\nvt = 1\n";
     EXPECT_THROW(load_rl_recipe(path()), Error) << line;
   }
+  std::ofstream(path()) << "overlong_tokens = 8\n[network]\nweights = \"w\"\n"
+                           "[questions_from.tasks]\nvt = 1\n[advantage]\ncredit = \"own\"\n"
+                           "[step_reward]\ngate = 1\n";
+  EXPECT_THROW(load_rl_recipe(path()), Error);
   std::ofstream(path())
       << "overlap = true\n[network]\nweights = \"w\"\n[questions_from.tasks]\nvt = 1\n"
          "[loss]\nimportance_cap = 0\n";

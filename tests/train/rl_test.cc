@@ -251,6 +251,23 @@ TEST_F(Rl, HeldOutRowsAreReadAsOftenAsQuestions) {
 }
 
 // Refused recipes leave no folder behind that the mended one would be told to go on with.
+TEST_F(Rl, HeldOutRowsThatCannotBeAskedLeaveNoRun) {
+  recipe_.held_out.steps = 1;
+  recipe_.held_out.rows = 2;
+  recipe_.held_out.document_tokens = {800};
+  recipe_.held_out.tasks = {{"vt", 1}};
+  recipe_.held_out.where = "r.toml: line 3";
+  recipe_.reading.question_tokens = 5;
+  try {
+    train_rl(recipe_, options("refused"), nullptr);
+    ADD_FAILURE() << "asked";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::StartsWith("r.toml: line 3"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("question_tokens"));
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "refused/recipe.json"));
+}
+
 TEST_F(Rl, WhatIsRefusedLeavesNoRun) {
   recipe_.questions_from.section_tokens = {400, 100'000};
   EXPECT_THROW(train_rl(recipe_, options("mended"), nullptr), Error);
@@ -307,6 +324,50 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Resumed,
                          testing::Values("Plain", "Overlap", "Adapters", "Average", "Torch",
                                          "TorchOverlap", "Recomputed"),
                          [](const auto& of) { return std::string(of.param); });
+
+// Killed after its last checkpoint, or out of room, a run has left all files that it makes.
+TEST_F(Rl, WhatTheLastCheckpointLacksIsMadeWhenItGoesOn) {
+  recipe_.overlong_tokens = 20;
+  recipe_.steps = 2;
+  train_rl(recipe_, options("whole"), nullptr);
+  fs::create_directories(folder_ / "full/model.gguf/in the way");
+  EXPECT_THROW(train_rl(recipe_, options("full"), nullptr), Error);
+  fs::remove_all(folder_ / "full/model.gguf");
+  train_rl(recipe_, options("full", true), nullptr);
+  EXPECT_EQ(read(folder_ / "full/model.gguf"), read(folder_ / "whole/model.gguf"));
+}
+
+// A reference is what the run began with, and a wording what it is read in.
+TEST_F(Rl, FilesThatHaveChangedAreRefused) {
+  recipe_.overlong_tokens = 20;
+  recipe_.steps = 2;
+  train_rl(recipe_, options("first"), nullptr);
+  const fs::path weights = folder_ / "weights.gguf";
+  fs::copy_file(folder_ / "first/model.gguf", weights);
+  recipe_.network.weights = weights.string();
+  recipe_.network.tokenizer.clear();
+  recipe_.seed = 3;
+  for (const double kl : {0.01, 0.0}) {
+    recipe_.loss.kl = kl;
+    const char* run = kl > 0 ? "reference" : "plain";
+    EXPECT_THROW(
+        train_rl(recipe_, options(run), [&](const RlStep& step) { stop_ = step.step == 1; }),
+        Error);
+    stop_ = false;
+  }
+  fs::copy_file(folder_ / "plain/model.gguf", weights, fs::copy_options::overwrite_existing);
+  recipe_.loss.kl = 0.01;
+  try {
+    train_rl(recipe_, options("reference", true), nullptr);
+    ADD_FAILURE() << "another reference";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_THAT(error.what(), testing::HasSubstr("put those back"));
+  }
+  // Its checkpoint has all weights that this one needs.
+  recipe_.loss.kl = 0;
+  EXPECT_NO_THROW(train_rl(recipe_, options("plain", true), nullptr));
+}
 
 // Updates are rewarded, each by itself, for being malformed, which one that ends at once is. Of 300
 // tokens two end a reply; no answer is ever right. The optimum is to end always.

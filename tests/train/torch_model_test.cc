@@ -434,6 +434,9 @@ TEST(DrawRows, InPlaceEqualsTheSampler) {
   }
   EXPECT_EQ(got[7].token, 0);
   EXPECT_GT(different.size(), 100U);
+  const torch::Tensor diverged = torch::full({kRows, 4}, std::nan(""));
+  EXPECT_THROW(draw_rows(diverged, draws), Error);
+  EXPECT_THROW(draw_rows_in_place(diverged, draws), Error);
 }
 
 // Two parts put together are the softmax over all of their keys.
