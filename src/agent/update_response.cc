@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/blank.h"
+
 namespace memagent {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n\v\f";
-
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(kSpace) == std::string_view::npos;
-}
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 

@@ -18,32 +18,8 @@
 
 namespace memagent {
 
-namespace {
-
-// Both are there and are one file, which emptying one would take from the other.
-bool is_same_file(const std::string& path, const std::string& other) {
-  struct stat a {};
-  struct stat b {};
-  const int found = other == "-" ? ::fstat(STDIN_FILENO, &b) : ::stat(other.c_str(), &b);
-  return found == 0 && ::stat(path.c_str(), &a) == 0 && S_ISREG(a.st_mode) &&
-         a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-// Before it is opened: a file that was not there is no one else's.
-std::string checked(std::string path, const std::vector<std::string>& read) {
-  for (const std::string& other : read) {
-    if (is_same_file(path, other)) {
-      fail(ErrorKind::kUsage, "--trace: {}: is {}, which is read: choose another file", path,
-           other == "-" ? "standard input" : other);
-    }
-  }
-  return path;
-}
-
-}  // namespace
-
-TraceFile::TraceFile(std::string path, const std::vector<std::string>& read)
-    : path_(checked(std::move(path), read)), file_(std::fopen(path_.c_str(), "ae")) {
+TraceFile::TraceFile(std::string path)
+    : path_(std::move(path)), file_(std::fopen(path_.c_str(), "ae")) {
   if (file_ == nullptr) {
     fail(ErrorKind::kStorage, "--trace: {}: cannot be written: {}: choose another file", path_,
          std::strerror(errno));

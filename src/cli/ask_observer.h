@@ -18,10 +18,9 @@ namespace memagent {
 // A trace file: one JSON line per conversation, whole lines even if the process is killed.
 class TraceFile {
  public:
-  // Throws Error(kStorage) if it cannot be written, Error(kUsage) if it is one of the files that
-  // this run reads, by whatever name. What an earlier run left in it stays until start(): this run
-  // may yet be refused.
-  explicit TraceFile(std::string path, const std::vector<std::string>& read = {});
+  // Throws Error(kStorage) if it cannot be written. What an earlier run left in it stays until
+  // start(): this run may yet be refused.
+  explicit TraceFile(std::string path);
   void start();
   ~TraceFile();
   TraceFile(const TraceFile&) = delete;

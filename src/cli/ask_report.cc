@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/blank.h"
 #include "cli/lengths.h"
 #include "cli/terminal.h"
 
@@ -96,6 +97,14 @@ std::string report_text(const AskReport& report, bool to_terminal) {
                         shown(report.states[i].answer));
   }
   return text;
+}
+
+std::string warning_of_answers(const AskReport& report) {
+  const auto empty = std::ranges::count_if(
+      report.states, [](const EpisodeState& state) { return is_blank(state.answer); });
+  if (empty == 0) return "";
+  if (report.states.size() == 1) return "the model's answer is empty";
+  return fmt::format("{} of the model's {} answers are empty", empty, report.states.size());
 }
 
 std::string closing_line(const AskReport& report) {

@@ -27,6 +27,8 @@ struct AskReport {
 std::string report_json(const AskReport& report);
 // The answer; with several questions each under its question.
 std::string report_text(const AskReport& report, bool to_terminal);
+// What to say of answers without a word; empty: there are none.
+std::string warning_of_answers(const AskReport& report);
 // One closing line for standard error: what was read, how fast, and whatever went wrong on the way.
 std::string closing_line(const AskReport& report);
 

@@ -15,15 +15,18 @@
 #include <utility>
 
 #include "agent/state_json.h"
+#include "base/blank.h"
 #include "base/fail.h"
 #include "cli/ask_observer.h"
 #include "cli/ask_options.h"
 #include "cli/ask_report.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/overwriting.h"
 #include "cli/say.h"
 #include "cli/session_spec.h"
 #include "cli/store_option.h"
+#include "cli/terminal.h"
 #include "memagent/runner.h"
 #include "memagent/session_store.h"
 #include "session/fingerprint.h"
@@ -45,7 +48,7 @@ std::vector<std::string> read_questions(const std::string& path) {
   for (std::string line; std::getline(file, line);) {
     if (questions.empty() && line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (!line.empty()) questions.push_back(line);
+    if (!is_blank(line)) questions.push_back(line);
   }
   if (questions.empty()) {
     fail(ErrorKind::kBadInput, "--questions: {}: has no question: write one on each line", path);
@@ -85,6 +88,7 @@ class AskRun {
 
   int run() {
     settle_questions();
+    check_trace();
     if (!options_.session.empty()) {
       look_up_session();
     } else if (options_.queue) {
@@ -100,7 +104,8 @@ class AskRun {
         !options_.session.empty() || options_.reading.settings.passes.value_or(1) > 1;
     if (!source_) source_ = open_document(options_.document, read_twice);
     report_.document = source_->name();
-    if (!options_.trace.empty()) trace_.emplace(options_.trace, files_read());
+    check_trace();  // the session may have named more files
+    if (!options_.trace.empty()) trace_.emplace(options_.trace);
 
     if (stored_) open_session();
     if (session_ && session_->info().status == SessionStatus::kFinished) {
@@ -116,6 +121,12 @@ class AskRun {
 
  private:
   void settle_questions() {
+    for (const std::string& question : options_.questions) {
+      if (is_blank(question)) {
+        fail(ErrorKind::kUsage,
+             "--question: its value is blank: give one, or leave the option out");
+      }
+    }
     if (options_.questions_file.empty()) return;
     for (std::string& question : read_questions(options_.questions_file)) {
       options_.questions.push_back(std::move(question));
@@ -123,13 +134,18 @@ class AskRun {
   }
 
   void look_up_session() {
-    store_.emplace(store_location(options_.store));
+    const std::string location = store_location(options_.store);
+    // With nothing but its name it must be there, and a store is not made to look for it.
+    const bool must_be_there = options_.questions.empty() && !options_.document.chosen();
+    if (must_be_there && !SessionStore::exists(location)) fail_unknown(location);
+    store_.emplace(location);
     if (options_.queue && !store_->shared()) {
       fail(ErrorKind::kUsage,
            "--queue: the store is a file, from which workers take nothing: name a database, "
            "--store postgres://HOST/NAME");
     }
     stored_ = store_->find(options_.session);
+    if (!stored_ && must_be_there) fail_unknown(location);
     if (!stored_) return;
     if (!options_.document.chosen()) source_ = store_->open_document(options_.session);
     document_is_kept_ = source_ != nullptr;
@@ -137,14 +153,26 @@ class AskRun {
     report_.model = json::parse(stored_->spec.sources_json).value("opened_as", "");
   }
 
-  std::vector<std::string> files_read() const {
-    std::vector<std::string> files = options_.document.files;
-    files.insert(files.end(), options_.document.lists.begin(), options_.document.lists.end());
-    if (files.empty()) files.emplace_back("-");
-    for (const std::string& file : {options_.questions_file, options_.reading.prompts}) {
-      if (!file.empty()) files.push_back(file);
+  [[noreturn]] void fail_unknown(const std::string& location) const {
+    fail(ErrorKind::kUsage,
+         "session '{}': there is none of that name in {}: to begin one, add -q \"...\" and a "
+         "document",
+         options_.session, shown_store(location));
+  }
+
+  void check_trace() const {
+    if (options_.trace.empty()) return;
+    std::vector<UsedFile> read = files_of(options_.model);
+    for (const std::string& file : options_.document.files) read.push_back({"", file});
+    for (const std::string& list : options_.document.lists) read.push_back({"--documents", list});
+    if (!options_.document.chosen()) read.push_back({"", "-"});
+    read.push_back({"--questions", options_.questions_file});
+    read.push_back({"--prompts", options_.reading.prompts});
+    if (!options_.session.empty() || !options_.store.empty()) {
+      const std::string store = store_location(options_.store);
+      if (!is_shared_store(store)) read.push_back({"--store", store});
     }
-    return files;
+    refuse_overwriting({"--trace", options_.trace}, read);
   }
 
   // Starts the session, or continues it if all is the same.
@@ -272,6 +300,13 @@ class AskRun {
     report_.repaired_sequences = reader.repaired_sequences();
   }
 
+  // A store that MEMAGENT_STORE names is found by the next command, too.
+  std::string command_to_go_on() const {
+    std::string command = "memagent ask";
+    if (!options_.store.empty()) command += " --store " + shell_word(shown_store(options_.store));
+    return command + " --session " + shell_word(options_.session);
+  }
+
   // What has been kept, and how to go on.
   Error with_advice(const Error& error, const std::vector<Episode>& episodes) const {
     std::int64_t sections = 0;
@@ -282,8 +317,8 @@ class AskRun {
     if (error.kind() == ErrorKind::kInterrupted) {
       return {error.kind(),
               session_ ? fmt::format("interrupted: session '{}' keeps {}: to go on, run the same "
-                                     "command again or: memagent ask --session '{}'",
-                                     options_.session, kept, options_.session)
+                                     "command again or: {}",
+                                     options_.session, kept, command_to_go_on())
                        : fmt::format("interrupted after {}: nothing is kept: use --session NAME to "
                                      "be able to go on",
                                      kept)};
@@ -320,6 +355,9 @@ class AskRun {
       write_output(report_text(report_, ::isatty(STDOUT_FILENO) != 0));
     }
     if (!options_.quiet && !options_.json) {
+      if (const std::string warning = warning_of_answers(report_); !warning.empty()) {
+        say("memagent: {}\n", warning);
+      }
       say("memagent: {}\n", closing_line(report_));
     }
     return 0;

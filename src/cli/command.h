@@ -40,7 +40,8 @@ using AddCommands = std::function<std::vector<Command>(CLI::App& program)>;
 // 4 model or endpoint, 130 interrupted, 70 a fault of ours.
 int run_program(const std::vector<std::string>& arguments, const AddCommands& add_commands);
 
-// Writes all of `text` to standard output. Throws Error(kStorage) if it cannot be.
+// Writes all of `text` to standard output. Throws Error(kStorage) if it cannot be. If that is
+// because its reader has gone, run_program() then ends the process by SIGPIPE, without a line.
 void write_output(std::string_view text);
 
 }  // namespace memagent

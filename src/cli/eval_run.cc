@@ -19,6 +19,7 @@
 #include "cli/eval_table.h"
 #include "cli/interrupt.h"
 #include "cli/lengths.h"
+#include "cli/overwriting.h"
 #include "cli/say.h"
 #include "cli/surroundings.h"
 #include "cli/terminal.h"
@@ -173,6 +174,8 @@ class EvalRun : public SuiteObserver {
     for (const auto& task : find_tasks(options_.tasks, {.haystack_file = options_.haystack})) {
       add_task(task);
     }
+    if (!options_.data.empty()) options_.data = data_file(options_.data);
+    check_outputs();
     if (!options_.data.empty()) read_data();
     settle_lengths();
     for (const std::string& name : options_.methods) add_once(plan_.methods, parse_method(name));
@@ -228,8 +231,20 @@ class EvalRun : public SuiteObserver {
     return path;
   }
 
+  void check_outputs() const {
+    std::vector<UsedFile> read = files_of(options_.model);
+    read.push_back({"--data", options_.data});
+    for (const std::string& path : options_.distractors) read.push_back({"--distractors", path});
+    read.push_back({"--haystack", options_.haystack});
+    read.push_back({"--prompts", options_.reading.prompts});
+    const UsedFile report{"--json", options_.json == "-" ? "" : options_.json};
+    const UsedFile html{"--html", options_.html};
+    refuse_overwriting(report, read);
+    refuse_overwriting(html, read);
+    refuse_same_output(html, report);
+  }
+
   void read_data() {
-    options_.data = data_file(options_.data);
     const DataSet set =
         read_data_set({.path = options_.data, .distractor_files = options_.distractors});
     add_task(set.task);

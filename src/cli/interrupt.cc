@@ -28,7 +28,11 @@ void set_handler(void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    MEMAGENT_CHECK(sigaction(signal, nullptr, &before) == 0, "signal {}", signal);
+    // Under nohup a closed terminal ends nothing.
+    if (signal == SIGHUP && before.sa_handler == SIG_IGN) continue;
     MEMAGENT_CHECK(sigaction(signal, &action, nullptr) == 0, "signal {}", signal);
   }
 }

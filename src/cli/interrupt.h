@@ -1,7 +1,7 @@
-// Ctrl-C and SIGTERM as a flag that a run looks at, and a woken model.
+// Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a flag that a run looks at, and a woken model.
 //
-// A signal handler can only reach globals, so this file has the program's only mutable ones. At
-// most one Interrupt exists at a time.
+// A signal handler can only reach globals, so this file and shrunk_file.cc have the program's only
+// mutable ones. At most one Interrupt exists at a time.
 #pragma once
 
 #include <atomic>

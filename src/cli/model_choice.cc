@@ -158,6 +158,12 @@ RemoteModelOptions endpoint_options(const ModelChoice& choice, const ModelUse& u
   return options;
 }
 
+std::vector<UsedFile> files_of(const ModelChoice& choice) {
+  return {{"--model", is_shipped_model(choice.model) ? "" : choice.model},
+          {"--tokenizer", choice.tokenizer},
+          {"--ca-file", choice.ca_file}};
+}
+
 bool may_be_served_as(const std::string& name, const std::string& identity) {
   const std::string start = "served as " + name;
   return identity == start || identity.starts_with(start + ", ");

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/overwriting.h"
 #include "memagent/language_model.h"
 #include "memagent/remote_model.h"
 
@@ -49,6 +50,9 @@ void settle(ModelChoice& choice);
 std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const ModelUse& use);
 // What a model that is not local is opened with.
 RemoteModelOptions endpoint_options(const ModelChoice& choice, const ModelUse& use);
+
+// What it reads of the disk.
+std::vector<UsedFile> files_of(const ModelChoice& choice);
 
 // Tells whether a session goes on with the model it was started with: the contents of a local one
 // (size and samples throughout), the name of a served one and how its tokens are counted. `model`

@@ -30,8 +30,21 @@ Start with a model of your own (GGUF or a Hugging Face folder), or a server:
   memagent ask --endpoint http://localhost:8000/v1 -q "..." *.txt
 
 Exit codes: 0 done, 2 usage, 3 bad input or storage, 4 failure of a model,
-endpoint or shared store, 130 interrupted.
+endpoint or shared store, 70 a fault of memagent's own, 130 interrupted.
 `memagent COMMAND --help` tells a command's flags.)";
+
+// Whoever reads standard output has gone.
+class ReaderGone : public Error {
+ public:
+  using Error::Error;
+};
+
+// As other programs end behind `head`, which has had enough: there is nothing to tell.
+int end_as_by_broken_pipe() {
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
+  return exit_code(ErrorKind::kStorage);  // where the signal is blocked
+}
 
 // One line, whatever was put into the message.
 int report(const std::string& message, int code) {
@@ -180,8 +193,11 @@ void occupy_standard_streams() {
 
 void write_output(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    fail(ErrorKind::kStorage, "standard output: cannot be written: {}: check where it goes",
-         std::strerror(errno));
+    const int reason = errno;
+    const std::string message = fmt::format(
+        "standard output: cannot be written: {}: check where it goes", std::strerror(reason));
+    if (reason == EPIPE) throw ReaderGone(ErrorKind::kStorage, message);
+    throw Error(ErrorKind::kStorage, message);
   }
 }
 
@@ -206,6 +222,8 @@ int run_program(const std::vector<std::string>& arguments, const AddCommands& ad
 
   try {
     return dispatch(program, arguments, commands);
+  } catch (const ReaderGone&) {
+    return end_as_by_broken_pipe();
   } catch (const Error& error) {
     return report(error.what(), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {

@@ -103,6 +103,7 @@ ServerOptions server_options(const ServeOptions& options) {
 
 int run_serve(ServeOptions options) {
   ServerOptions server_settings = server_options(options);
+  const std::string store = store_location(options.store);
   settle(options.model);
   use_model_notes(options.reading, options.model);
   PromptSet prompts = read_prompts(options.reading);
@@ -124,7 +125,6 @@ int run_serve(ServeOptions options) {
       .as_tokens = can.tokens,
       .suppress_thinking = template_knows_thinking(model->chat_template())};
 
-  const std::string store = store_location(options.store);
   const std::string folder = options.files.empty()
                                  ? files_folder_beside(store)
                                  : std::filesystem::absolute(options.files).string();

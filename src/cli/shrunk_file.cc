@@ -3,12 +3,18 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "base/check.h"
 
 namespace memagent {
 namespace {
 
+std::atomic_flag g_told;
+
 extern "C" void on_bus_error(int) {
+  // Threads read the same file. The first tells and ends them all; to return would fault again.
+  while (g_told.test_and_set()) ::pause();
   // Only what is safe in a signal handler.
   constexpr char kMessage[] =
       "memagent: a file was cut short while it was being read: do not change model files in use\n";

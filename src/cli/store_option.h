@@ -13,6 +13,7 @@ namespace memagent {
 void add_store_option(CLI::App& app, std::string& store, const std::string& group = "");
 
 // The location: what the option says, else MEMAGENT_STORE, else the file of the user's own.
+// Throws Error(kUsage) for an address of another kind than those that there are.
 std::string store_location(const std::string& store);
 
 }  // namespace memagent

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/lengths.h"
+#include "cli/overwriting.h"
 #include "cli/say.h"
 #include "format/atomic_file.h"
 #include "memagent/tokenizer.h"
@@ -18,9 +19,13 @@
 #include "model/local/shipped_model.h"
 #include "task/registry.h"
 #include "task/row_json.h"
+#include "task/unit_sample.h"
 
 namespace memagent {
 namespace {
+
+// Far from where sums of row numbers overflow.
+constexpr std::int64_t kMostRows = std::int64_t{1} << 40;
 
 struct SynthOptions {
   std::vector<std::string> tasks;
@@ -52,14 +57,16 @@ void check_options(const SynthOptions& options) {
   if (options.paragraphs < 0) {
     fail(ErrorKind::kUsage, "--paragraphs: {}: give 1 or more", options.paragraphs);
   }
-  if (options.count < 1) fail(ErrorKind::kUsage, "--count: {}: give 1 or more", options.count);
-  if (options.first < 0) fail(ErrorKind::kUsage, "--first: {}: rows count from 0", options.first);
   if (options.split != "train" && options.split != "test") {
     fail(ErrorKind::kUsage, "--split: unknown '{}': choose train or test", options.split);
   }
   if (!options.tokenizer.empty() && !options.model.empty()) {
     fail(ErrorKind::kUsage, "--tokenizer and --model: give one of them to count tokens with");
   }
+  refuse_overwriting({"--out", options.output == "-" ? "" : options.output},
+                     {{"--haystack", options.haystack},
+                      {"--tokenizer", options.tokenizer},
+                      {"--model", is_shipped_model(options.model) ? "" : options.model}});
 }
 
 std::shared_ptr<const Tokenizer> open_tokenizer(const SynthOptions& options) {
@@ -78,6 +85,21 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const SynthOptions& options) {
     path = std::filesystem::exists(json, error) ? json : path + "/tokenizer.model";
   }
   return load_tokenizer(path);
+}
+
+// Told before the first row, and as what does for every row of every task.
+void check_length(const std::vector<std::shared_ptr<const Task>>& tasks, const SampleSpec& spec,
+                  const Tokenizer& tokenizer) {
+  if (spec.paragraphs > 0) return;
+  const Task* longest = nullptr;
+  std::int64_t fewest = 0;
+  for (const auto& task : tasks) {
+    const std::int64_t needed = task->fewest_tokens(tokenizer);
+    if (longest != nullptr && needed <= fewest) continue;
+    longest = task.get();
+    fewest = needed;
+  }
+  check_spec(longest->name(), spec, fewest);
 }
 
 void write_document(DocumentSource& document, const WriteText& write) {
@@ -142,6 +164,7 @@ int run_synth(const SynthOptions& options) {
          tasks.size(), options.count);
   }
   const std::shared_ptr<const Tokenizer> tokenizer = open_tokenizer(options);
+  check_length(tasks, spec, *tokenizer);
 
   const Interrupt interrupt;
   Output output(options.output, interrupt);
@@ -189,8 +212,12 @@ Command add_synth_command(CLI::App& program) {
   app->add_option("--paragraphs", options->paragraphs,
                   "Or its length in paragraphs, for tasks made of them")
       ->type_name("N");
-  app->add_option("--count", options->count, "Rows of each task (1)")->type_name("N");
-  app->add_option("--first", options->first, "Number of the first row (0)")->type_name("N");
+  app->add_option("--count", options->count, "Rows of each task (1)")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, kMostRows).description(""));
+  app->add_option("--first", options->first, "Number of the first row (0)")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{0}, kMostRows).description(""));
   app->add_option("--seed", options->seed, "The same seed gives the same bytes (0)")
       ->type_name("N");
   app->add_option("--split", options->split,

@@ -14,6 +14,9 @@ namespace memagent {
 // feed and tab become U+FFFD.
 std::string harmless(std::string_view text);
 
+// One word of a command line to be copied: in quotes where a shell would take it for more.
+std::string shell_word(std::string_view text);
+
 struct ProgressState {
   std::int64_t tokens = 0;          // of the document, read so far
   std::int64_t tokens_resumed = 0;  // of which an earlier run read

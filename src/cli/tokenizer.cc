@@ -8,6 +8,7 @@
 #include "cli/ask_document.h"
 #include "cli/command.h"
 #include "cli/lengths.h"
+#include "cli/overwriting.h"
 #include "cli/say.h"
 #include "format/atomic_file.h"
 #include "text/bpe_trainer.h"
@@ -32,6 +33,9 @@ int run_train(TrainOptions options) {
   options.trainer.vocab_size = static_cast<std::int32_t>(vocab_size);
   BpeTrainer trainer(options.trainer);
   if (options.files.empty()) options.files.emplace_back("-");
+  std::vector<UsedFile> read;
+  for (const std::string& path : options.files) read.push_back({"", path});
+  refuse_overwriting({"--output", options.output}, read);
   std::vector<char> buffer(std::size_t{1} << 20);
   for (const std::string& path : options.files) {
     const std::unique_ptr<DocumentSource> source = open_document({{path}, {}}, false);
@@ -75,7 +79,8 @@ std::vector<Command> add_tokenizer_commands(CLI::App& program) {
       ->type_name("TEXT")
       ->allow_extra_args(false);
   app->add_option("--pre-tokenizer", options->trainer.pre_tokenizer,
-                  "How text is cut into words first: gpt-2, llama-bpe or qwen2 (llama-bpe)")
+                  "How text is cut into words first: gpt-2, llama-bpe, qwen2, smollm or "
+                  "default (llama-bpe)")
       ->type_name("NAME");
   app->add_flag("--quiet", options->quiet, "No closing line");
   return {{app, [options] { return run_train(*options); }}};

@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/blank.h"
 #include "base/check.h"
 #include "base/fail.h"
 #include "base/hash.h"
@@ -93,6 +94,13 @@ bool has_answer_in_text(const RawRow& row) {
   });
 }
 
+// A title tells nothing by itself.
+bool has_text(const RawRow& row) {
+  if (row.context) return !is_blank(*row.context);
+  return std::ranges::any_of(row.paragraphs,
+                             [](const TitledText& paragraph) { return !is_blank(paragraph.text); });
+}
+
 class Reader {
  public:
   explicit Reader(const DataSetOptions& options)
@@ -134,6 +142,7 @@ class Reader {
     if (!row.context && row.paragraphs.empty()) {
       fail(ErrorKind::kBadInput, "{}: {}: no paragraphs", where, row.id);
     }
+    if (!has_text(row)) fail(ErrorKind::kBadInput, "{}: {}: no text", where, row.id);
     if (!has_answer_in_text(row) && ++num_warnings_ <= kMostWarnings) {
       warnings_.push_back(
           fmt::format("{}: {}: none of its answers stands in its document", where, row.id));

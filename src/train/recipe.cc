@@ -111,6 +111,11 @@ template <typename Recipe>
 void read_common(TomlTable& root, Recipe& recipe, const std::string& path) {
   describe(ReadFields{root}, recipe);
   check_at_least(root, "batch_tokens", recipe.batch_tokens, 1);
+  // Beyond what any machine holds a mistyped number would only be noticed when memory is full.
+  constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;
+  if (recipe.batch_tokens > kMostBatchTokens) {
+    root.fail_at("batch_tokens", fmt::format("must be at most {}", kMostBatchTokens));
+  }
   check_at_least(root, "checkpoint_minutes", recipe.checkpoint_minutes, 0);
   if (!is_device_name(recipe.machine.device)) {
     root.fail_at("device",

@@ -84,6 +84,29 @@ TEST_F(AskEndpointTest, LookaheadFollowsFromTheKindOfModelAndThePolicy) {
   EXPECT_EQ(local({"--policy", "gated"}), 1);
 }
 
+// Looked like success: an empty line, and nothing else said.
+TEST_F(AskEndpointTest, AnEmptyAnswerIsToldOf) {
+  for (const char* reply : {"", " \n", "<think>Who? I do not know.</think>\n"}) {
+    SCOPED_TRACE(reply);
+    const ScriptedServer server([&](const ScriptedRequest&, ScriptedConnection& peer) {
+      peer.reply(200, chat_reply(reply));
+    });
+    const std::string warning = "memagent: the model's answer is empty\n";
+    const RunResult result = run_memagent(ask(server, {}));
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    EXPECT_EQ(result.output, "\n");
+    EXPECT_THAT(result.errors, HasSubstr(warning));
+    const RunResult two = run_memagent(ask(server, {"-q", "Why?"}));
+    EXPECT_THAT(two.errors, HasSubstr("memagent: 2 of the model's 2 answers are empty\n"));
+    EXPECT_EQ(run_memagent(ask(server, {"--quiet"})).errors, "");
+    EXPECT_EQ(run_memagent(ask(server, {"--json"})).errors, "");
+  }
+  const ScriptedServer talks([](const ScriptedRequest&, ScriptedConnection& peer) {
+    peer.reply(200, chat_reply("The keeper."));
+  });
+  EXPECT_THAT(run_memagent(ask(talks, {})).errors, testing::Not(HasSubstr("empty")));
+}
+
 TEST_F(AskEndpointTest, ASessionBelongsToTheModelThatIsServed) {
   std::atomic<bool> well{false};
   const auto script = [&](const ScriptedRequest& request, ScriptedConnection& peer) {

@@ -85,6 +85,101 @@ TEST_F(ErrorsTest, TraceIntoWhatIsRead) {
   EXPECT_EQ(read_file(folder_ / "questions"), "Who?\n");
 }
 
+// The model was emptied, and then could not be read; so was the store of sessions.
+TEST_F(ErrorsTest, TraceIntoTheModelOrTheStore) {
+  const std::string model = folder_ / "model.gguf";
+  fs::copy_file(tiny_model(), model);
+  fs::create_symlink(model, folder_ / "link.gguf");
+  const std::string model_before = read_file(model);
+  const auto ask = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"ask", "-q", "Who?", document_, "--threads", "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  const std::string is_model = ": is --model " + model + ", which is read: choose another file";
+  for (const std::string& trace : {model, folder_ / "./model.gguf", folder_ / "link.gguf"}) {
+    expect_error(ask({"--model", model, "--trace", trace}), 2, "--trace: " + trace + is_model);
+  }
+  EXPECT_EQ(read_file(model), model_before);
+
+  const std::string hub = folder_ / "hub";
+  ASSERT_EQ(run_memagent({"model", "convert", model, hub}).exit_code, 0);
+  const std::string weights = read_file(hub + "/model.safetensors");
+  expect_error(ask({"--model", hub, "--trace", hub + "/model.safetensors"}), 2,
+               "is --model " + hub + "/model.safetensors, which is read");
+  EXPECT_EQ(read_file(hub + "/model.safetensors"), weights);
+
+  // Before there is a store, too, and with a model that the session names.
+  const std::string store = folder_ / "store";
+  expect_error(tiny_ask({"-q", "Who?", document_, "--session", "s", "--store", store, "--trace",
+                         folder_ / "./store"}),
+               2, "is --store " + store + ", which is read");
+  EXPECT_FALSE(fs::exists(store));
+  ASSERT_EQ(run_memagent(ask({"--model", model, "--section-tokens", "64", "--memory-tokens", "12",
+                              "--output-tokens", "6", "--session", "s", "--store", store}))
+                .exit_code,
+            0);
+  const std::vector<std::string> again = {"ask", "--session", "s", "--store", store, "--trace"};
+  for (const std::string& trace : {store, model}) {
+    std::vector<std::string> arguments = again;
+    arguments.push_back(trace);
+    expect_error(arguments, 2, "--trace: " + trace + ": is ");
+  }
+  expect_failed(run_memagent({"ask", "--session", "s", "--trace", store},
+                             {.set = {{"MEMAGENT_STORE", store}}}),
+                2, "which is read");
+  EXPECT_EQ(run_memagent({"sessions", "show", "s", "--store", store}).exit_code, 0);
+  EXPECT_EQ(read_file(model), model_before);
+}
+
+TEST_F(ErrorsTest, AVocabularyIntoItsText) {
+  fs::create_hard_link(document_, folder_ / "link");
+  for (const std::string& out : {document_, folder_ / "link"}) {
+    expect_error({"tokenizer", "train", document_, "-o", out}, 2,
+                 "--output: " + out + ": is " + document_ + ", which is read");
+  }
+  EXPECT_EQ(read_file(document_), english(500));
+}
+
+// Was told to add a question, and a store was made to look into.
+TEST_F(ErrorsTest, ASessionThatIsNotThere) {
+  const std::string store = folder_ / "store";
+  expect_error({"ask", "--session", "nosuch", "--store", store}, 2,
+               "session 'nosuch': there is none of that name in " + store + ": to begin one");
+  EXPECT_FALSE(fs::exists(store));
+  ASSERT_EQ(
+      run_memagent(tiny_ask({"-q", "Who?", document_, "--session", "there", "--store", store}))
+          .exit_code,
+      0);
+  expect_error({"ask", "--session", "nosuch", "--store", store}, 2, "there is none of that name");
+  expect_error({"ask", "--session", "nosuch", "--store", store, document_}, 2, "no question");
+}
+
+// Were files of strange names.
+TEST_F(ErrorsTest, StoresOfOtherKinds) {
+  expect_error({"sessions", "list", "--store", "mysql://me:secret@db/x"}, 2,
+               "--store: mysql:// is no kind of store: name a file, or a database by postgres:// "
+               "or postgresql://");
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"sessions", "list"},
+        {"worker"},
+        {"serve"},
+        tiny_ask({"-q", "Who?", document_, "--session", "s"})}) {
+    SCOPED_TRACE(testing::PrintToString(command));
+    expect_failed(run_memagent(command, {.set = {{"MEMAGENT_STORE", "http://x"}}}), 2,
+                  "MEMAGENT_STORE: http:// is no kind of store");
+  }
+}
+
+TEST_F(ErrorsTest, BlankQuestions) {
+  for (const char* blank : {" ", " \t\n"}) {
+    expect_error(tiny_ask({"-q", blank, document_}), 2, "--question: its value is blank");
+    expect_error(tiny_ask({"-q", "Who?", "-q", blank, document_}), 2, "its value is blank");
+  }
+  write_file(folder_ / "blank", " \t\n\t\r\n");
+  expect_error(tiny_ask({"--questions", folder_ / "blank", document_}), 3, "has no question");
+}
+
 // What only a server has was left out without a word, and the shipped model asked.
 TEST_F(ErrorsTest, ServersFlagsWithoutAServer) {
   const std::vector<std::vector<std::string>> flags = {{"--model-name", "x"},
@@ -242,6 +337,11 @@ TEST_F(ErrorsTest, HelpAndVersion) {
     EXPECT_THAT(help.output, HasSubstr("Usage: memagent"));
     std::istringstream lines(help.output);
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+  }
+  EXPECT_THAT(run_memagent({"--help"}).output, HasSubstr("70 a fault of memagent's own"));
+  const std::string tokenizers = run_memagent({"tokenizer", "train", "--help"}).output;
+  for (const char* name : {"gpt-2", "llama-bpe", "qwen2", "smollm", "default"}) {
+    EXPECT_THAT(tokenizers, HasSubstr(name));
   }
   const RunResult version = run_memagent({"--version"});
   EXPECT_EQ(version.exit_code, 0);

@@ -94,7 +94,8 @@ TEST_F(AskSessionTest, InterruptedFinishesItsCommitAndSaysHowToGoOn) {
   EXPECT_EQ(stopped.exit_code, 130) << stopped.errors;
   EXPECT_EQ(stopped.output, "");
   EXPECT_THAT(stopped.errors, HasSubstr("memagent: interrupted: session 'trip' keeps "));
-  EXPECT_THAT(stopped.errors, HasSubstr("memagent ask --session 'trip'"));
+  EXPECT_THAT(stopped.errors,
+              HasSubstr(" or: memagent ask --store " + store_ + " --session trip\n"));
   const RunResult shown = run_memagent({"sessions", "show", "trip", "--json", "--store", store_});
   const json before = json::parse(shown.output);
   EXPECT_EQ(before["status"], "stopped");
@@ -109,6 +110,61 @@ TEST_F(AskSessionTest, InterruptedFinishesItsCommitAndSaysHowToGoOn) {
   const RunResult rest = run_memagent({"ask", "--session", "short", "--store", store_});
   EXPECT_EQ(rest.exit_code, 0) << rest.errors;
   EXPECT_EQ(rest.output, run_memagent(tiny_ask({"-q", "Who wrote the ledger?", document_})).output);
+}
+
+// The command lacked --store, and quotes that a name with one needs.
+TEST_F(AskSessionTest, TheCommandToGoOnCanBeCopied) {
+  write_file(document_, english(30000));
+  const auto told = [&](const std::vector<std::string>& more, const RunOptions& options) {
+    std::vector<std::string> flags = {"-q", "Who?", document_, "--watch", "--session", "it's"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    RunningProgram program(tiny_ask(flags), options);
+    EXPECT_TRUE(program.wait_for_error_text("--- section 2"));
+    program.send(SIGINT);
+    const RunResult result = program.wait();
+    EXPECT_EQ(result.exit_code, 130) << result.errors;
+    return result.errors;
+  };
+  const std::string spaced = folder_ / "my store";
+  EXPECT_THAT(told({"--store", spaced}, {}),
+              HasSubstr("memagent ask --store '" + spaced + "' --session 'it'\\''s'\n"));
+  // The environment goes on saying where the store is.
+  EXPECT_THAT(told({}, {.set = {{"MEMAGENT_STORE", store_}}}),
+              HasSubstr("or: memagent ask --session 'it'\\''s'\n"));
+}
+
+// What a program that is started meanwhile does with SIGHUP: it inherits what is ignored.
+class Hangups {
+ public:
+  explicit Hangups(void (*handler)(int)) : before_(std::signal(SIGHUP, handler)) {}
+  ~Hangups() { std::signal(SIGHUP, before_); }
+  Hangups(const Hangups&) = delete;
+  Hangups& operator=(const Hangups&) = delete;
+
+ private:
+  void (*before_)(int);
+};
+
+// Ended the program at once, with its last step not committed and nothing said.
+TEST_F(AskSessionTest, AClosedTerminalIsAnInterrupt) {
+  write_file(document_, english(30000));
+  const Hangups end(SIG_DFL);
+  RunningProgram program(in_session("closed", {"--watch"}));
+  ASSERT_TRUE(program.wait_for_error_text("--- section 2"));
+  program.send(SIGHUP);
+  const RunResult result = program.wait();
+  EXPECT_EQ(result.exit_code, 130) << result.errors << "signal " << result.signal;
+  EXPECT_THAT(result.errors, HasSubstr("interrupted: session 'closed' keeps "));
+}
+
+// As nohup starts it.
+TEST_F(AskSessionTest, AClosedTerminalEndsNothingWhereThatIsIgnored) {
+  write_file(document_, english(6000));
+  const Hangups ignored(SIG_IGN);
+  RunningProgram program(in_session("nohup", {"--watch"}));
+  ASSERT_TRUE(program.wait_for_error_text("--- section 2"));
+  program.send(SIGHUP);
+  EXPECT_EQ(program.wait().exit_code, 0);
 }
 
 TEST_F(AskSessionTest, InterruptedWithoutASession) {

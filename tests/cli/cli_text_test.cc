@@ -120,6 +120,15 @@ TEST(Terminal, HarmlessText) {
             "b\xEF\xBF\xBD");
 }
 
+TEST(Terminal, ShellWord) {
+  EXPECT_EQ(shell_word("run-1/a.b"), "run-1/a.b");
+  EXPECT_EQ(shell_word(""), "''");
+  EXPECT_EQ(shell_word("two words"), "'two words'");
+  EXPECT_EQ(shell_word("~x"), "'~x'");
+  EXPECT_EQ(shell_word("$(id)"), "'$(id)'");
+  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+}
+
 TEST(Terminal, ProgressLine) {
   ProgressState state;
   state.tokens = 50'000;

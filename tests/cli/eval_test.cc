@@ -274,6 +274,42 @@ TEST_F(EvalTest, DataSetsByName) {
   EXPECT_THAT(archive.errors, HasSubstr("musique is an archive: unpack it"));
 }
 
+// The report took the place of what the run had read, or of the other report.
+TEST_F(EvalTest, ReportsAreNotWrittenOverOtherFiles) {
+  const std::string data = folder_ / "data.jsonl";
+  const std::string row =
+      R"({"id":"a","question":"Q?","answers":["x"],"documents":[{"title":"T","text":"x"}]})";
+  write_file(data, row);
+  std::filesystem::create_symlink(data, folder_ / "link");
+  for (const char* output : {"--json", "--html"}) {
+    const auto refused = [&](const std::vector<std::string>& more, const std::string& out,
+                             const std::string& what) {
+      std::vector<std::string> flags = {output, out};
+      flags.insert(flags.end(), more.begin(), more.end());
+      expect_error(tiny_eval(flags), 2,
+                   std::string(output) + ": " + out + ": is " + what + ", which is read");
+    };
+    for (const std::string& out : {data, folder_ / "./data.jsonl", folder_ / "link"}) {
+      refused({"--data", data}, out, "--data " + data);
+    }
+    refused({"--data", folder_ / "link", "--distractors", data}, data,
+            "--data " + (folder_ / "link"));
+    refused({"--haystack", data}, data, "--haystack " + data);
+    refused({"--prompts", data}, data, "--prompts " + data);
+    refused({}, tiny_model(), "--model " + tiny_model());
+  }
+  const std::string other = folder_ / "other.jsonl";
+  write_file(other, R"({"title":"T","text":"y"})");
+  expect_error(tiny_eval({"--data", data, "--distractors", other, "--json", other}), 2,
+               "is --distractors " + other);
+  const std::string both = folder_ / "report";
+  expect_error(tiny_eval({"--json", both, "--html", folder_ / "./report"}), 2,
+               "--html: " + (folder_ / "./report") + ": is --json " + both +
+                   ", which is written, too: choose another file");
+  EXPECT_FALSE(std::filesystem::exists(both));
+  EXPECT_EQ(read_file(data), row);
+}
+
 TEST_F(EvalTest, Errors) {
   expect_error(tiny_eval({"--tasks", "niah_singel_1"}), 2, "did you mean niah_single_1");
   expect_error(tiny_eval({"--method", "guess"}), 2, "--method: unknown 'guess'");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -117,6 +118,13 @@ TEST(Synth, FaultsAreOneLineAndAnExitCode) {
            {{"--task", "vt", "--tokens", "8K", "--seed", "18446744073709551616"}, 2, "--seed"},
            {{"--task", "vt", "--tokens", "8K", "--seed", "abc"}, 2, "--seed: 'abc' is not"},
            {{"--task", "vt", "--tokens", "8K", "--first", "-1"}, 2, "--first"},
+           // Was taken for 2^63-1.
+           {{"--task", "vt", "--tokens", "8K", "--first", "18446744073709551615"}, 2, "--first"},
+           {{"--task", "vt", "--tokens", "8K", "--count", "18446744073709551615"}, 2, "--count"},
+           // The second row's number overflowed.
+           {{"--task", "vt", "--tokens", "8K", "--first", "9223372036854775807", "--count", "2"},
+            2,
+            "--first"},
            {{"--task", "vt", "--tokens", "8K", "--split", "dev"}, 2, "choose train or test"},
            {{"--task", "vt", "--tokens", "8K", "--text", "--count", "2"}, 2, "one document"},
            {{"--task", "vt", "--paragraphs", "50"}, 2, "not made of paragraphs"},
@@ -139,6 +147,58 @@ TEST(Synth, FaultsAreOneLineAndAnExitCode) {
     EXPECT_THAT(result.errors, HasSubstr(fault.message));
     EXPECT_EQ(lines_of(result.errors).size(), 1U) << result.errors;
   }
+}
+
+// Each task named its own, or one row's, some after rows of others had been written.
+TEST(Synth, TheLengthItNamesWillDo) {
+  for (const std::string tasks : {"all", "qa_2", "world_bridge_2,vt"}) {
+    const std::vector<std::string> base = {"--task", tasks, "--count", "6"};
+    const auto with = [&](const std::string& tokens) {
+      std::vector<std::string> arguments = {"synth", "--quiet", "--tokens", tokens};
+      arguments.insert(arguments.end(), base.begin(), base.end());
+      return arguments;
+    };
+    const RunResult refused = run_memagent(with("250"));
+    EXPECT_EQ(refused.exit_code, 2);
+    EXPECT_EQ(refused.output, "");
+    const std::string words = "250 tokens are too few: it needs at least ";
+    const std::size_t at = refused.errors.find(words);
+    ASSERT_NE(at, std::string::npos) << refused.errors;
+    const std::int64_t least = std::stoll(refused.errors.substr(at + words.size()));
+    EXPECT_EQ(run_memagent(with(std::to_string(least))).exit_code, 0) << tasks;
+    EXPECT_EQ(run_memagent(with(std::to_string(least - 1))).exit_code, 2) << tasks;
+  }
+}
+
+TEST(Synth, NothingIsWrittenOverWhatIsRead) {
+  const ScratchFolder folder;
+  const std::string essay = folder / "essay";
+  const std::string text = "First sentence here. Is this the second? It is!\n";
+  write_file(essay, text);
+  std::filesystem::create_symlink(essay, folder / "link");
+  for (const char* flag : {"--haystack", "--tokenizer", "--model"}) {
+    for (const std::string& out : {essay, folder / "./essay", folder / "link"}) {
+      const RunResult result =
+          run_memagent({"synth", "--task", "vt", "--tokens", "2K", flag, essay, "-o", out});
+      EXPECT_EQ(result.exit_code, 2);
+      EXPECT_EQ(result.errors, "memagent: --out: " + out + ": is " + flag + " " + essay +
+                                   ", which is read: choose another file\n");
+    }
+  }
+  EXPECT_EQ(read_file(essay), text);
+}
+
+// Told of a broken pipe. As of other programs that `head` has had enough of, nothing is said.
+TEST(Synth, AReaderThatGoesEndsItQuietly) {
+  const ScratchFolder folder;
+  const std::string line = "(\"" MEMAGENT_BINARY_DIR
+                           "/memagent\" synth --quiet --task vt --tokens 2M --text; echo $? >" +
+                           (folder / "code") + ") 2>" + (folder / "errors") + " | head -c 10 >" +
+                           (folder / "out");
+  ASSERT_EQ(std::system(line.c_str()), 0);
+  EXPECT_EQ(read_file(folder / "out").size(), 10U);
+  EXPECT_EQ(read_file(folder / "errors"), "");
+  EXPECT_EQ(read_file(folder / "code"), "141\n");  // 128 and SIGPIPE
 }
 
 TEST(Synth, AFullDiskLeavesNothingBehind) {

@@ -163,6 +163,8 @@ TEST_F(RecipeFile, RefusesNumbersThatMakeNoSense) {
   for (const char* line : {"batch_tokens = 0", "batch_tokens = -5", "checkpoint_minutes = -1"}) {
     EXPECT_THAT(complaint(with("seed = 7", line)), HasSubstr("must be at least")) << line;
   }
+  EXPECT_THAT(complaint(with("seed = 7", "batch_tokens = 999999999999")),
+              HasSubstr("must be at most 16777216"));
   for (const char* line : {"until = 0", "keeps_per_update = -1", "section_weight = -1",
                            "section_weight = nan", "sure = 1", "keep_sure = 2"}) {
     EXPECT_THAT(complaint(with("[10, 20]", std::string("[10, 20]\n") + line)),

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/fail.h"
+#include "base/same_file.h"
 #include "format/quant.h"
 
 namespace memagent {
@@ -47,8 +48,7 @@ void refuse_unrepresentable(std::span<const float> values, TensorType type, cons
 }
 
 void refuse_same_file(const std::string& from, const std::string& to) {
-  std::error_code error;
-  if (std::filesystem::equivalent(from, to, error)) {
+  if (is_same_file(from, to)) {
     fail(ErrorKind::kUsage, "'{}' cannot be read and written at once; give another output", to);
   }
 }

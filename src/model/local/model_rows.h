@@ -18,10 +18,10 @@ std::int64_t parameters_of(const TensorView& tensor);
 // A tensor's type in a GGUF file whose matrices should be `type`: vectors are F32, as llama.cpp
 // insists; rows that are not whole blocks make a matrix F16, counted in `kept`.
 TensorType gguf_type(const TensorView& tensor, TensorType type, std::int64_t& kept);
-// Throws Error(kUsage) if both are the same file.
 // Throws Error(kBadInput) for a value that a row of `type` cannot hold.
 void refuse_unrepresentable(std::span<const float> values, TensorType type, const std::string& path,
                             const std::string& tensor, std::int64_t row);
+// Throws Error(kUsage) if both are the same file.
 void refuse_same_file(const std::string& from, const std::string& to);
 // Throws Error(kUsage) for a folder, saying `instead` what to do.
 void refuse_folder(const std::string& path, std::string_view instead);

@@ -295,6 +295,13 @@ TEST_F(DataSets, FaultsNameFileRowAndField) {
       "titles that the context has");
   expect_bad(R"({"question":"Q?","answers":[],"documents":[{"title":"T","text":"x"}]})",
              "no answer");
+  // Rows with nothing to read were taken.
+  expect_bad(
+      R"([{"_id":"a","input":"Q?","context":"A","answers":["A"]},{"_id":"b","input":"Q?","context":"","answers":["A"]}])",
+      "set.json: row 2: b: no text");
+  expect_bad(R"([{"_id":"a","input":"Q?","context":" \n","answers":["A"]}])", "no text");
+  expect_bad(R"({"question":"Q?","answers":["T"],"documents":[{"title":"T","text":""}]})",
+             "no text");
   const std::string row =
       R"({"id":"a","question":"Q?","answers":["x"],"documents":[{"title":"T","text":"x"}]})";
   expect_bad(row + "\n\n" + row + "\n", "line 3: id a is that of an earlier row");
