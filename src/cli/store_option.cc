@@ -20,7 +20,7 @@ void add_store_option(CLI::App& app, std::string& store, const std::string& grou
 }
 
 std::string store_location(const std::string& store) {
-  const std::string location = store.empty() ? default_store_path() : store;
+  std::string location = store.empty() ? default_store_path() : store;
   const std::size_t scheme = location.find("://");
   const bool has_scheme =
       scheme != std::string::npos && scheme > 0 &&

@@ -91,15 +91,15 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const SynthOptions& options) {
 void check_length(const std::vector<std::shared_ptr<const Task>>& tasks, const SampleSpec& spec,
                   const Tokenizer& tokenizer) {
   if (spec.paragraphs > 0) return;
-  const Task* longest = nullptr;
-  std::int64_t fewest = 0;
+  std::string longest;
+  std::int64_t fewest = -1;
   for (const auto& task : tasks) {
     const std::int64_t needed = task->fewest_tokens(tokenizer);
-    if (longest != nullptr && needed <= fewest) continue;
-    longest = task.get();
+    if (needed <= fewest) continue;
+    longest = task->name();
     fewest = needed;
   }
-  check_spec(longest->name(), spec, fewest);
+  check_spec(longest, spec, fewest);
 }
 
 void write_document(DocumentSource& document, const WriteText& write) {
