@@ -3,38 +3,17 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 #include "base/check.h"
 #include "base/fail.h"
-#include "base/hash.h"
 #include "memagent/local_model.h"
+#include "model/local/model_contents.h"
 #include "model/local/model_file.h"
 #include "model/local/shipped_model.h"
 
 namespace memagent {
-namespace {
-
-// 64 pages spread evenly over the file, its size, and its first and last page.
-void sample_file(const std::string& path, Hash64& hash) {
-  const ModelBytes file(path);
-  const std::size_t size = file.bytes().size();
-  const auto* data = reinterpret_cast<const char*>(file.bytes().data());
-  constexpr std::size_t kPage = 4096;
-  constexpr std::size_t kSamples = 64;
-  hash.update(std::to_string(size));
-  for (std::size_t i = 0; i <= kSamples; ++i) {
-    const std::size_t length = std::min(kPage, size);
-    const auto begin =
-        static_cast<std::size_t>(static_cast<unsigned __int128>(size - length) * i / kSamples);
-    hash.update({data + begin, length});
-  }
-}
-
-}  // namespace
 
 void add_model_options(CLI::App& app, ModelChoice& choice) {
   const char* group = "Model";
@@ -170,25 +149,11 @@ bool may_be_served_as(const std::string& name, const std::string& identity) {
 }
 
 std::string model_identity(const ModelChoice& choice, const LanguageModel* model) {
-  namespace fs = std::filesystem;
   if (!choice.local()) {
     MEMAGENT_CHECK(model != nullptr, "{} is not open", choice.model_name);
     return "served as " + model->capabilities().name;
   }
-  std::vector<std::string> files;
-  std::error_code error;
-  if (fs::is_directory(choice.model, error)) {
-    for (const auto& entry : fs::directory_iterator(choice.model, error)) {
-      const std::string extension = entry.path().extension();
-      if (extension == ".safetensors" || extension == ".json") files.push_back(entry.path());
-    }
-    std::sort(files.begin(), files.end());
-  } else {
-    files.push_back(choice.model);
-  }
-  Hash64 hash;
-  for (const std::string& file : files) sample_file(file, hash);
-  return fmt::format("local {:016x}", hash.value());
+  return fmt::format("local {:016x}", model_contents_hash(choice.model));
 }
 
 }  // namespace memagent

@@ -25,11 +25,16 @@ constexpr const char* kStateKey = "memagent";
 
 using Tensors = std::vector<Optimizer::Named>;
 
-Tensors tensors_of(const PolicyNetwork& network, const Optimizer& optimizer, const Tensors& more) {
-  Tensors all;
+Tensors weights_of(const PolicyNetwork& network) {
+  Tensors weights;
   for (const Parameter& parameter : network.parameters()) {
-    all.push_back({parameter.name, parameter.value.detach()});
+    weights.push_back({parameter.name, parameter.value.detach()});
   }
+  return weights;
+}
+
+Tensors tensors_of(const PolicyNetwork& network, const Optimizer& optimizer, const Tensors& more) {
+  Tensors all = weights_of(network);
   for (Optimizer::Named& named : optimizer.state()) all.push_back(std::move(named));
   all.insert(all.end(), more.begin(), more.end());
   return all;
@@ -96,11 +101,7 @@ void refuse_if_not_finite(const Tensors& tensors) {
 }  // namespace
 
 void refuse_if_not_finite(const PolicyNetwork& network) {
-  Tensors tensors;
-  for (const Parameter& parameter : network.parameters()) {
-    tensors.push_back({parameter.name, parameter.value.detach()});
-  }
-  refuse_if_not_finite(tensors);
+  refuse_if_not_finite(weights_of(network));
 }
 
 void write_checkpoint(const std::string& folder, const PolicyNetwork& network,

@@ -376,11 +376,8 @@ class RlRun {
     state["log_bytes"] = folder_->log_bytes();
     state["files"] = files();
     // The checkpoint last: a run that goes on from its end finds the rest there.
-    refuse_if_not_finite(*start_.network);
-    optimizer_.swap_average();
-    write_model(start_, options_.name, recipe_.questions_from.section_tokens.back(),
-                folder_->file("model.gguf"));
-    optimizer_.swap_average();
+    write_trained_model(start_, optimizer_, options_.name,
+                        recipe_.questions_from.section_tokens.back(), folder_->file("model.gguf"));
     write_page(step_ == recipe_.steps ? RunState::kDone : RunState::kRunning);
     write_checkpoint(folder_->path(), *start_.network, optimizer_, state.dump(), sampled_with_);
   }

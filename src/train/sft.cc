@@ -423,11 +423,9 @@ class SftRun {
     for (const auto& kinds : by_task_) state["by_task"].push_back(to_list(kinds));
     state["files"] = files();
     // The checkpoint last: a run that goes on from its end finds the rest there.
-    refuse_if_not_finite(*start_.network);
-    optimizer_.swap_average();
     const Stage& stage = recipe_.stages[std::min(stage_, recipe_.stages.size() - 1)];
-    write_model(start_, options_.name, stage.section_tokens.back(), folder_->file("model.gguf"));
-    optimizer_.swap_average();
+    write_trained_model(start_, optimizer_, options_.name, stage.section_tokens.back(),
+                        folder_->file("model.gguf"));
     write_page(stage_ == recipe_.stages.size() ? RunState::kDone : RunState::kRunning);
     write_checkpoint(folder_->path(), *start_.network, optimizer_, state.dump());
   }

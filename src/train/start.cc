@@ -4,14 +4,15 @@
 
 #include <fstream>
 #include <iterator>
-#include <string_view>
 #include <utility>
 
 #include "agent/prompt_file.h"
 #include "base/fail.h"
 #include "base/hash.h"
+#include "model/local/model_contents.h"
 #include "model/local/model_file_layout.h"
 #include "model/local/model_tools.h"
+#include "train/checkpoint.h"
 
 namespace memagent {
 namespace {
@@ -38,22 +39,6 @@ std::string text_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) fail(ErrorKind::kBadInput, "{}: cannot be read", path);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-// Of a training that was repeated every tensor differs, so that a few of its bytes tell.
-std::string hash_of_samples(const ModelFile& file) {
-  constexpr std::size_t kPieces = 16;
-  constexpr std::size_t kBytes = 64;
-  Hash64 hash;
-  for (const TensorView& tensor : file.tensors()) {
-    const std::string_view bytes{reinterpret_cast<const char*>(tensor.data.data()),
-                                 tensor.data.size()};
-    hash.update(tensor.name);
-    for (std::size_t piece = 0; piece < kPieces; ++piece) {
-      hash.update(bytes.substr(bytes.size() / kPieces * piece, kBytes));
-    }
-  }
-  return fmt::format("{:016x}", hash.value());
 }
 
 std::string hash_of_wording(const Start& start) {
@@ -98,7 +83,7 @@ Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
     check_config(config, network.weights);
     start.network = std::make_unique<PolicyNetwork>(config, options);
     start.network->load(*file);
-    start.first_weights = hash_of_samples(*file);
+    start.first_weights = fmt::format("{:016x}", model_contents_hash(network.weights));
   }
   start.network->initialise_adapters(seed);
   start.reading = reading;
@@ -121,6 +106,14 @@ void refuse_other_files(const std::string& of_checkpoint, const std::string& now
        "{}: the run began with other prompts, another vocabulary or other weights than the files "
        "of its recipe hold now: put those back, or begin another run",
        folder);
+}
+
+void write_trained_model(const Start& start, Optimizer& optimizer, const std::string& name,
+                         std::int64_t section_tokens, const std::string& path) {
+  refuse_if_not_finite(*start.network);
+  optimizer.swap_average();
+  write_model(start, name, section_tokens, path);
+  optimizer.swap_average();
 }
 
 void write_model(const Start& start, const std::string& name, std::int64_t section_tokens,

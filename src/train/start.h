@@ -6,6 +6,7 @@
 #include <string>
 
 #include "memagent/prompts.h"
+#include "train/optimizer.h"
 #include "train/policy_network.h"
 #include "train/recipe.h"
 
@@ -18,7 +19,7 @@ struct Start {
   std::string chat_template;
   std::string prompts_toml;  // empty: the built-in wording
   ReadingConfig reading;
-  std::string first_weights;  // a hash of samples of the file they came from; empty: drawn
+  std::string first_weights;  // a hash of the file they came from; empty: drawn
 };
 
 // Throws Error(kBadInput) for files that cannot be used, Error(kUsage) for a shape that cannot be.
@@ -37,5 +38,9 @@ void refuse_other_files(const std::string& of_checkpoint, const std::string& now
 // are `section_tokens` long unless its user says otherwise.
 void write_model(const Start& start, const std::string& name, std::int64_t section_tokens,
                  const std::string& path);
+// The same, of the weights' average if the optimizer keeps one. Throws Error(kModel) for weights
+// that are not finite, which replace nothing.
+void write_trained_model(const Start& start, Optimizer& optimizer, const std::string& name,
+                         std::int64_t section_tokens, const std::string& path);
 
 }  // namespace memagent

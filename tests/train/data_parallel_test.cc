@@ -20,13 +20,12 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "memagent/error.h"
-#include "model/local/model_init_vocabulary.h"
-#include "text/vocabulary.h"
 #include "train/checkpoint.h"
 #include "train/nccl_group.h"
 #include "train/rl.h"
 #include "train/sft.h"
 #include "train/start.h"
+#include "train/tiny_network.h"
 
 namespace memagent {
 namespace {
@@ -47,15 +46,36 @@ int free_port() {
   return ntohs(address.sin_port);
 }
 
-void together(int world_size, const std::function<void(const DataParallelGroup&)>& work) {
-  const int port = free_port();
+// Every rank of `where` as a thread.
+void together(const Rendezvous& where, const std::function<void(const DataParallelGroup&)>& work) {
   std::vector<std::thread> threads;
-  for (int rank = 0; rank < world_size; ++rank) {
+  for (int rank = 0; rank < where.world_size; ++rank) {
     threads.emplace_back([=] {
-      work(DataParallelGroup({rank, world_size, "127.0.0.1", port, std::chrono::seconds(120)}));
+      Rendezvous own = where;
+      own.rank = rank;
+      work(DataParallelGroup(own));
     });
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+void together(int world_size, const std::function<void(const DataParallelGroup&)>& work) {
+  together({0, world_size, "127.0.0.1", free_port(), std::chrono::seconds(120)}, work);
+}
+
+void expect_sums(const DataParallelGroup& group) {
+  std::vector<double> values{1};
+  group.sum(values);
+  EXPECT_EQ(values[0], group.world_size());
+}
+
+// One that none of the ranks keeps.
+std::unique_ptr<c10d::TCPStore> store_of_another() {
+  c10d::TCPStoreOptions options;
+  options.port = 0;
+  options.isServer = true;
+  options.waitWorkers = false;
+  return std::make_unique<c10d::TCPStore>("127.0.0.1", options);
 }
 
 TEST(DataParallel, SumsAndGathers) {
@@ -155,24 +175,12 @@ TEST(DataParallel, WhoIsGoneEndsTheOthersWait) {
 // torchrun listens on MASTER_PORT itself, and its store outlives the processes that it starts
 // again.
 TEST(DataParallel, MeetsThroughAStoreThatIsKept) {
-  c10d::TCPStoreOptions kept;
-  kept.port = 0;
-  kept.isServer = true;
-  kept.waitWorkers = false;
-  const c10d::TCPStore store("127.0.0.1", kept);
+  const auto store = store_of_another();
+  Rendezvous rendezvous{0, 2, "127.0.0.1", store->getPort(), std::chrono::seconds(60)};
+  rendezvous.store_is_kept = true;
   for (const char* attempt : {"0", "1"}) {
-    std::vector<std::thread> threads;
-    for (int rank = 0; rank < 2; ++rank) {
-      threads.emplace_back([&, rank] {
-        Rendezvous rendezvous{rank, 2, "127.0.0.1", store.getPort(), std::chrono::seconds(60)};
-        rendezvous.store_is_kept = true;
-        rendezvous.attempt = attempt;
-        std::vector<double> values{1};
-        DataParallelGroup(rendezvous).sum(values);
-        EXPECT_EQ(values[0], 2);
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
+    rendezvous.attempt = attempt;
+    together(rendezvous, expect_sums);
   }
 }
 
@@ -187,12 +195,8 @@ std::string refusal(const Rendezvous& rendezvous, ErrorKind kind) {
 }
 
 TEST(DataParallel, WhereTheyCannotMeetIsToldAsThat) {
-  c10d::TCPStoreOptions other;
-  other.port = 0;
-  other.isServer = true;
-  other.waitWorkers = false;
-  const c10d::TCPStore listens("127.0.0.1", other);
-  Rendezvous rendezvous{0, 2, "127.0.0.1", listens.getPort(), std::chrono::seconds(5)};
+  const auto listens = store_of_another();
+  Rendezvous rendezvous{0, 2, "127.0.0.1", listens->getPort(), std::chrono::seconds(5)};
   EXPECT_THAT(refusal(rendezvous, ErrorKind::kModel),
               testing::AllOf(testing::HasSubstr("MASTER_PORT"),
                              testing::Not(testing::HasSubstr("--resume")),
@@ -204,41 +208,23 @@ TEST(DataParallel, WhereTheyCannotMeetIsToldAsThat) {
 }
 
 TEST(DataParallel, TalksOverTheInterfaceThatIsNamed) {
-  const int port = free_port();
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < 2; ++rank) {
-    threads.emplace_back([=] {
-      Rendezvous rendezvous{rank, 2, "127.0.0.1", port, std::chrono::seconds(60)};
-      rendezvous.interfaces = {"lo"};
-      std::vector<double> values{1};
-      DataParallelGroup(rendezvous).sum(values);
-      EXPECT_EQ(values[0], 2);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  Rendezvous rendezvous{0, 2, "127.0.0.1", free_port(), std::chrono::seconds(60)};
+  rendezvous.interfaces = {"lo"};
+  together(rendezvous, expect_sums);
 }
 
 class TrainingTogether : public testing::Test {
  protected:
   TrainingTogether()
       : folder_(fs::temp_directory_path() / ("memagent-together-" + std::to_string(::getpid()))) {
-    fs::create_directories(folder_);
-    tokenizer_ = (folder_ / "tokenizer.json").string();
-    std::ofstream(tokenizer_) << write_tokenizer_json(generate_vocabulary(400));
+    network_ = tiny_network(folder_, 400);
   }
   ~TrainingTogether() override { fs::remove_all(folder_); }
 
   template <typename Recipe>
   void shape(Recipe& recipe) const {
     recipe.seed = 5;
-    recipe.network.tokenizer = tokenizer_;
-    recipe.network.num_layers = 1;
-    recipe.network.model_dim = 32;
-    recipe.network.num_heads = 2;
-    recipe.network.num_kv_heads = 1;
-    recipe.network.head_dim = 16;
-    recipe.network.ffn_dim = 32;
-    recipe.network.context_tokens = 4096;
+    recipe.network = network_;
     recipe.reading.question_tokens = 400;
     recipe.reading.memory_tokens = 20;
     recipe.reading.output_tokens = 20;
@@ -276,7 +262,7 @@ class TrainingTogether : public testing::Test {
   }
 
   fs::path folder_;
-  std::string tokenizer_;
+  NetworkConfig network_;
 };
 
 // Adam divides by the gradient's own size, so that a weight whose gradient is nearly zero moves by

@@ -17,10 +17,9 @@
 #include <iterator>
 
 #include "memagent/error.h"
-#include "model/local/model_init_vocabulary.h"
-#include "text/vocabulary.h"
 #include "train/checkpoint.h"
 #include "train/start.h"
+#include "train/tiny_network.h"
 
 namespace memagent {
 namespace {
@@ -36,19 +35,9 @@ std::string read(const fs::path& path) {
 class Sft : public testing::Test {
  protected:
   Sft() : folder_(fs::temp_directory_path() / ("memagent-sft-" + std::to_string(::getpid()))) {
-    fs::create_directories(folder_);
-    const std::string tokenizer = (folder_ / "tokenizer.json").string();
-    std::ofstream(tokenizer) << write_tokenizer_json(generate_vocabulary(512));
     recipe_.seed = 3;
     recipe_.batch_tokens = 256;
-    recipe_.network.tokenizer = tokenizer;
-    recipe_.network.num_layers = 1;
-    recipe_.network.model_dim = 32;
-    recipe_.network.num_heads = 2;
-    recipe_.network.num_kv_heads = 1;
-    recipe_.network.head_dim = 16;
-    recipe_.network.ffn_dim = 32;
-    recipe_.network.context_tokens = 4096;
+    recipe_.network = tiny_network(folder_, 512);
     recipe_.reading.question_tokens = 256;
     recipe_.optimizer.learning_rate = 0.01;
     recipe_.optimizer.warmup_steps = 2;

@@ -7,17 +7,15 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "model/local/local_model.h"
-#include "model/local/model_init_vocabulary.h"
-#include "text/vocabulary.h"
 #include "train/rl.h"
 #include "train/start.h"
 #include "train/step_rollouts.h"
+#include "train/tiny_network.h"
 
 namespace memagent {
 
@@ -26,21 +24,11 @@ class TinyRun : public testing::Test {
   TinyRun()
       : folder_(std::filesystem::temp_directory_path() /
                 ("memagent-rl-" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(folder_);
-    const std::string tokenizer = (folder_ / "tokenizer.json").string();
-    std::ofstream(tokenizer) << write_tokenizer_json(generate_vocabulary(300));
     recipe_.seed = 2;
     recipe_.steps = 30;
     recipe_.questions = 2;
     recipe_.group = 8;
-    recipe_.network.tokenizer = tokenizer;
-    recipe_.network.num_layers = 1;
-    recipe_.network.model_dim = 32;
-    recipe_.network.num_heads = 2;
-    recipe_.network.num_kv_heads = 1;
-    recipe_.network.head_dim = 16;
-    recipe_.network.ffn_dim = 32;
-    recipe_.network.context_tokens = 4096;
+    recipe_.network = tiny_network(folder_, 300);
     recipe_.reading.policy = Policy::kOverwrite;
     recipe_.reading.question_tokens = 400;
     recipe_.reading.memory_tokens = 20;
