@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -15,6 +16,7 @@
 #include "cli/interrupt.h"
 #include "cli/lengths.h"
 #include "cli/say.h"
+#include "model/local/shipped_model.h"
 #include "train/recipe.h"
 #include "train/rl.h"
 #include "train/sft.h"
@@ -24,6 +26,7 @@ namespace {
 
 struct TrainFlags {
   std::string recipe;
+  std::string weights;
   std::string out;
   std::string name = "memagent";
   int threads = 0;
@@ -107,8 +110,25 @@ void say_done(const TrainFlags& flags) {
   if (!flags.quiet) say("memagent: trained: {}/model.gguf\n", flags.out);
 }
 
+// A recipe that begins with a network of random weights describes its shape, which a file's weights
+// would bring too.
+void choose_weights(NetworkConfig& network, const TrainFlags& flags) {
+  if (flags.weights.empty()) return;
+  if (network.weights.empty()) {
+    fail(ErrorKind::kUsage,
+         "--weights: {} begins with random weights of a shape of its own; name the file in its "
+         "[network] instead of that shape",
+         flags.recipe);
+  }
+  // As those of a recipe: a run goes on from wherever it is called.
+  network.weights = is_shipped_model(flags.weights)
+                        ? flags.weights
+                        : std::filesystem::absolute(flags.weights).lexically_normal().string();
+}
+
 int run_sft(const TrainFlags& flags) {
-  const SftRecipe recipe = load_sft_recipe(flags.recipe);
+  SftRecipe recipe = load_sft_recipe(flags.recipe);
+  choose_weights(recipe.network, flags);
   const Interrupt interrupt;
   const DataParallelGroup group(rendezvous_from_environment());
   {
@@ -127,7 +147,8 @@ int run_sft(const TrainFlags& flags) {
 }
 
 int run_rl(const TrainFlags& flags) {
-  const RlRecipe recipe = load_rl_recipe(flags.recipe);
+  RlRecipe recipe = load_rl_recipe(flags.recipe);
+  choose_weights(recipe.network, flags);
   const Interrupt interrupt;
   const DataParallelGroup group(rendezvous_from_environment());
   {
@@ -143,6 +164,8 @@ int run_rl(const TrainFlags& flags) {
 void add_run_options(CLI::App& app, TrainFlags& flags) {
   app.add_option("--recipe", flags.recipe, "What to train, and on what: a TOML file")
       ->required()
+      ->type_name("FILE");
+  app.add_option("--weights", flags.weights, "Start from these instead of the recipe's weights")
       ->type_name("FILE");
   app.add_option("-o,--out", flags.out, "The run's folder: log, checkpoints, model.gguf")
       ->required()

@@ -194,8 +194,8 @@ void check_sections(const ReadingConfig& reading, std::int64_t section_tokens,
 
 // Paths in a recipe are relative to its folder. Throws Error(kBadInput) naming file, line and key.
 SftRecipe load_sft_recipe(const std::string& path);
-// The resolved recipe as one JSON object: what a run keeps beside its results.
 RlRecipe load_rl_recipe(const std::string& path);
+// The resolved recipe as one JSON object: what a run keeps beside its results.
 std::string to_json(const SftRecipe& recipe);
 std::string to_json(const RlRecipe& recipe);
 // Every key with its default and meaning, for people.

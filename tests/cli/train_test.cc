@@ -38,5 +38,20 @@ TEST(Train, WrongRequestsAreOneLine) {
   expect_error({"train", "rl", "--recipe", folder / "r.toml", "-o", folder / "run"}, 3, "line 3");
 }
 
+TEST(Train, OtherWeightsThanTheRecipesAreThoseOfTheFlag) {
+  const ScratchFolder folder;
+  write_file(folder / "from.toml",
+             "[network]\nweights = \"builtin:nano\"\n[reading]\nsection_tokens = 192\n"
+             "[questions_from]\ntasks = { niah_single_2 = 1 }\n");
+  expect_error({"train", "rl", "--recipe", folder / "from.toml", "--weights",
+                folder / "other.gguf", "-o", folder / "run"},
+               3, "other.gguf: ");
+  write_file(folder / "new.toml",
+             "[network]\ntokenizer = \"t.json\"\n[questions_from]\ntasks = { niah_single_2 = 1 }\n");
+  expect_error({"train", "rl", "--recipe", folder / "new.toml", "--weights", "builtin:nano", "-o",
+                folder / "run"},
+               2, "begins with random weights");
+}
+
 }  // namespace
 }  // namespace memagent
