@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/random.h"
-#include "task/registry.h"
 #include "train/drawing.h"
+#include "train/recipe_tasks.h"
 
 namespace memagent {
 
@@ -27,9 +27,7 @@ HeldOut::HeldOut(const HeldOutConfig& config, std::uint64_t seed, std::int64_t s
   episode_.window_tokens = context;
   episode_.sampling.temperature = 0;
   episode_.passes = passes;
-  for (const TaskWeight& task : config_.tasks) {
-    tasks_.push_back(find_tasks({task.task}, {}).at(0));
-  }
+  tasks_ = tasks_of(config_.tasks, {}, config_.data);
   // A row that cannot be asked is told before the run begins.
   for (std::int64_t row = 0; row < config_.rows; ++row) {
     question(row, config_.document_tokens.front());
@@ -42,7 +40,7 @@ RolloutQuestion HeldOut::question(std::int64_t row, std::int64_t document_tokens
   SampleSpec spec;
   spec.tokens = std::max(document_tokens, task.fewest_tokens(*tokenizer_));
   spec.split = Split::kTest;
-  spec.index = row;
+  spec.index = task.size() >= 0 ? row % task.size() : row;
   const std::uint64_t reading_seed = random.next();
   return {drawn_until_it_fits(
               [&](std::uint64_t attempt) {

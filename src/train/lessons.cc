@@ -5,24 +5,13 @@
 #include "base/check.h"
 #include "base/fail.h"
 #include "base/random.h"
-#include "task/registry.h"
 #include "train/document_lessons.h"
 #include "train/drawing.h"
+#include "train/recipe_tasks.h"
 #include "train/strangers.h"
 #include "train/text_lessons.h"
 
 namespace memagent {
-namespace {
-
-std::vector<std::shared_ptr<const Task>> tasks_of(const Stage& stage, const TaskOptions& options) {
-  std::vector<std::shared_ptr<const Task>> tasks;
-  for (const TaskWeight& task : stage.tasks) {
-    tasks.push_back(is_text_task(task.task) ? nullptr : find_tasks({task.task}, options).at(0));
-  }
-  return tasks;
-}
-
-}  // namespace
 
 const char* to_string(ReplyKind kind) {
   switch (kind) {
@@ -47,6 +36,7 @@ struct LessonSource::State {
   std::vector<std::vector<std::shared_ptr<const Task>>> tasks;      // null: a text
   std::vector<std::vector<std::shared_ptr<const Task>>> cluttered;  // the same, for Stage::clutter
   std::vector<StrangerSource> strangers;                            // of each stage
+  std::vector<MakeProse> texts;                                     // of each stage's file, if any
 };
 
 LessonSource::LessonSource(const SftRecipe& recipe, std::shared_ptr<const PromptRenderer> renderer,
@@ -65,8 +55,9 @@ LessonSource::LessonSource(const SftRecipe& recipe, std::shared_ptr<const Prompt
       fail(ErrorKind::kBadInput, "stage {}: slips need the policy gated and prompts with gate.add",
            stage.name);
     }
-    s.tasks.push_back(tasks_of(stage, {}));
-    s.cluttered.push_back(tasks_of(stage, {.haystack_file = "", .clutter = true}));
+    s.tasks.push_back(tasks_of(stage.tasks, {.haystack_file = stage.haystack}));
+    s.cluttered.push_back(tasks_of(stage.tasks, {.haystack_file = "", .clutter = true}));
+    s.texts.push_back(stage.text.empty() ? MakeProse() : prose_of_file(stage.text));
     s.strangers.emplace_back(stage, s.context.renderer, s.context.tokenizer);
     check_sections(recipe.reading, stage.section_tokens.back(), context_tokens, *s.context.renderer,
                    stage.where);
@@ -94,7 +85,7 @@ std::vector<Lesson> LessonSource::draw(std::size_t stage, std::int64_t number) c
     return lessons;
   }
   Lesson lesson = text_lesson(s.stages[stage].tasks[task].task, s.stages[stage].section_tokens,
-                              s.context, random);
+                              s.context, s.texts[stage], random);
   lesson.task = task;
   return {std::move(lesson)};
 }

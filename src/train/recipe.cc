@@ -84,7 +84,36 @@ void check_crowded(TomlTable& table, double crowded, const std::vector<TaskWeigh
   if (!any) table.fail_at("crowded", "needs a task of the invented encyclopedia, such as qa_1");
 }
 
-Stage read_stage(TomlTable table) {
+// A file and the name that draws from it.
+void check_file_of(const char* task, const std::string& file, const char* key, TomlTable& table,
+                   const std::vector<TaskWeight>& tasks) {
+  const bool drawn =
+      std::ranges::any_of(tasks, [&](const TaskWeight& weight) { return weight.task == task; });
+  if (drawn == file.empty()) {
+    table.fail_at(key, fmt::format("and the task {} belong together: give both or neither", task));
+  }
+}
+
+// Other tasks' documents have no prose.
+void check_haystack(TomlTable& table, const std::string& haystack,
+                    const std::vector<TaskWeight>& tasks) {
+  if (haystack.empty()) return;
+  const auto with_prose = find_tasks({"niah", "alike", "vt", "relay", "reworded"}, {});
+  const bool any = std::ranges::any_of(tasks, [&](const TaskWeight& drawn) {
+    return std::ranges::any_of(with_prose,
+                               [&](const auto& task) { return task->name() == drawn.task; });
+  });
+  if (!any) table.fail_at("haystack", "needs a task whose documents are prose, such as relay");
+}
+
+void check_data(TomlTable& table, const DataConfig& data, const std::vector<TaskWeight>& tasks) {
+  check_file_of(kDataTask, data.path, "data", table, tasks);
+  if (data.path.empty() && !data.distractors.empty()) {
+    table.fail_at("distractors", "pads rows of data: give that, too");
+  }
+}
+
+Stage read_stage(TomlTable table, const PathIsRelativeTo& relative) {
   Stage stage;
   describe(ReadFields{table}, stage);
   stage.where = table.place("section_tokens");
@@ -92,16 +121,21 @@ Stage read_stage(TomlTable table) {
   read_tasks(table.table("tasks"), stage.tasks, {kTextTasks.begin(), kTextTasks.end()});
   if (stage.tasks.empty()) table.fail_at("tasks", "has none: name at least one");
   check_crowded(table, stage.crowded, stage.tasks);
+  check_file_of(kTextTask, stage.text, "text", table, stage.tasks);
+  check_haystack(table, stage.haystack, stage.tasks);
   if (stage.outsiders > 0 || table.has("outside")) {
     read_tasks(table.table("outside"), stage.outside, {kStrayTask});
     if (stage.outside.empty()) table.fail_at("outside", "has none: name at least one");
   }
+  relative(stage.haystack);
+  relative(stage.text);
   return stage;
 }
 
 void read_held_out(TomlTable table, HeldOutConfig& config) {
   describe(ReadFields{table}, config);
-  read_tasks(table.table("tasks"), config.tasks);
+  read_tasks(table.table("tasks"), config.tasks, {kDataTask});
+  check_data(table, config.data, config.tasks);
   config.where = table.place("steps");
   check_held_out(table, config);
 }
@@ -138,6 +172,8 @@ void read_common(TomlTable& root, Recipe& recipe, const std::string& path) {
   relative(recipe.network.weights);
   relative(recipe.network.tokenizer);
   relative(recipe.reading.prompts);
+  relative(recipe.held_out.data.path);
+  relative(recipe.held_out.data.distractors);
 }
 
 }  // namespace
@@ -173,7 +209,10 @@ SftRecipe load_sft_recipe(const std::string& path) {
   TomlTable root = TomlTable::load(path, "a recipe", kSee);
   SftRecipe recipe;
   read_common(root, recipe, path);
-  for (TomlTable& stage : root.tables("stage")) recipe.stages.push_back(read_stage(stage));
+  const PathIsRelativeTo relative{std::filesystem::path(path).parent_path()};
+  for (TomlTable& stage : root.tables("stage")) {
+    recipe.stages.push_back(read_stage(stage, relative));
+  }
   root.refuse_others();
   check_at_least(root, "batches", recipe.batches, 1);
   if (recipe.stages.empty()) {
@@ -202,18 +241,13 @@ RlRecipe load_rl_recipe(const std::string& path) {
   check_at_least(from, "passes", recipe.questions_from.passes, 1);
   read_tasks(from.table("tasks"), recipe.questions_from.tasks, {kDataTask});
   QuestionConfig& questions = recipe.questions_from;
-  const bool draws_data = std::ranges::any_of(
-      questions.tasks, [](const TaskWeight& task) { return task.task == kDataTask; });
-  if (draws_data != !questions.data.empty()) {
-    from.fail_at("data", "and the task data belong together: give both or neither");
-  }
-  if (!draws_data && !questions.distractors.empty()) {
-    from.fail_at("distractors", "pads rows of data: give that, too");
-  }
+  check_data(from, questions.data, questions.tasks);
   check_crowded(from, questions.crowded, questions.tasks);
+  check_haystack(from, questions.haystack, questions.tasks);
   const PathIsRelativeTo relative{std::filesystem::path(path).parent_path()};
-  relative(questions.data);
-  relative(questions.distractors);
+  relative(questions.data.path);
+  relative(questions.data.distractors);
+  relative(questions.haystack);
   root.refuse_others();
   if (recipe.questions_from.tasks.empty()) from.fail_at("tasks", "has none: name at least one");
   if (recipe.machine.device != "cpu" && !root.has("rollouts")) recipe.rollouts = Rollouts::kTorch;

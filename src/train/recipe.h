@@ -51,6 +51,12 @@ struct ReadingConfig {
   std::int32_t output_tokens = 256;
 };
 
+// A data set (docs/data-sets.md), which the name "data" stands for among tasks.
+struct DataConfig {
+  std::string path;         // empty: none
+  std::string distractors;  // further paragraphs to pad its rows with; empty: none
+};
+
 // Which share of the lessons a task has.
 struct TaskWeight {
   std::string task;
@@ -91,6 +97,8 @@ struct Stage {
   // but for `keep_sure` of them (selection.h); 0: all are learnt from.
   double sure = 0;
   double keep_sure = 0.1;
+  std::string haystack;  // a file whose text stands where tasks have generated prose; empty: none
+  std::string text;      // a file that the task "text" has pieces of; empty: none
   std::vector<TaskWeight> tasks;
   std::vector<TaskWeight> outside;
   std::string where;  // file, line and key of section_tokens
@@ -101,6 +109,7 @@ struct HeldOutConfig {
   std::int64_t steps = 0;  // between measurements, the first before the first step; 0: none
   std::int64_t rows = 16;  // of every length
   std::vector<std::int64_t> document_tokens = {512, 2048};
+  DataConfig data;
   std::vector<TaskWeight> tasks;
   std::string where;  // file, line and key of steps
 };
@@ -125,22 +134,23 @@ inline constexpr const char* kRepeatsTask = "repeats";
 inline constexpr const char* kTallyTask = "tally";
 inline constexpr const char* kCompareTask = "compare";
 inline constexpr const char* kProseTask = "prose";
-inline constexpr std::array kTextTasks = {kDrillTask, kRepeatsTask, kTallyTask, kCompareTask,
-                                          kProseTask};
+inline constexpr const char* kTextTask = "text";
+inline constexpr std::array kTextTasks = {kDrillTask,   kRepeatsTask, kTallyTask,
+                                          kCompareTask, kProseTask,   kTextTask};
 // What no task asks (stray_questions.h), among the tasks `outside`.
 inline constexpr const char* kStrayTask = "stray";
 
-// The name that stands for QuestionConfig::data among tasks.
+// The name that stands for a DataConfig among tasks.
 inline constexpr const char* kDataTask = "data";
 
 // Where questions of rollouts come from.
 struct QuestionConfig {
-  std::string data;         // a data set's file (docs/data-sets.md), the task "data"; empty: none
-  std::string distractors;  // further paragraphs to pad its rows with; empty: none
+  DataConfig data;
   std::vector<std::int64_t> section_tokens = {128, 512};     // from, to: drawn for every step
   std::vector<std::int64_t> document_tokens = {1024, 4096};  // drawn for every question
   double clutter = 0;                                        // as Stage::clutter
   double crowded = 0;                                        // as Stage::crowded
+  std::string haystack;                                      // as Stage::haystack
   std::int32_t passes = 1;                                   // times a document is read
   std::vector<TaskWeight> tasks;
   std::string where;  // file, line and key of section_tokens

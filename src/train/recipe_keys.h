@@ -63,10 +63,17 @@ void describe(Visitor&& v, OptimizerConfig& c) {
 }
 
 template <typename Visitor>
+void describe(Visitor&& v, DataConfig& c) {
+  v("data", c.path, "a data set's file, which the task \"data\" draws rows of");
+  v("distractors", c.distractors, "a file of further paragraphs to pad its rows with");
+}
+
+template <typename Visitor>
 void describe(Visitor&& v, HeldOutConfig& c) {
   v("steps", c.steps, "between readings of rows that are not learnt from; 0: none");
   v("rows", c.rows, "of every length");
   v("document_tokens", c.document_tokens, "the lengths");
+  describe(v, c.data);
 }
 
 template <typename Visitor>
@@ -91,6 +98,8 @@ void describe(Visitor&& v, Stage& c) {
   v("section_weight", c.section_weight, "weight of a section's own tokens; 0: not learnt");
   v("sure", c.sure, "replies given already, each token above this, are left out; 0: none are");
   v("keep_sure", c.keep_sure, "share of those that are learnt from all the same");
+  v("haystack", c.haystack, "a file whose sentences stand where tasks have generated prose");
+  v("text", c.text, "a file that the task \"text\" has pieces of, to learn its language from");
 }
 
 template <typename Visitor>
@@ -138,12 +147,12 @@ void describe(Visitor&& v, PolicyLossOptions& c) {
 
 template <typename Visitor>
 void describe(Visitor&& v, QuestionConfig& c) {
-  v("data", c.data, "a data set's file, which the task \"data\" draws rows of");
-  v("distractors", c.distractors, "a file of further paragraphs to pad its rows with");
+  describe(v, c.data);
   v("section_tokens", c.section_tokens, "shortest and longest section");
   v("document_tokens", c.document_tokens, "shortest and longest document");
   v("clutter", c.clutter, "share of documents with lists, tables, code and the like for prose");
   v("crowded", c.crowded, "share of documents of the encyclopedia full of what is asked about");
+  v("haystack", c.haystack, "a file whose sentences stand where tasks have generated prose");
   v("passes", c.passes, "times a document is read");
 }
 

@@ -40,6 +40,13 @@ nlohmann::ordered_json weights_json(const std::vector<TaskWeight>& tasks) {
   return json;
 }
 
+// Files that are not given, under keys that runs of before do not have.
+void erase_empty(nlohmann::ordered_json& json, std::initializer_list<const char*> keys) {
+  for (const char* key : keys) {
+    if (json[key] == "") json.erase(key);
+  }
+}
+
 template <typename Recipe>
 nlohmann::ordered_json common_json(Recipe& recipe) {
   nlohmann::ordered_json json;
@@ -56,6 +63,7 @@ nlohmann::ordered_json common_json(Recipe& recipe) {
   describe(WriteFields{json["optimizer"]}, recipe.optimizer);
   if (recipe.held_out.steps > 0) {
     describe(WriteFields{json["held_out"]}, recipe.held_out);
+    erase_empty(json["held_out"], {"data", "distractors"});
     json["held_out"]["tasks"] = weights_json(recipe.held_out.tasks);
   }
   return json;
@@ -78,7 +86,7 @@ std::string common_keys(const Recipe& recipe) {
   list_keys("\n[adapter]", copy.adapter, text);
   list_keys("\n[optimizer]", copy.optimizer, text);
   list_keys("\n[held_out]", copy.held_out, text);
-  text += "tasks                                 task names, each with a weight\n";
+  text += "tasks                                 task names (or data), each with a weight\n";
   return text;
 }
 
@@ -95,6 +103,7 @@ std::string to_json(const SftRecipe& recipe) {
     // As runs before these keys have it.
     if (stage.again == 0) one.erase("again");
     if (stage.crowded == 0) one.erase("crowded");
+    erase_empty(one, {"haystack", "text"});
     if (stage.outside.empty()) one.erase("outsiders");
     if (!stage.outside.empty()) one["outside"] = weights_json(stage.outside);
     json["stage"].push_back(std::move(one));
@@ -119,6 +128,7 @@ std::string to_json(const RlRecipe& recipe) {
   describe(WriteFields{json["questions_from"]}, copy.questions_from);
   if (copy.questions_from.clutter == 0) json["questions_from"].erase("clutter");
   if (copy.questions_from.crowded == 0) json["questions_from"].erase("crowded");
+  erase_empty(json["questions_from"], {"haystack"});
   if (copy.questions_from.passes == 1) json["questions_from"].erase("passes");
   json["questions_from"]["tasks"] = weights_json(copy.questions_from.tasks);
   return json.dump();
@@ -129,7 +139,8 @@ std::string sft_recipe_keys() {
   list_keys("\n[[stage]]", Stage(), text);
   return text +
          "tasks                                 task names (or drill, repeats, tally, compare, "
-         "prose), each with a weight\noutside                               the same of strangers' "
+         "prose, text), each with a weight\noutside                               the same of "
+         "strangers' "
          "tasks (or stray: what none asks)\n";
 }
 
@@ -139,7 +150,7 @@ std::string rl_recipe_keys() {
   list_keys("\n[step_reward]", StepRewardOptions(), text);
   list_keys("\n[loss]", PolicyLossOptions(), text);
   list_keys("\n[questions_from]", QuestionConfig(), text);
-  return text + "tasks                                 task names, each with a weight\n";
+  return text + "tasks                                 task names (or data), each with a weight\n";
 }
 
 }  // namespace memagent

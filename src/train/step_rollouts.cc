@@ -5,36 +5,26 @@
 #include <utility>
 
 #include "agent/budget.h"
-#include "base/fail.h"
-#include "task/data_set.h"
-#include "task/registry.h"
 #include "train/advantage.h"
 #include "train/credit.h"
 #include "train/drawing.h"
+#include "train/recipe_tasks.h"
 
 namespace memagent {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::shared_ptr<const Task> data_set(const QuestionConfig& from) {
-  DataSetOptions options;
-  options.path = from.data;
-  if (!from.distractors.empty()) options.distractor_files = {from.distractors};
-  return open_data_set(options);
-}
-
 }  // namespace
 
 StepQuestions::StepQuestions(const RlRecipe& recipe, const Start& start,
                              const DataParallelGroup& group)
     : recipe_(recipe), group_(group), renderer_(start.renderer), tokenizer_(start.tokenizer) {
-  for (const TaskWeight& task : recipe.questions_from.tasks) {
-    const bool is_data = task.task == kDataTask;
-    tasks_.push_back(is_data ? data_set(recipe.questions_from) : find_tasks({task.task}, {}).at(0));
-    cluttered_.push_back(
-        is_data ? tasks_.back()
-                : find_tasks({task.task}, {.haystack_file = "", .clutter = true}).at(0));
+  const QuestionConfig& from = recipe.questions_from;
+  tasks_ = tasks_of(from.tasks, {.haystack_file = from.haystack}, from.data);
+  cluttered_ = tasks_of(from.tasks, {.haystack_file = "", .clutter = true});
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    if (cluttered_[i] == nullptr) cluttered_[i] = tasks_[i];
   }
   check_sections(recipe.reading, recipe.questions_from.section_tokens.back(),
                  start.network->config().context_tokens, *renderer_, recipe.questions_from.where);

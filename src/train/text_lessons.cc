@@ -149,14 +149,16 @@ Lesson compare(const LessonContext& context, RandomStream& random) {
   return {0, {}, {std::move(reply)}};
 }
 
-Lesson prose(std::int64_t tokens, const Tokenizer& tokenizer, RandomStream& random) {
-  const auto units = generated_prose(random.next());
+// Encoded in one piece, as a document is: a space goes with the word behind it.
+Lesson prose(std::int64_t tokens, const UnitText& units, const Tokenizer& tokenizer) {
+  constexpr std::size_t kBytesPerToken = 4;
   std::string text;
   std::vector<TokenId> ids;
-  for (std::int64_t i = 0; std::ssize(ids) < tokens; ++i) {
-    text.clear();
-    units->append(i, text);
-    tokenizer.encode(text, ids);
+  std::int64_t next = 0;
+  for (std::size_t wanted = 2; std::ssize(ids) < tokens; wanted *= 2) {
+    const std::size_t bytes = wanted * kBytesPerToken * static_cast<std::size_t>(tokens) / 2;
+    while (text.size() < bytes) units.append(next++, text);
+    ids = tokenizer.encode(text);
   }
   ids.resize(static_cast<std::size_t>(tokens));
   return {0, {}, {{ReplyKind::kText, {ids.front()}, {ids.begin() + 1, ids.end()}}}};
@@ -164,18 +166,16 @@ Lesson prose(std::int64_t tokens, const Tokenizer& tokenizer, RandomStream& rand
 
 }  // namespace
 
-bool is_text_task(const std::string& name) {
-  return std::ranges::find(kTextTasks, name) != kTextTasks.end();
-}
-
 Lesson text_lesson(const std::string& name, const std::vector<std::int64_t>& tokens,
-                   const LessonContext& context, RandomStream& random) {
+                   const LessonContext& context, const MakeProse& text, RandomStream& random) {
   const Tokenizer& tokenizer = *context.tokenizer;
   if (name == kRepeatsTask) return repeats(tokenizer, random);
   if (name == kTallyTask) return tally(tokenizer, random);
   if (name == kCompareTask) return compare(context, random);
   const std::int64_t length = drawn_length(random, tokens);
-  return name == kDrillTask ? drill(length, tokenizer, random) : prose(length, tokenizer, random);
+  if (name == kDrillTask) return drill(length, tokenizer, random);
+  const MakeProse& make = name == kTextTask ? text : generated_prose;
+  return prose(length, *make(random.next()), tokenizer);
 }
 
 }  // namespace memagent

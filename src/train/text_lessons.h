@@ -8,6 +8,7 @@
 //   compare  notes on two things of the world, and which of them is older, larger, or whether they
 //            have something in common: a document asks it once among a hundred questions
 //   prose    generated, learnt from its second token on
+//   text     the same of a file
 #pragma once
 
 #include <cstdint>
@@ -15,15 +16,15 @@
 #include <vector>
 
 #include "base/random.h"
+#include "task/haystack.h"
 #include "train/document_lessons.h"
 #include "train/lessons.h"
 
 namespace memagent {
 
-// A name among a stage's tasks that stands for one of these.
-bool is_text_task(const std::string& name);
-// Of that name. Drills and prose have a length drawn from `tokens`.
+// Of that name (kTextTasks). Drills, prose and texts have a length drawn from `tokens`; the latter
+// are sentences of `text`.
 Lesson text_lesson(const std::string& name, const std::vector<std::int64_t>& tokens,
-                   const LessonContext& context, RandomStream& random);
+                   const LessonContext& context, const MakeProse& text, RandomStream& random);
 
 }  // namespace memagent

@@ -3,9 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <regex>
 #include <set>
@@ -192,6 +195,45 @@ TEST_F(Lessons, ShareOfDocumentsStandInClutter) {
   EXPECT_EQ(lines_with_signs(0), 0);
   EXPECT_NEAR(lines_with_signs(0.5), 20, 9);
   EXPECT_GT(lines_with_signs(1), 33);
+}
+
+// A file of the user's is learnt from as it stands, and stands around what tasks hide.
+TEST_F(Lessons, TextsAreTheUsers) {
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("memagent-text-" + std::to_string(::getpid()));
+  const std::string sentences = "Ships came in late. Nobody had waited. The harbour was dark.\n";
+  std::ofstream(file) << sentences;
+  Stage& stage = recipe_.stages[0];
+  stage.section_tokens = {100, 100};
+  stage.text = file.string();
+  stage.tasks = {{"text", 1}};
+  std::set<std::string> texts;
+  const LessonSource pieces = source();
+  for (std::int64_t number = 0; number < 20; ++number) {
+    const Reply reply = pieces.draw(0, number).at(0).replies.at(0);
+    EXPECT_EQ(reply.kind, ReplyKind::kText);
+    texts.insert(text(reply.prompt) + text(reply.response));
+  }
+  EXPECT_EQ(texts.size(), 3U);  // a place in the file to begin at, and round again
+  for (const std::string& piece : texts) {
+    EXPECT_EQ(piece.size(), 100U);
+    EXPECT_THAT(sentences + sentences + sentences, testing::HasSubstr(piece));
+  }
+
+  stage.section_tokens = {400, 800};
+  stage.haystack = file.string();
+  stage.tasks = {{"niah_single_2", 1}};
+  const LessonSource documents = source();
+  int sections = 0;
+  for (std::int64_t number = 0; number < 5; ++number) {
+    for (const Lesson& lesson : documents.draw(0, number)) {
+      if (lesson.prefix.empty()) continue;  // an answer, which is given without a section
+      EXPECT_THAT(text(lesson.prefix), testing::HasSubstr("Nobody had waited. "));
+      ++sections;
+    }
+  }
+  EXPECT_GT(sections, 4);
+  std::filesystem::remove(file);
 }
 
 // Each task's questions are asked of the other's sections.

@@ -219,10 +219,34 @@ TEST_F(RlRecipeFile, DataSetsAreATask) {
   std::ofstream(path()) << "[network]\nweights = \"builtin:nano\"\n"
                            "[questions_from]\ndata = \"rows.json\"\ntasks = { data = 1 }\n";
   const RlRecipe recipe = load_rl_recipe(path());
-  EXPECT_EQ(recipe.questions_from.data, (folder_ / "rows.json").string());
+  EXPECT_EQ(recipe.questions_from.data.path, (folder_ / "rows.json").string());
   EXPECT_EQ(recipe.network.weights, "builtin:nano");
   std::ofstream(path()) << "[network]\nweights = \"w\"\n[questions_from]\ntasks = { data = 1 }\n";
   EXPECT_THROW(load_rl_recipe(path()), Error);
+}
+
+TEST_F(RlRecipeFile, FilesOfTextAreNamedWhereSomethingUsesThem) {
+  std::ofstream(path()) << with("tasks = { drill = 1 }",
+                                "text = \"mine.txt\"\nhaystack = \"hay.txt\"\n"
+                                "tasks = { text = 1, relay = 1 }");
+  const Stage stage = load_sft_recipe(path()).stages.at(1);
+  EXPECT_EQ(stage.text, (folder_ / "mine.txt").string());
+  EXPECT_EQ(stage.haystack, (folder_ / "hay.txt").string());
+  EXPECT_THAT(RecipeFile::complaint(with("drill = 1", "text = 1")),
+              HasSubstr("text and the task text belong together"));
+  EXPECT_THAT(
+      RecipeFile::complaint(with("tasks = { drill", "haystack = \"h.txt\"\ntasks = { drill")),
+      HasSubstr("haystack needs a task whose documents are prose"));
+  std::ofstream(path()) << "[network]\nweights = \"w\"\n[questions_from]\nhaystack = \"h.txt\"\n"
+                           "tasks = { qa_1 = 1 }\n";
+  EXPECT_THAT([&] { load_rl_recipe(path()); },
+              testing::ThrowsMessage<Error>(HasSubstr("needs a task whose documents are prose")));
+  std::ofstream(path()) << kGood
+                        << "[held_out]\nsteps = 10\ndata = \"dev.json\"\ntasks = { data = 1 }\n";
+  EXPECT_EQ(load_sft_recipe(path()).held_out.data.path, (folder_ / "dev.json").string());
+  EXPECT_THAT(
+      RecipeFile::complaint(std::string(kGood) + "[held_out]\nsteps = 10\ntasks = { data = 1 }\n"),
+      HasSubstr("held_out.data and the task data belong together"));
 }
 
 TEST_F(RlRecipeFile, QuestionsMayStandInClutterAndBeReadTwice) {
