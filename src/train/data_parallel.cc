@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <new>
 #include <set>
+#include <span>
 #include <string_view>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -14,6 +16,7 @@
 
 #include "base/fail.h"
 #include "train/nccl_group.h"
+#include "train/out_of_memory.h"
 
 namespace memagent {
 namespace {
@@ -24,11 +27,14 @@ std::string first_line(const std::exception& error) {
   return std::string(what.substr(0, what.find('\n')));
 }
 
-// LibTorch's errors as one line that says what to do.
+// LibTorch's errors as one line that says what to do. A lack of memory is this process's own.
 void together(int rank, int world_size, const std::function<void()>& communicate) {
   try {
     communicate();
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception& error) {
+    if (says_out_of_memory(first_line(error))) throw;
     fail(ErrorKind::kModel,
          "process {} of {} that train together: another has ended or does not answer ({}): start "
          "all of them again with --resume",
@@ -132,37 +138,54 @@ void DataParallelGroup::meet_devices(torch::Device device) const {
   });
 }
 
-void DataParallelGroup::sum_gradients(const std::vector<Parameter>& parameters) const {
-  if (state_ == nullptr || parameters.empty()) return;
-  const torch::NoGradGuard no_gradients;
-  const torch::Device device = parameters.front().value.device();
-  if (!state_->met_devices) meet_devices(device);
-  const torch::Device where = state_->devices != nullptr ? device : torch::Device(torch::kCPU);
-  // One message for all: a small tensor's cost is its journey. Who has had nothing to learn from
-  // adds nothing.
+void DataParallelGroup::sum_bucket(std::span<const Parameter> bucket, torch::Device where) const {
   std::vector<torch::Tensor> flat;
-  for (const Parameter& parameter : parameters) {
+  for (const Parameter& parameter : bucket) {
     const torch::Tensor& gradient = parameter.value.grad();
+    // Who has had nothing to learn from adds nothing.
     flat.push_back((gradient.defined() ? gradient : torch::zeros_like(parameter.value))
                        .reshape({-1})
                        .to(where, torch::kFloat));
   }
-  torch::Tensor all = torch::cat(flat);
+  // What is alone may be large: where it is in a row already, it is summed in place.
+  torch::Tensor all = flat.size() == 1 ? flat.front().contiguous() : torch::cat(flat);
   together(rank_, world_size_, [&] {
-    if (state_->devices == nullptr) {
+    if (state_->devices != nullptr) {
+      state_->devices->sum(all);
+    } else {
       state_->sum(all);
-      return;
     }
-    // A process that is gone is noticed here at once; by a device, when the time is over.
-    state_->sum(torch::zeros({1}));
-    state_->devices->sum(all);
   });
   std::int64_t at = 0;
-  for (const Parameter& parameter : parameters) {
+  for (const Parameter& parameter : bucket) {
     torch::Tensor value = parameter.value;
     const std::int64_t size = value.numel();
     value.mutable_grad() = all.narrow(0, at, size).reshape(value.sizes()).to(value.options());
     at += size;
+  }
+}
+
+void DataParallelGroup::sum_gradients(const std::vector<Parameter>& parameters,
+                                      std::int64_t bucket_bytes) const {
+  if (state_ == nullptr || parameters.empty()) return;
+  const torch::NoGradGuard no_gradients;
+  const torch::Device device = parameters.front().value.device();
+  if (!state_->met_devices) meet_devices(device);
+  if (state_->devices != nullptr) {
+    // A process that is gone is noticed here at once; by a device, when the time is over.
+    together(rank_, world_size_, [&] { state_->sum(torch::zeros({1})); });
+  }
+  const torch::Device where = state_->devices != nullptr ? device : torch::Device(torch::kCPU);
+  const auto bytes_of = [](const Parameter& parameter) {
+    return parameter.value.numel() * static_cast<std::int64_t>(sizeof(float));
+  };
+  std::size_t end = 0;
+  for (std::size_t begin = 0; begin < parameters.size(); begin = end) {
+    std::int64_t bytes = bytes_of(parameters[end++]);
+    while (end < parameters.size() && bytes + bytes_of(parameters[end]) <= bucket_bytes) {
+      bytes += bytes_of(parameters[end++]);
+    }
+    sum_bucket(std::span(parameters).subspan(begin, end - begin), where);
   }
 }
 

@@ -6,7 +6,9 @@
 // needs none of it. Knows nothing of what is summed.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,14 +38,17 @@ class DataParallelGroup {
 
   // Over all processes, in place.
   void sum(std::vector<double>& values) const;
-  // On one device all of them, the same one in every call.
-  void sum_gradients(const std::vector<Parameter>& parameters) const;
+  // On one device all of them, the same one in every call. Messages are of at most `bucket_bytes`,
+  // or of one tensor: small ones share a journey, and those of a large network are not there twice.
+  void sum_gradients(const std::vector<Parameter>& parameters,
+                     std::int64_t bucket_bytes = 64 << 20) const;
   // Everybody's text, by rank.
   std::vector<std::string> gather(const std::string& text) const;
 
  private:
   struct State;
   void meet_devices(torch::Device device) const;
+  void sum_bucket(std::span<const Parameter> bucket, torch::Device where) const;
 
   int rank_ = 0;
   int world_size_ = 1;

@@ -62,6 +62,21 @@ Gradients attend_backward(const torch::Tensor& dout, const torch::Tensor& q, con
   return {std::get<0>(result), std::get<1>(result), std::get<2>(result)};
 }
 
+// Asks the kernels themselves: a LibTorch may be built without them, they refuse devices older than
+// compute capability 8.0, and older ones (and some for AMD's devices) give denominators by run and
+// padded, [runs, heads, longest].
+bool kernels_answer(torch::Device device) {
+  try {
+    const torch::NoGradGuard no_gradients;
+    const Runs runs = runs_of({2, 1}, device);
+    const torch::Tensor x =
+        torch::zeros({3, 1, 8}, torch::TensorOptions(device).dtype(torch::kBFloat16));
+    return attend(x, x, x, runs, runs, true).lse.dim() == 2;
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
+
 // What autograd carries of a plan.
 struct PlanHolder : torch::CustomClassHolder {
   explicit PlanHolder(std::shared_ptr<const Parts> parts_in) : parts(std::move(parts_in)) {}
@@ -119,6 +134,8 @@ class FlashAttention : public torch::autograd::Function<FlashAttention> {
     return all.slice(0, parts.first_parent, parts.first_child);
   }
 };
+#else
+bool kernels_answer(torch::Device /*device*/) { return false; }
 #endif
 
 }  // namespace
@@ -176,8 +193,11 @@ torch::Tensor FlashPlan::attention(const torch::Tensor& q, const torch::Tensor& 
 }
 
 bool takes_flash(torch::Device device, torch::ScalarType type, std::int64_t head_dim) {
-  return TORCH_VERSION_MAJOR >= 2 && device.is_cuda() && type == torch::kBFloat16 &&
-         head_dim % 8 == 0 && head_dim <= 256;
+  if (!device.is_cuda() || type != torch::kBFloat16 || head_dim % 8 != 0 || head_dim > 256) {
+    return false;
+  }
+  static const bool kAnswer = kernels_answer(device);  // a process computes on one device
+  return kAnswer;
 }
 
 }  // namespace memagent

@@ -55,8 +55,9 @@ class FlashPlan {
   std::shared_ptr<const Parts> parts_;
 };
 
-// Whether this LibTorch and these operands have it: CUDA, bfloat16, heads of a size that the
-// kernels know.
+// Whether this LibTorch, this device and these operands have it: CUDA of compute capability 8.0,
+// bfloat16, heads of a size that the kernels know, denominators as merge_attention() takes them.
+// The first device that is asked for speaks for all of the process's.
 bool takes_flash(torch::Device device, torch::ScalarType type, std::int64_t head_dim);
 
 }  // namespace memagent

@@ -125,6 +125,24 @@ std::unique_ptr<PolicyNetwork> PolicyNetwork::generator(
   return std::unique_ptr<PolicyNetwork>(new PolicyNetwork(std::move(state)));
 }
 
+std::unique_ptr<PolicyNetwork> PolicyNetwork::without_adapters() const {
+  MEMAGENT_CHECK(state_->adapts(), "a network of {} trained weights has no adapters",
+                 parameters().size());
+  auto state = std::make_unique<State>(*state_);
+  for (PolicyLayer& layer : state->layers) {
+    for (AdaptedMatrix* matrix :
+         {&layer.qkv, &layer.attention_output, &layer.gate_up, &layer.down}) {
+      matrix->a = torch::Tensor();
+      matrix->b = torch::Tensor();
+    }
+  }
+  state->options.adapter = {};
+  state->weights.clear();
+  state->adapter_of.clear();
+  state->adapters.clear();
+  return std::unique_ptr<PolicyNetwork>(new PolicyNetwork(std::move(state)));
+}
+
 const ModelConfig& PolicyNetwork::config() const { return state_->config; }
 const PolicyOptions& PolicyNetwork::options() const { return state_->options; }
 const std::vector<Parameter>& PolicyNetwork::parameters() const {

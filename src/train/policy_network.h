@@ -81,6 +81,9 @@ class PolicyNetwork {
   // so that an update is seen at once; else they are copies as of today. `instead`: one for each of
   // parameters(), taken in their place.
   std::unique_ptr<PolicyNetwork> generator(const std::vector<torch::Tensor>& instead = {}) const;
+  // The network that an adapted one adapts: it has nothing to train, and its weights are these
+  // themselves, with nothing copied. What becomes of the adapters does not change it.
+  std::unique_ptr<PolicyNetwork> without_adapters() const;
 
   // [rows, model_dim], after the last norm, of the tokens at `rows`: for tokens at any positions,
   // with attention of the caller's. All of them are in every layer's attention; of the last layer

@@ -51,7 +51,7 @@ struct PolicyNetwork::State {
   std::vector<PolicyLayer> layers;
   torch::Tensor output_norm;                      // [dim]
   torch::Tensor output;                           // [vocab, dim]; the embedding where tied
-  std::vector<Parameter> weights;                 // of files; none in a network that generates
+  std::vector<Parameter> weights;                 // of files; none where nothing is trained
   std::map<std::string, std::size_t> adapter_of;  // weight's name -> place of A in adapters
   std::vector<Parameter> adapters;                // A, B, A, B, ...
 

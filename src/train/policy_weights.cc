@@ -236,7 +236,7 @@ void PolicyNetwork::initialise_adapters(std::uint64_t seed) {
 std::unique_ptr<ModelFile> PolicyNetwork::model_file(std::shared_ptr<const Tokenizer> tokenizer,
                                                      std::string chat_template,
                                                      std::string name) const {
-  MEMAGENT_CHECK(!state_->weights.empty(), "network {} is one to generate with", name);
+  MEMAGENT_CHECK(!state_->weights.empty(), "network {} has nothing to train", name);
   ModelParts parts;
   parts.path = name;
   parts.name = std::move(name);

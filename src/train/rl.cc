@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <future>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
@@ -16,6 +17,7 @@
 
 #include "agent/budget.h"
 #include "base/fail.h"
+#include "train/after_step.h"
 #include "train/checkpoint.h"
 #include "train/credit.h"
 #include "train/device_copy.h"
@@ -80,9 +82,11 @@ class RlRun {
     }
     // After all that may be refused, so that a recipe that is mended finds no run in its folder.
     folder_.emplace(options.folder, to_json(recipe), options.resume, group_);
-    if (recipe.loss.kl > 0) {
-      reference_ =
-          make_start(recipe.network, recipe.reading, policy_options(recipe.machine), recipe.seed);
+    if (recipe.loss.kl > 0 && recipe.adapter.rank > 0) {
+      reference_ = start_.network->without_adapters();
+    } else if (recipe.loss.kl > 0) {
+      const PolicyOptions machine = policy_options(recipe.machine);
+      reference_ = make_start(recipe.network, recipe.reading, machine, recipe.seed).network;
     }
     if (recipe.overlap) {
       for (const Parameter& parameter : start_.network->parameters()) {
@@ -104,20 +108,17 @@ class RlRun {
 
  private:
   void go_on(const std::function<void(const RlStep&)>& on_step) {
-    auto saved = Clock::now();
-    if (step_ == 0 && held_out_.due(0)) {
+    AfterStep after_step(recipe_.checkpoint_minutes);
+    if (!restored_ && held_out_.due(0)) {
       folder_->log(fmt::format(R"({{"step":0,"held_out":{}}})", to_json(held_out())));
     }
     while (step_ < recipe_.steps) {
-      const RlStep done = step();
-      if (on_step) on_step(done);
-      const bool stopped = any_stopped(options_, group_);
-      const bool due =
-          seconds_since(saved) > 60.0 * static_cast<double>(recipe_.checkpoint_minutes);
-      if (stopped || due || step_ == recipe_.steps) {
-        save();
-        saved = Clock::now();
-      }
+      const std::optional<RlStep> done = step();
+      if (done && on_step) on_step(*done);
+      const bool stopped = !done || any_stopped(options_, group_);
+      const ToWrite due = after_step(stopped || step_ == recipe_.steps);
+      if (due == ToWrite::kCheckpoint) save();
+      if (due == ToWrite::kPage) write_page(RunState::kRunning);
       if (stopped && step_ < recipe_.steps) {
         fail(ErrorKind::kInterrupted, "{}: stopped after step {}: go on with --resume",
              options_.folder, step_);
@@ -125,11 +126,15 @@ class RlRun {
     }
   }
 
-  RlStep step() {
+  // None if the run is stopped before there is anything to learn from: then nothing has changed,
+  // and a run that goes on rolls the same out again.
+  std::optional<RlStep> step() {
     RlStep report;
     report.step = step_ + 1;
     const auto begin = Clock::now();
-    const StepRollouts rolled = rollouts();
+    const std::optional<StepRollouts> there = rollouts();
+    if (any_stopped(options_, group_) || !there) return std::nullopt;
+    const StepRollouts& rolled = *there;
     report.waited_seconds = seconds_since(begin);
     report.rollout_seconds = rolled.seconds;
     report.rollouts = shared(rolled.metrics);
@@ -147,16 +152,36 @@ class RlRun {
     return report;
   }
 
-  // Those of this step: made beside the last update, or now.
-  StepRollouts rollouts() {
-    if (coming_.valid()) return coming_.get();
+  // Those of this step: made beside the last update, or now. None if this process is stopped
+  // meanwhile.
+  std::optional<StepRollouts> rollouts() {
+    try {
+      return coming_.valid() ? awaited() : rolled_out();
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kInterrupted) throw;
+      return std::nullopt;
+    }
+  }
+
+  StepRollouts awaited() {
+    constexpr std::chrono::milliseconds kPoll{100};
+    while (coming_.wait_for(kPoll) != std::future_status::ready) {
+      if (options_.stop != nullptr && options_.stop->load()) abandoned_ = true;
+    }
+    return coming_.get();
+  }
+
+  StepRollouts rolled_out() {
     // A run that goes on takes the weights that its step would have had.
     const bool before_last_update = recipe_.overlap && step_ > 0;
     sampled_at_ = optimizer_.steps() - (before_last_update ? last_updates_ : 0);
     LanguageModel& engine = before_last_update
                                 ? engine_.with_weights_of(start_, options_.name, sampled_tensors())
                                 : engine_.with_weights_of(start_, options_.name);
-    StepRollouts rolled = questions_.roll_out(engine, step_, number_, nullptr);
+    // Where processes tell each other what to draw anew, none may leave in the middle.
+    const bool together = recipe_.resample > 0 && group_.world_size() > 1;
+    StepRollouts rolled =
+        questions_.roll_out(engine, step_, number_, together ? nullptr : options_.stop);
     engine_.rest();
     return rolled;
   }
@@ -290,7 +315,7 @@ class RlRun {
     }
     if (recipe_.loss.kl > 0) {
       prepared.reference =
-          reference_.network->logprobs(prepared.batch.packed, false, recipe_.temperature).logprobs;
+          reference_->logprobs(prepared.batch.packed, false, recipe_.temperature).logprobs;
     }
     return prepared;
   }
@@ -403,6 +428,7 @@ class RlRun {
     number_ = state.at("number").get<std::int64_t>();
     if (recipe_.overlap) last_updates_ = state.at("stale_updates").get<std::int64_t>();
     folder_->cut_log(state.at("log_bytes").get<std::int64_t>());
+    restored_ = true;
   }
 
   const RlRecipe& recipe_;
@@ -411,7 +437,8 @@ class RlRun {
   const DataParallelGroup& group_;
   Start start_;
   std::int32_t update_tokens_;  // the most that an update may have
-  Start reference_;             // as the run began; empty without a KL term
+  // The network as the run began: the one that adapters adapt, or a copy; null without a KL term.
+  std::unique_ptr<PolicyNetwork> reference_;
   Optimizer optimizer_;
   std::optional<RunFolder> folder_;
   StepQuestions questions_;
@@ -422,6 +449,7 @@ class RlRun {
   std::future<StepRollouts> coming_;
   std::atomic<bool> abandoned_{false};
   std::int64_t sampled_at_ = 0;  // updates before the weights of the last rollouts
+  bool restored_ = false;        // goes on from a checkpoint
   // What a checkpoint keeps.
   std::int64_t step_ = 0;
   std::int64_t number_ = 0;                     // of the next question

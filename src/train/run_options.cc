@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <new>
-#include <string_view>
+#include <stdexcept>
 #include <thread>
 
 #include "base/fail.h"
+#include "train/out_of_memory.h"
 
 namespace memagent {
 
@@ -29,9 +30,11 @@ void within_memory(const std::string& what, const std::function<void()>& work) {
     return work();
   } catch (const std::bad_alloc&) {
   } catch (const c10::Error& error) {
-    // LibTorch's allocators have no exception of their own in 1.13.
-    const std::string_view text = error.what_without_backtrace();
-    if (text.find("allocate") == text.npos && text.find("out of memory") == text.npos) throw;
+    if (!says_out_of_memory(error.what_without_backtrace())) throw;
+  } catch (const Error&) {
+    throw;  // one line already
+  } catch (const std::runtime_error& error) {
+    if (!says_out_of_memory(error.what())) throw;  // of NCCL's, among others
   }
   fail(ErrorKind::kBadInput, "out of memory: lower {}", what);
 }

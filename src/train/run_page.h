@@ -1,5 +1,5 @@
 // The page of a training run: its curves, its recipe, and trajectories to read. One HTML file that
-// loads nothing, written anew with every checkpoint; while the run lasts it reloads itself.
+// loads nothing, written anew once a minute; while the run lasts it reloads itself.
 //
 // A run that ends before its last step leaves a page that says so, and no longer reloads.
 //

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "train/after_step.h"
 #include "train/checkpoint.h"
 #include "train/device_copy.h"
 #include "train/lesson_ahead.h"
@@ -120,7 +121,7 @@ class SftRun {
 
  private:
   void go_on(const std::function<void(const SftStep&)>& on_step) {
-    auto saved = Clock::now();
+    AfterStep after_step(recipe_.checkpoint_minutes);
     if (tokens_ == 0 && held_out_.due(0)) {
       folder_->log(fmt::format(R"({{"step":0,"tokens":0,"held_out":{}}})", to_json(held_out())));
     }
@@ -129,12 +130,9 @@ class SftRun {
       if (on_step) on_step(done);
       if (stage_is_over()) next_stage();
       const bool stopped = any_stopped(options_, group_);
-      const bool due =
-          seconds_since(saved) > 60.0 * static_cast<double>(recipe_.checkpoint_minutes);
-      if (stopped || due || stage_ == recipe_.stages.size()) {
-        save();
-        saved = Clock::now();
-      }
+      const ToWrite due = after_step(stopped || stage_ == recipe_.stages.size());
+      if (due == ToWrite::kCheckpoint) save();
+      if (due == ToWrite::kPage) write_page(RunState::kRunning);
       if (stopped && stage_ < recipe_.stages.size()) {
         fail(ErrorKind::kInterrupted, "{}: stopped after step {}: go on with --resume",
              options_.folder, optimizer_.steps());

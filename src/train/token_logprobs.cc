@@ -23,15 +23,17 @@ std::int64_t chunk_rows(const torch::Tensor& weight) {
       16, (weight.is_cpu() ? kChunkLogits : kDeviceChunkLogits) / weight.size(0));
 }
 
+// Types of 8 or 11 bits: too few for a sum over a vocabulary, or over chunks.
+bool is_low(const torch::Tensor& x) {
+  return x.scalar_type() == torch::kBFloat16 || x.scalar_type() == torch::kHalf;
+}
+
 bool fused(const torch::Tensor& x) { return x.is_cpu() && x.scalar_type() == torch::kFloat; }
 
 torch::Tensor logits_of(const torch::Tensor& hidden, const torch::Tensor& weight,
                         double temperature) {
   torch::Tensor logits = torch::mm(hidden, weight.t());
-  // Sums over a vocabulary want more than bf16's 8 bits.
-  if (logits.scalar_type() == torch::kBFloat16 || logits.scalar_type() == torch::kHalf) {
-    logits = logits.to(torch::kFloat);
-  }
+  if (is_low(logits)) logits = logits.to(torch::kFloat);
   return temperature == 1.0 ? logits : logits.div_(temperature);
 }
 
@@ -56,9 +58,8 @@ class Logprobs : public torch::autograd::Function<Logprobs> {
                                const torch::Tensor& weight, const torch::Tensor& targets,
                                bool with_entropy, double temperature) {
     const std::int64_t rows = hidden.size(0);
-    const bool low =
-        hidden.scalar_type() == torch::kBFloat16 || hidden.scalar_type() == torch::kHalf;
-    const auto options = hidden.options().dtype(low ? torch::kFloat : hidden.scalar_type());
+    const auto options =
+        hidden.options().dtype(is_low(hidden) ? torch::kFloat : hidden.scalar_type());
     torch::Tensor logprobs = torch::empty({rows}, options);
     torch::Tensor denominators = torch::empty({rows}, options);
     torch::Tensor entropy = torch::zeros({with_entropy ? rows : 0}, options);
@@ -105,7 +106,8 @@ class Logprobs : public torch::autograd::Function<Logprobs> {
     torch::Tensor dhidden = torch::empty_like(hidden);
     // Frozen under adapters: a product of the vocabulary's size less.
     const bool weight_learns = context->saved_data["weight_learns"].toBool();
-    torch::Tensor dweight = weight_learns ? torch::zeros_like(weight) : torch::Tensor();
+    torch::Tensor dweight;
+    if (weight_learns) dweight = torch::zeros_like(weight, denominators.options());
     const std::int64_t chunk = chunk_rows(weight);
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
       const std::int64_t end = std::min(rows, begin + chunk);
@@ -124,10 +126,17 @@ class Logprobs : public torch::autograd::Function<Logprobs> {
       }
       dlogits.scatter_add_(1, targets.slice(0, begin, end).unsqueeze(1), d.contiguous());
       if (temperature != 1.0) dlogits.div_(temperature);
-      const torch::Tensor low = dlogits.to(hidden.scalar_type());
-      dhidden.slice(0, begin, end).copy_(torch::mm(low, weight));
-      if (weight_learns) dweight.addmm_(low.t(), part);
+      dlogits = dlogits.to(hidden.scalar_type());
+      dhidden.slice(0, begin, end).copy_(torch::mm(dlogits, weight));
+      if (!weight_learns) continue;
+      if (is_low(weight)) {
+        dweight.add_(torch::mm(dlogits.t(), part));
+      } else {
+        dweight.addmm_(dlogits.t(), part);
+      }
     }
+    // Autograd hands on a gradient of the weight's type: rounded once.
+    if (weight_learns) dweight = dweight.to(weight.scalar_type());
     return {dhidden, dweight, torch::Tensor(), torch::Tensor(), torch::Tensor()};
   }
 };

@@ -98,6 +98,54 @@ TEST(Adapter, BeginsAsTheNetworkThatItAdapts) {
   EXPECT_GT(worst(logits(*network), logits(plain)), 0.01);
 }
 
+// To the last bit, in the type that is computed in, with layers computed again or not, and whatever
+// has become of the adapters since.
+TEST(Adapter, WithoutThemItIsTheNetworkThatTheyAdapt) {
+  for (const Architecture architecture :
+       {Architecture::kLlama, Architecture::kQwen2, Architecture::kQwen3}) {
+    for (const auto type : {torch::kFloat, torch::kBFloat16}) {
+      const auto file = small_model(architecture);
+      PolicyOptions options;
+      options.compute = type;
+      options.recompute_layers = type == torch::kFloat;
+      PolicyNetwork plain(file->config(), options);
+      plain.load(*file);
+      options.adapter = {.rank = 3, .matrices = {"attn_qkv", "ffn_down"}};
+      PolicyNetwork network(file->config(), options);
+      network.load(*file);
+      network.initialise_adapters(5);
+      const auto without = network.without_adapters();
+      EXPECT_TRUE(without->parameters().empty());
+      EXPECT_EQ(without->options().adapter.rank, 0);
+      const PackedBatch batch = questions_on_a_section(file->config().vocab_size);
+      const auto logprobs = [&](const PolicyNetwork& of) {
+        const torch::NoGradGuard no_gradients;
+        return of.logprobs(batch, false, 0.7).logprobs;
+      };
+      EXPECT_TRUE(torch::equal(logprobs(*without), logprobs(plain)));
+      scramble(network);
+      EXPECT_TRUE(torch::equal(logprobs(*without), logprobs(plain)));
+      EXPECT_GT(worst(logprobs(network), logprobs(plain)), 0.01);
+      // One that has gone leaves the network as it was.
+      const torch::Tensor before = logprobs(network);
+      { const auto another = network.without_adapters(); }
+      EXPECT_TRUE(torch::equal(logprobs(network), before));
+      EXPECT_FALSE(without->logprobs(batch).logprobs.requires_grad());
+    }
+  }
+}
+
+// Both have the same weights in memory: what one draws anew, the other has too.
+TEST(Adapter, WithoutThemNothingIsCopied) {
+  const auto file = small_model();
+  const auto network = adapted(*file, {.rank = 2});
+  const auto without = network->without_adapters();
+  const torch::Tensor before = logits(*without);
+  network->initialise(7);
+  EXPECT_GT(worst(logits(*without), before), 0.01);
+  EXPECT_TRUE(torch::equal(logits(*without), logits(*network)));  // adapters change nothing yet
+}
+
 TEST(Adapter, MergedIntoAFileSaysTheSame) {
   for (const Architecture architecture :
        {Architecture::kLlama, Architecture::kQwen2, Architecture::kQwen3}) {

@@ -185,6 +185,32 @@ TEST(TokenLogprobs, LikeLogSoftmax) {
   }
 }
 
+// In bfloat16 the output matrix's gradient is a sum over chunks of rows (256 of them here), which
+// has to be one of float32's: 12 chunks of less than 2^-9 each of what is there already would be
+// lost one by one, and 2.1% with them. Rows are alike, so that one with all their weight is the
+// reference, in float32. Hidden values are 1, so that logits are the weights, exactly: what is left
+// are two roundings of 2^-8 at most, of the logits' gradients and of the whole.
+TEST(TokenLogprobs, SmallChunksAddUpInBFloat16) {
+  torch::manual_seed(8);
+  constexpr std::int64_t kVocab = 8192;
+  const auto gradient = [](const torch::Tensor& weight, const torch::Tensor& of_rows) {
+    const std::int64_t rows = of_rows.size(0);
+    const torch::Tensor leaf = weight.detach().requires_grad_();
+    const torch::Tensor hidden = torch::ones({rows, 1}, leaf.scalar_type());
+    const torch::Tensor targets = torch::full({rows}, 5, torch::kInt64);
+    (token_logprobs(hidden, leaf, targets).logprobs * of_rows).sum().backward();
+    return leaf.grad().to(torch::kDouble);
+  };
+  const torch::Tensor weight = torch::randn({kVocab, 1}).to(torch::kBFloat16);
+  // Of each chunk the first row has weight, and of all rows the first nearly all.
+  torch::Tensor of_rows = torch::zeros({13, 256});
+  of_rows.select(1, 0).fill_(0.9 / 512);
+  of_rows[0][0] = 1.0F;
+  const torch::Tensor got = gradient(weight, of_rows.flatten());
+  const torch::Tensor want = gradient(weight.to(torch::kFloat), of_rows.sum().view({1}));
+  EXPECT_LE(largest(got / want - 1), 2.0 / 256);
+}
+
 // arXiv 1711.05101 by hand. Step 1 with g = 2, w = 1, rate 0.1, decay 0.5, betas 0.9 and 0.95:
 // m = 0.1 * 2 = 0.2, v = 0.05 * 4 = 0.2; corrected m = 0.2 / 0.1 = 2, v = 0.2 / 0.05 = 4;
 // w = 1 - 0.1 (2 / sqrt(4) + 0.5 * 1) = 1 - 0.15 = 0.85.

@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "memagent/error.h"
 #include "train/held_out.h"
@@ -156,6 +158,23 @@ TEST_F(Rl, HeldOutRowsAreReadBesideTheRun) {
   for (const char* speed : {"sampled_tokens_per_second", "trained_tokens_per_second"}) {
     EXPECT_THAT(log, testing::ContainsRegex(std::string(speed) + "\":[1-9]"));
   }
+}
+
+// Rows of a data set that is not trained on, however few it has.
+TEST_F(Rl, HeldOutRowsMayBeThoseOfADataSet) {
+  const fs::path file = folder_ / "rows.jsonl";
+  std::ofstream(file) << R"({"input":"Where?","context":"It is here.","answers":["here"]})" << '\n';
+  recipe_.steps = 1;
+  recipe_.overlong_tokens = 20;
+  recipe_.reading.section_tokens = 400;
+  recipe_.held_out.steps = 1;
+  recipe_.held_out.rows = 3;
+  recipe_.held_out.document_tokens = {400};
+  recipe_.held_out.data.path = file.string();
+  recipe_.held_out.tasks = {{"data", 1}};
+  train_rl(recipe_, options("data"), nullptr);
+  EXPECT_THAT(read(folder_ / "data/log.jsonl"),
+              testing::StartsWith(R"({"step":0,"held_out":{"400":0.0}})"));
 }
 
 // A learning rate that blows the weights up: updates are left out and counted, and the run ends
@@ -312,9 +331,29 @@ TEST_P(Resumed, EndsInTheSameBytes) {
   recipe_.loss.kl = 0.01;
   recipe_.loss.entropy = 0.001;
   train_rl(recipe_, options("whole"), nullptr);
-  EXPECT_THROW(
-      train_rl(recipe_, options("parts"), [&](const RlStep& step) { stop_ = step.step == 3; }),
-      Error);
+  // Stopped before anything is rolled out, after a step, and about when the step after the next is
+  // rolled out, as near as a clock can tell.
+  stop_ = true;
+  EXPECT_THAT([&] { train_rl(recipe_, options("parts"), nullptr); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("stopped after step 0")));
+  stop_ = false;
+  EXPECT_THROW(train_rl(recipe_, options("parts", true),
+                        [&](const RlStep& step) { stop_ = step.step == 3; }),
+               Error);
+  stop_ = false;
+  std::jthread later;
+  try {
+    train_rl(recipe_, options("parts", true), [&](const RlStep& step) {
+      if (step.step != 4) return;
+      later = std::jthread([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        stop_ = true;
+      });
+    });
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInterrupted) << error.what();
+  }
+  later.join();
   stop_ = false;
   train_rl(recipe_, options("parts", true), nullptr);
   EXPECT_EQ(read(folder_ / "parts/model.gguf"), read(folder_ / "whole/model.gguf"));
