@@ -17,18 +17,21 @@ namespace memagent {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+constexpr std::string_view kMark = ".part-";
+constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789";
+constexpr std::size_t kNumLetters = 6;
 
-// A new file PATH.XXXXXX; -1: errno says why. Not by mkostemp(), whose files are private: they
-// would have to be given the rights of a plain creation, and the umask that these follow from
-// cannot be asked for without being changed, for all threads.
+// A new file; its name is `path`, the mark and letters that are free; -1: errno says why. Not by
+// mkostemp(), whose files are private: they would have to be given the rights of a plain creation,
+// and the umask that these follow from cannot be asked for without being changed, for all threads.
 int create_beside(const std::string& path, std::string& name) {
-  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789";
   constexpr int kTries = 100;
   std::random_device random;
   std::uniform_int_distribution<std::size_t> any(0, kLetters.size() - 1);
   for (int i = 0; i < kTries; ++i) {
-    name = path + ".";
-    for (int letter = 0; letter < 6; ++letter) name += kLetters[any(random)];
+    name = path;
+    name += kMark;
+    for (std::size_t letter = 0; letter < kNumLetters; ++letter) name += kLetters[any(random)];
     const int descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor >= 0 || errno != EEXIST) return descriptor;
   }
@@ -105,6 +108,15 @@ void AtomicFile::fail_with(int reason) const {
                            ? "; free some space or write elsewhere"
                            : "";
   fail(ErrorKind::kStorage, "cannot write '{}': {}{}", path_, std::strerror(reason), advice);
+}
+
+std::string target_of_temporary(std::string_view name) {
+  const std::size_t mark = name.rfind(kMark);
+  if (mark == std::string_view::npos) return "";
+  const std::string_view letters = name.substr(mark + kMark.size());
+  const bool ours =
+      letters.size() == kNumLetters && letters.find_first_not_of(kLetters) == letters.npos;
+  return ours ? std::string(name.substr(0, mark)) : "";
 }
 
 }  // namespace memagent

@@ -3,7 +3,7 @@
 // Bytes go to a temporary file beside the target, which is flushed to the disk and renamed over the
 // target by commit(). If anything fails before, or commit() is never called, the temporary file is
 // removed and whatever was at the target is untouched. It has the rights that the umask leaves.
-// The temporary file of PATH is PATH, a dot and six of a-z and 0-9.
+// A process that is killed leaves its temporary file: PATH, ".part-" and six of a-z and 0-9.
 #pragma once
 
 #include <cstddef>
@@ -40,5 +40,8 @@ class AtomicFile {
   std::uint64_t bytes_written_ = 0;
   std::vector<std::byte> buffer_;
 };
+
+// The file that one of this name was to become, if it is a temporary one's; else empty.
+std::string target_of_temporary(std::string_view name);
 
 }  // namespace memagent

@@ -30,15 +30,9 @@ bool is_file_id(const std::string& text) {
          text.find_first_not_of("0123456789abcdef", 5) == std::string::npos;
 }
 
-// A data file or a description that was not committed, as AtomicFile calls them.
+// A data file or a description that was not committed.
 bool is_temporary(const std::string& name) {
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string::npos || name.size() - dot != 7 ||
-      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789", dot + 1) !=
-          std::string::npos) {
-    return false;
-  }
-  const std::string target = name.substr(0, dot);
+  const std::string target = target_of_temporary(name);
   return is_file_id(target) || (target.ends_with(".json") && is_file_id(fs::path(target).stem()));
 }
 

@@ -4,11 +4,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <vector>
 
 #include "base/fail.h"
 #include "format/atomic_file.h"
@@ -24,6 +27,19 @@ int open_or_fail(const std::string& path, int flags) {
     fail(ErrorKind::kStorage, "{}: cannot be opened: {}", path, std::strerror(errno));
   }
   return descriptor;
+}
+
+// What a run that was killed while it wrote has left, as much as a model's size each time.
+void remove_unfinished(const std::string& folder) {
+  constexpr std::array kWritten = {"recipe.json", "run.html", "model.gguf",
+                                   "checkpoint.safetensors"};
+  std::error_code error;
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string target = target_of_temporary(entry.path().filename().string());
+    if (std::ranges::find(kWritten, target) != kWritten.end()) unfinished.push_back(entry.path());
+  }
+  for (const fs::path& path : unfinished) fs::remove(path, error);
 }
 
 }  // namespace
@@ -70,6 +86,7 @@ void RunFolder::take(const std::string& recipe_json, bool resume) {
     out.write(recipe_json + "\n");
     out.commit();
   }
+  remove_unfinished(path_);
   log_ = open_or_fail(file("log.jsonl"), O_WRONLY | O_CREAT | O_APPEND);
   log_bytes_ = static_cast<std::int64_t>(fs::file_size(file("log.jsonl"), error));
 }

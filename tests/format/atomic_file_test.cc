@@ -34,6 +34,17 @@ TEST(AtomicFile, AppearsAtCommit) {
   EXPECT_EQ(files_in(folder.path("")), 1U);
 }
 
+TEST(AtomicFile, TemporaryFilesAreToldByTheirNames) {
+  const TemporaryFolder folder;
+  const AtomicFile file(folder.path("model.gguf"));
+  const std::string name = fs::directory_iterator(folder.path(""))->path().filename().string();
+  EXPECT_EQ(target_of_temporary(name), "model.gguf");
+  for (const char* other : {"model.gguf", "model.gguf.backup", "model.gguf.part-", "a.part-12345",
+                            "a.part-1234567", "a.part-12345X"}) {
+    EXPECT_EQ(target_of_temporary(other), "") << other;
+  }
+}
+
 TEST(AtomicFile, LeavesTheOldFileUntilThen) {
   const TemporaryFolder folder;
   folder.write("f", "old");

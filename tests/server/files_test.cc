@@ -213,14 +213,15 @@ TEST(FilesLeftOver, AreRemovedAtTheNextStart) {
   const std::string id = "file-0123456789abcdef";
   folder.write(id, "kept");
   folder.write(id + ".json", R"({"filename": "a.txt", "bytes": 4})");
-  for (const char* name : {"file-1111111111111111", "file-1111111111111111.a1b2c3",
-                           "file-1111111111111111.json.zzzzzz", "file-0123456789abcdef.a1b2c3"}) {
+  for (const char* name :
+       {"file-1111111111111111", "file-1111111111111111.part-a1b2c3",
+        "file-1111111111111111.json.part-zzzzzz", "file-0123456789abcdef.part-a1b2c3"}) {
     folder.write(name, "left over");
   }
   const std::set<std::string> others = {"file-1111111111111111.txt",
                                         "file-111111111111111",
                                         "file-1111111111111111.A1B2C3",
-                                        "notes.a1b2c3",
+                                        "notes.part-a1b2c3",
                                         "file-1111111111111111.zzzzzzz",
                                         "notes",
                                         "notes.json"};
