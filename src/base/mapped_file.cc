@@ -22,7 +22,8 @@ MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   const bool known = ::fstat(descriptor, &info) == 0;
   if (!known || !S_ISREG(info.st_mode)) {
     ::close(descriptor);
-    fail(ErrorKind::kBadInput, "'{}' is not a regular file", path_);
+    fail(ErrorKind::kBadInput, "'{}' is {}", path_,
+         known && S_ISDIR(info.st_mode) ? "a directory; name a file in it" : "not a regular file");
   }
   size_ = static_cast<std::size_t>(info.st_size);
   if (size_ > 0) {

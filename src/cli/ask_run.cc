@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -17,6 +15,7 @@
 #include "agent/state_json.h"
 #include "base/blank.h"
 #include "base/fail.h"
+#include "base/input_file.h"
 #include "cli/ask_observer.h"
 #include "cli/ask_options.h"
 #include "cli/ask_report.h"
@@ -39,11 +38,7 @@ using nlohmann::json;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 std::vector<std::string> read_questions(const std::string& path) {
-  std::error_code error;
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path, error)) {
-    fail(ErrorKind::kBadInput, "--questions: {}: cannot be read: check the name", path);
-  }
+  std::ifstream file = open_input(path, "--questions: ");
   std::vector<std::string> questions;
   for (std::string line; std::getline(file, line);) {
     if (questions.empty() && line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());

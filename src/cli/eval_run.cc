@@ -217,8 +217,12 @@ class EvalRun : public SuiteObserver {
   // A name of the catalogue stands for the file that was fetched.
   static std::string data_file(const std::string& data) {
     std::error_code error;
-    const CatalogueEntry* entry = std::filesystem::exists(data, error) ? nullptr : find_entry(data);
-    if (entry == nullptr) return data;
+    if (std::filesystem::exists(data, error)) return data;
+    const CatalogueEntry* entry = find_entry(data);
+    if (entry == nullptr) {
+      fail(ErrorKind::kBadInput,
+           "--data: {}: is neither a file nor a data set's name: see memagent data list", data);
+    }
     std::string path = default_data_folder() + "/" + std::string(entry->file);
     if (!std::filesystem::exists(path, error)) {
       fail(ErrorKind::kBadInput, "--data: {} is not here: memagent data fetch {} gets it", data,

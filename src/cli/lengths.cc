@@ -10,8 +10,8 @@ namespace memagent {
 
 std::int64_t parse_length(const std::string& flag, std::string_view text) {
   const auto bad = [&]() {
-    fail(ErrorKind::kUsage, "{}: '{}' is not a length: write a number such as 5000, 8K or 1.5M",
-         flag, text.substr(0, 40));
+    fail(ErrorKind::kUsage, "{}: '{}' is not a number: write one such as 5000, 8K or 1.5M", flag,
+         text.substr(0, 40));
   };
   std::int64_t unit = 1;
   std::string_view digits = text;

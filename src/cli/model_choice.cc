@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "base/check.h"
@@ -14,6 +15,8 @@
 #include "model/local/shipped_model.h"
 
 namespace memagent {
+
+namespace fs = std::filesystem;
 
 void add_model_options(CLI::App& app, ModelChoice& choice) {
   const char* group = "Model";
@@ -88,6 +91,14 @@ void settle(ModelChoice& choice) {
     }
   }
   if (!choice.chosen()) choice.model = kShippedModel;
+  std::error_code error;
+  if (choice.local() && !is_shipped_model(choice.model) &&
+      fs::status(choice.model, error).type() == fs::file_type::not_found) {
+    fail(ErrorKind::kBadInput,
+         "cannot open '{}': No such file or directory; give a GGUF file or a Hugging Face folder, "
+         "or a server with --endpoint",
+         choice.model);
+  }
 }
 
 std::unique_ptr<LanguageModel> open_model(const ModelChoice& choice, const ModelUse& use) {

@@ -116,6 +116,36 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
+// The parser's own words, where they do not say what to do; others as they are.
+std::string in_our_words(const std::string& what) {
+  if (what == "A subcommand is required") return "a command is needed";
+  const std::size_t colon = what.find(": ");
+  if (colon == std::string::npos) return what;
+  const std::string option = what.substr(0, colon);
+  const std::string_view said = std::string_view(what).substr(colon + 2);
+  constexpr std::string_view kTwice = "At Most 1 required but received ";
+  constexpr std::string_view kValue = "Value ";
+  constexpr std::string_view kRange = " not in range ";
+  const std::size_t range = said.rfind(kRange);
+  if (said.starts_with("1 required ") && said.ends_with(" missing")) {
+    return option + ": its value is missing";
+  }
+  if (said.starts_with(kTwice)) {
+    return fmt::format("{}: given {} times: give it once", option, said.substr(kTwice.size()));
+  }
+  if (said.starts_with(kValue) && range != std::string_view::npos) {
+    // "1 to 9" of CLI11 2.1, "[1 - 9]" of 2.4.
+    std::string bounds(said.substr(range + kRange.size()));
+    if (bounds.starts_with('[')) bounds = bounds.substr(1, bounds.size() - 2);
+    if (const std::size_t dash = bounds.find(" - "); dash != std::string::npos) {
+      bounds.replace(dash, 3, " to ");
+    }
+    return fmt::format("{}: '{}' is not a number from {}", option,
+                       said.substr(kValue.size(), range - kValue.size()), bounds);
+  }
+  return what;
+}
+
 int usage_error(const CLI::App& program, const CLI::ParseError& error) {
   const std::string command = full_name(chosen_app(program));
   const std::string prefix = command.empty() ? "" : command + ": ";
@@ -127,9 +157,7 @@ int usage_error(const CLI::App& program, const CLI::ParseError& error) {
     const char* kind = first.starts_with("-") ? "option" : group ? "command" : "argument";
     return report(fmt::format("{}unknown {} '{}': {}", prefix, kind, first, help), 2);
   }
-  std::string what = error.what();
-  if (what == "A subcommand is required") what = "a command is needed";
-  return report(fmt::format("{}{}: {}", prefix, what, help), 2);
+  return report(fmt::format("{}{}: {}", prefix, in_our_words(error.what()), help), 2);
 }
 
 // A script whose variable is unset gives an empty value. To take it for an option that is left out

@@ -1,7 +1,7 @@
 #include "cli/reading_options.h"
 
 #include <CLI/CLI.hpp>
-#include <fstream>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
@@ -11,8 +11,10 @@
 #include "agent/prompt_file.h"
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/input_file.h"
 #include "base/mapped_file.h"
 #include "cli/lengths.h"
+#include "model/local/model_contents.h"
 
 namespace memagent {
 
@@ -145,8 +147,11 @@ EpisodeConfig resolve(ReadingOptions& options, const Capabilities& capabilities,
 
 std::string file_identity(const std::string& path, const char* if_empty) {
   if (path.empty()) return if_empty;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail(ErrorKind::kBadInput, "{}: cannot be read: check the name", path);
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {  // only a tokenizer may be one
+    return fmt::format("folder {:016x}", model_contents_hash(path));
+  }
+  std::ifstream file = open_input(path);
   Hash64 hash;
   std::vector<char> buffer(std::size_t{1} << 16);
   while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0) {

@@ -54,7 +54,8 @@ EpisodeConfig resolve(ReadingOptions& options, const Capabilities& capabilities,
                       const PromptRenderer& renderer);
 
 // Tells whether a run goes on with the file it was started with: "file " and a hash of the
-// contents, or `if_empty` where no file was named. Throws Error(kBadInput) if it cannot be read.
+// contents ("folder " for a tokenizer's), or `if_empty` where no file was named. Throws
+// Error(kBadInput) if it cannot be read.
 std::string file_identity(const std::string& path, const char* if_empty);
 
 }  // namespace memagent

@@ -22,6 +22,8 @@ namespace {
 
 constexpr std::size_t kSniffBytes = std::size_t{64} * 1024;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kHowToConvert =
+    "convert it to plain text first (a PDF with pdftotext, a Word file with pandoc)";
 
 std::string shown(const std::string& path) {
   return path == "-" ? "standard input" : fmt::format("'{}'", path);
@@ -38,10 +40,14 @@ class BinaryCheck {
       fail(ErrorKind::kBadInput,
            "{} is UTF-16 text; convert it first, e.g. with iconv -f UTF-16 -t UTF-8", shown(path));
     }
+    // Some PDFs are text to their last byte, but not text that says what they show.
+    if (seen_ == 0 && bytes.starts_with("%PDF-")) {
+      fail(ErrorKind::kBadInput, "{} is a PDF: convert it to text first, e.g. with pdftotext",
+           shown(path));
+    }
     if (const std::size_t nul = bytes.find('\0'); nul != std::string_view::npos) {
-      fail(ErrorKind::kBadInput,
-           "{} is not text: it has a NUL byte at offset {}; convert it to plain text first",
-           shown(path), seen_ + nul);
+      fail(ErrorKind::kBadInput, "{} is not text: it has a NUL byte at offset {}; {}", shown(path),
+           seen_ + nul, kHowToConvert);
     }
     for (const char byte : bytes) {
       const auto code = static_cast<unsigned char>(byte);
@@ -65,9 +71,8 @@ class BinaryCheck {
     // One in sixteen; a handful is let pass in short texts.
     if (control_ <= 4 || control_ * 16 <= seen_) return;
     fail(ErrorKind::kBadInput,
-         "{} is not text: {} of its first {} bytes are control characters; convert it to plain "
-         "text first",
-         shown(path), control_, seen_);
+         "{} is not text: {} of its first {} bytes are control characters; {}", shown(path),
+         control_, seen_, kHowToConvert);
   }
 
   std::size_t seen_ = 0;

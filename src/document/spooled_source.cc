@@ -23,8 +23,10 @@ class SpooledSource final : public DocumentSource {
     descriptor_ = ::mkostemp(path.data(), O_CLOEXEC);
     if (descriptor_ < 0) {
       const int reason = errno;
-      fail(ErrorKind::kStorage, "cannot create a temporary file '{}': {}", path,
-           std::strerror(reason));
+      fail(ErrorKind::kStorage,
+           "cannot keep a temporary copy of {}: '{}': {}; set TMPDIR to a folder that can be "
+           "written",
+           name(), path, std::strerror(reason));
     }
     ::unlink(path.c_str());
   }

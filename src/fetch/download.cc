@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/certificate.h"
 #include "base/fail.h"
 #include "base/sha256.h"
 #include "format/atomic_file.h"
@@ -187,6 +188,14 @@ class Transfer {
              "to https only, http to either)";
     }
     return problem_[0] != '\0' ? problem_.data() : curl_easy_strerror(code);
+  }
+  // Against what is not worth another try.
+  const char* advice(CURLcode code) const {
+    long verdict = 0;
+    curl_easy_getinfo(easy_, CURLINFO_SSL_VERIFYRESULT, &verdict);
+    return code == CURLE_PEER_FAILED_VERIFICATION && is_untrusted_certificate(verdict)
+               ? "give the authority's certificates with --ca-file FILE"
+               : "check the address";
   }
 
  private:
@@ -380,13 +389,18 @@ std::int64_t fetch_part(const DownloadOptions& options, const std::string& part,
       remove(part);
       remove(tag);
     } else if (!worth_another_try(code, transfer.status())) {
-      fail(ErrorKind::kModel, "{}: {}: check the address", shown(options.url),
-           transfer.problem(code));
+      fail(ErrorKind::kModel, "{}: {}: {}", shown(options.url), transfer.problem(code),
+           transfer.advice(code));
     }
     // A server that always breaks off at the same place, and cannot go on, brings nothing new.
     const std::int64_t bytes = size_of(part);
     failures = bytes > most_bytes ? 1 : failures + 1;
     most_bytes = std::max(most_bytes, bytes);
+    if (failures >= options.attempts && size_of(part) == 0) {
+      fail(ErrorKind::kModel, "{}: {}, tried {} times: {}, then run the same command again",
+           shown(options.url), transfer.problem(code), failures,
+           code == CURLE_OK ? "wait" : "check the network");
+    }
     if (failures >= options.attempts) {
       fail(ErrorKind::kModel, "{}: {}, {} times: {} bytes are kept, the same command goes on",
            shown(options.url), transfer.problem(code), failures, size_of(part));
@@ -447,7 +461,7 @@ Downloaded download(const DownloadOptions& options) {
   }
   const File lock = open_file(part + ".lock", "abe");
   if (::flock(::fileno(lock.get()), LOCK_EX | LOCK_NB) != 0) {
-    fail(ErrorKind::kStorage, "{}: another process is fetching it", options.path);
+    fail(ErrorKind::kStorage, "{}: another process is fetching it: wait for it", options.path);
   }
   done.resumed_from = fetch_part(options, part, tag);
   done.bytes = size_of(part);

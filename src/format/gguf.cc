@@ -413,7 +413,10 @@ std::optional<TensorType> tensor_type_of_ggml(std::uint32_t number) {
 Gguf parse_gguf(std::span<const std::byte> bytes, const std::string& path) {
   Cursor cursor(bytes, path);
   if (bytes.size() < 4 || as_text(bytes.first(4)) != "GGUF") {
-    fail(ErrorKind::kBadInput, "'{}' is not a GGUF file: it does not begin with 'GGUF'", path);
+    fail(ErrorKind::kBadInput,
+         "'{}' is not a GGUF file: it does not begin with 'GGUF'; give a GGUF file or the folder "
+         "of a Hugging Face model",
+         path);
   }
   cursor.take(4, "the header");
   Gguf out;

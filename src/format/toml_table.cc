@@ -4,11 +4,11 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <fstream>
 #include <set>
 #include <utility>
 
 #include "base/fail.h"
+#include "base/input_file.h"
 
 namespace memagent {
 namespace {
@@ -144,11 +144,7 @@ TomlTable TomlTable::parse(std::string_view text, std::string file, std::string 
 }
 
 TomlTable TomlTable::load(const std::string& path, const char* what, std::string see) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxFileBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file && !file.eof()) fail(ErrorKind::kBadInput, "{}: cannot be read", path);
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  const std::string text = read_whole(path, "", kMaxFileBytes + 1);
   if (text.size() > kMaxFileBytes) {
     fail(ErrorKind::kBadInput, "{}: is larger than {} bytes, too large for {}", path, kMaxFileBytes,
          what);

@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 
 #include "base/fail.h"
+#include "base/input_file.h"
 #include "base/sha256.h"
 
 namespace memagent {
@@ -54,9 +53,7 @@ bool is_name(std::string_view text) {
 }  // namespace
 
 ApiKeys ApiKeys::read(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail(ErrorKind::kBadInput, "--api-key-file: {}: cannot be read: check the name", path);
-  return parse(std::string(std::istreambuf_iterator<char>(file), {}), path);
+  return parse(read_whole(path, "--api-key-file: "), path);
 }
 
 ApiKeys ApiKeys::parse(std::string_view text, const std::string& name) {

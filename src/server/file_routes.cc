@@ -175,7 +175,11 @@ void set_file_routes(httplib::Server& routes, FileStore& files) {
                const StoredFile file = store.find(request.matches[1], owner);
                const ByteRange part = range_of(request, file.bytes, response);
                const auto in = std::make_shared<std::ifstream>(store.path(file), std::ios::binary);
-               if (!*in) throw ApiError(503, fmt::format("file '{}' cannot be read", file.id));
+               if (!*in) {
+                 throw ApiError(503, fmt::format("file '{}' cannot be read: upload it again, or "
+                                                 "tell who runs the server",
+                                                 file.id));
+               }
                // Whatever it is, no browser is to take it for a page of ours.
                response.set_header("Content-Disposition", "attachment");
                response.set_header("X-Content-Type-Options", "nosniff");

@@ -228,7 +228,8 @@ void ReadingService::work() {
                    ? Error(error.kind(), "the server is shutting down: try again later")
                    : error);
     } catch (const std::exception& error) {
-      fail_all({ErrorKind::kModel, fmt::format("a fault of memagent's own: {}", error.what())});
+      fail_all({ErrorKind::kModel,
+                fmt::format("a fault of memagent's own, please report it: {}", error.what())});
     }
   }
 }
@@ -499,8 +500,9 @@ void ReadingService::on_result(std::size_t number, GenerationResult result) {
   outcome.generated_tokens = result.generated_tokens;
   if (result.stop == StopReason::kFailed || result.stop == StopReason::kCancelled) {
     outcome.stop = StopReason::kFailed;
-    outcome.error.emplace(ErrorKind::kModel,
-                          result.error.empty() ? "the model gave no answer" : result.error);
+    outcome.error.emplace(ErrorKind::kModel, result.error.empty()
+                                                 ? "the model gave no answer: try again"
+                                                 : result.error);
   }
   const std::shared_ptr<Job> job = running_.at(number).job;
   running_.erase(number);

@@ -55,7 +55,11 @@ std::string read_body(const httplib::Request& request, const httplib::ContentRea
     connection.close_after_reply();  // the rest of the body is still to come
     throw ApiError(status, message);
   };
-  if (request.is_multipart_form_data()) refuse(415, "the body must be JSON");
+  if (request.is_multipart_form_data()) {
+    refuse(415,
+           "the body is a form, and must be JSON: upload files to /v1/files, and name them in "
+           "messages");
+  }
   const std::string too_large = fmt::format(
       "the body is larger than the {} bytes that the server takes: upload the document "
       "to /v1/files, or start the server with more --max-body",

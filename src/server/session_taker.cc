@@ -133,7 +133,9 @@ void SessionTaker::read(std::unique_ptr<HeldSession> held) {
     std::unique_ptr<DocumentSource> source = held->store->open_document(name);
     if (source == nullptr) {
       throw Error(ErrorKind::kBadInput,
-                  fmt::format("session '{}': the store does not have its document", name));
+                  fmt::format("session '{}': the store does not have its document: queue it again "
+                              "with the document",
+                              name));
     }
     bool finished = true;
     for (std::size_t i = 0; i < info.spec.questions.size(); ++i) {
@@ -154,9 +156,12 @@ void SessionTaker::read(std::unique_ptr<HeldSession> held) {
     session.failed(error);
     return say_failed(name, error);
   } catch (const nlohmann::json::exception& error) {
-    session.failed(
-        {ErrorKind::kBadInput, fmt::format("its settings are damaged: {}", error.what())});
-    return say_failed(name, {ErrorKind::kBadInput, "its settings are damaged"});
+    const Error damaged(ErrorKind::kBadInput,
+                        fmt::format("its settings are damaged ({}): begin it anew under another "
+                                    "name",
+                                    error.what()));
+    session.failed(damaged);
+    return say_failed(name, damaged);
   }
   const bool begun = info.conversations == 0;
   say({.what = begun ? "begun" : "taken_up",

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <sstream>
 #include <vector>
 
 #include "base/check.h"
@@ -19,18 +20,19 @@ namespace {
 constexpr Oid kByteaOid = 17;
 constexpr Oid kInt8Oid = 20;
 
-// libpq's messages have several lines; ours have one.
+// libpq's messages have several lines, ours have one. What libpq indents asks whether the server
+// runs.
 std::string one_line(const char* text) {
-  std::string line;
-  for (const char* c = text == nullptr ? "" : text; *c != '\0'; ++c) {
-    if (*c != '\n' && *c != '\r' && *c != '\t') {
-      line += *c;
-    } else if (!line.empty() && line.back() != ' ') {
-      line += ' ';
-    }
+  std::string all;
+  std::istringstream lines(text == nullptr ? "" : text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('\t')) continue;
+    std::ranges::replace_if(
+        line, [](char c) { return c == '\r' || c == '\t'; }, ' ');
+    while (line.ends_with(' ')) line.pop_back();
+    if (!line.empty()) all += (all.empty() ? "" : "; ") + line;
   }
-  while (!line.empty() && line.back() == ' ') line.pop_back();
-  return line;
+  return all;
 }
 
 std::uint64_t big_endian(std::string_view bytes) {

@@ -347,7 +347,9 @@ class PostgresStore : public StoreBackend {
         if (taken.integer(0, 4) < kMostVanished) return session;
         session->failed(
             {ErrorKind::kBadInput,
-             fmt::format("{} processes in a row ended while they read it", kMostVanished)});
+             fmt::format("{} processes in a row ended while they read it: see in the workers' logs "
+                         "why, then queue it again with memagent ask --session NAME --queue",
+                         kMostVanished)});
       }
     });
   }

@@ -111,7 +111,7 @@ class Reader {
       if (contents_->format == nullptr) contents_->format = &recognise(contents_->file, item);
       for (RawRow& row : read_item(*contents_, item)) keep(std::move(row), item);
     });
-    if (contents_->rows.empty()) fail(ErrorKind::kBadInput, "{}: holds no rows", options_.path);
+    if (contents_->rows.empty()) contents_->file.fail_empty();
     for (const std::string& path : options_.distractor_files) read_distractors(path);
     contents_->pool.close();
     if (num_warnings_ > kMostWarnings) {
@@ -131,18 +131,21 @@ class Reader {
           fmt::format("{}-{}", std::filesystem::path(options_.path).stem().string(), item.number);
     }
     if (!ids_.insert(row.id).second) {
-      fail(ErrorKind::kBadInput, "{}: id {} is that of an earlier row", where, row.id);
+      fail(ErrorKind::kBadInput, "{}: id {} is that of an earlier row: give each row its own",
+           where, row.id);
     }
-    if (row.question.empty()) fail(ErrorKind::kBadInput, "{}: {}: no question", where, row.id);
+    const auto fail_without = [&](const char* what) {
+      fail(ErrorKind::kBadInput, "{}: {}: has no {}: add it or take the row out", where, row.id,
+           what);
+    };
+    if (row.question.empty()) fail_without("question");
     const bool unanswered =
         row.answers.empty() || std::ranges::any_of(row.answers, &std::string::empty);
     if (unanswered && !row.unanswerable) {
       fail(ErrorKind::kBadInput, "{}: {}: no answer: use a split that has answers", where, row.id);
     }
-    if (!row.context && row.paragraphs.empty()) {
-      fail(ErrorKind::kBadInput, "{}: {}: no paragraphs", where, row.id);
-    }
-    if (!has_text(row)) fail(ErrorKind::kBadInput, "{}: {}: no text", where, row.id);
+    if (!row.context && row.paragraphs.empty()) fail_without("paragraphs");
+    if (!has_text(row)) fail_without("text");
     if (!has_answer_in_text(row) && ++num_warnings_ <= kMostWarnings) {
       warnings_.push_back(
           fmt::format("{}: {}: none of its answers stands in its document", where, row.id));

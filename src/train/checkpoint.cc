@@ -143,7 +143,7 @@ std::optional<RestoredCheckpoint> read_checkpoint(const std::string& folder, Pol
       restored.state_json = restore(last, network, optimizer, more);
       return restored;
     } catch (const Error& broken) {
-      if (!has_before) throw;
+      if (!has_before) fail(broken.kind(), "{}: begin anew in another folder", broken.what());
       restored.warning = std::string(broken.what()) + ": going on from the checkpoint before";
     }
   } else {

@@ -72,11 +72,15 @@ std::vector<ImitatedConversation> imitate(const Sample& sample, const Sections& 
   const Row& row = sample.row();
   const std::unique_ptr<Oracle> oracle = sample.oracle();
   if (oracle == nullptr) {
-    fail(ErrorKind::kUsage, "{}: no facts are recorded: it cannot be learnt by imitation",
+    fail(ErrorKind::kUsage,
+         "{}: no facts are recorded: it cannot be learnt by imitation: take the task out of the "
+         "stage",
          row.task);
   }
   if (tokenizer->end_tokens().empty()) {
-    fail(ErrorKind::kUsage, "the vocabulary has no token that ends a reply");
+    fail(ErrorKind::kUsage,
+         "the vocabulary has no token that ends a reply: choose a tokenizer with an end-of-text "
+         "token");
   }
   const TokenId end = tokenizer->end_tokens().front();
   const PromptSet& prompts = renderer->prompts();

@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "agent/prompt_file.h"
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/input_file.h"
 #include "model/local/model_contents.h"
 #include "model/local/model_file_layout.h"
 #include "model/local/model_tools.h"
@@ -33,12 +32,6 @@ ModelConfig shape_of(const NetworkConfig& network, const Tokenizer& tokenizer) {
   config.tied_output = true;
   check_config(config, "recipe");
   return config;
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail(ErrorKind::kBadInput, "{}: cannot be read", path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 std::string hash_of_wording(const Start& start) {
@@ -67,7 +60,10 @@ Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
     const auto file = open_model_file(network.weights);
     start.tokenizer = file->tokenizer();
     if (start.tokenizer == nullptr) {
-      fail(ErrorKind::kBadInput, "{}: has no vocabulary", network.weights);
+      fail(ErrorKind::kBadInput,
+           "network.weights: {}: has no vocabulary: give a GGUF file with one, or a folder with "
+           "tokenizer.json",
+           network.weights);
     }
     start.chat_template = file->chat_template();
     ModelConfig config = file->config();
@@ -87,7 +83,9 @@ Start make_start(const NetworkConfig& network, const ReadingConfig& reading,
   }
   start.network->initialise_adapters(seed);
   start.reading = reading;
-  if (!reading.prompts.empty()) start.prompts_toml = text_of(reading.prompts);
+  if (!reading.prompts.empty()) {
+    start.prompts_toml = read_whole(reading.prompts, "reading.prompts: ");
+  }
   start.renderer = std::make_shared<const PromptRenderer>(
       reading.prompts.empty() ? default_prompts()
                               : parse_prompts(start.prompts_toml, reading.prompts),

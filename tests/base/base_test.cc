@@ -1,11 +1,15 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "base/check.h"
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/input_file.h"
 #include "base/mapped_file.h"
 #include "base/random.h"
 
@@ -63,6 +67,21 @@ TEST(Error, KindsMapToExitCodes) {
   EXPECT_EQ(exit_code(ErrorKind::kBadInput), 3);
   EXPECT_EQ(exit_code(ErrorKind::kModel), 4);
   EXPECT_EQ(exit_code(ErrorKind::kInterrupted), 130);
+}
+
+TEST(InputFile, IsReadWholeOrAsFarAsAskedFor) {
+  const std::string path = std::filesystem::temp_directory_path() /
+                           ("memagent_input_" + std::to_string(::getpid()) + ".txt");
+  const std::string text = std::string(70'000, 'x') + std::string("\r\n\0end", 6);
+  std::ofstream(path, std::ios::binary) << text;
+  EXPECT_EQ(read_whole(path), text);
+  EXPECT_EQ(read_whole(path, "", 66'000), text.substr(0, 66'000));
+  EXPECT_EQ(read_whole(path, "", 0), "");
+  std::filesystem::resize_file(path, 0);
+  EXPECT_EQ(read_whole(path), "");
+  std::filesystem::remove(path);
+  EXPECT_THROW(read_whole(path), Error);
+  EXPECT_THROW(read_whole("/"), Error);
 }
 
 TEST(MappedFile, RefusesWhatIsNotARegularFile) {

@@ -59,8 +59,12 @@ TEST_F(ErrorsTest, Usage) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "m"));
   expect_error({"bench", "--batch", "0"}, 2, "bench: --batch");
   expect_error(tiny_ask({document_}), 2, "no question");
-  expect_error(tiny_ask({"-q"}), 2, "ask: ");
-  expect_error({"ask", "-q", "Who?", "--threads", "many", document_}, 2, "--threads");
+  expect_error(tiny_ask({"-q"}), 2, "ask: --question: its value is missing: see memagent ask");
+  expect_error({"ask", "-q", "Who?", "--threads", "many", document_}, 2,
+               "ask: --threads: 'many' is not a number from 0 to 4096: see memagent ask --help");
+  expect_error({"serve", "--port", "70000"}, 2, "'70000' is not a number from 0 to 65535");
+  expect_error(tiny_ask({"-q", "Who?", "--model", "other", document_}), 2,
+               "--model: given 2 times: give it once");
   expect_error(
       {"ask", "-q", "Who?", "--endpoint", "http://127.0.0.1:1/v1", "--model", "x", document_}, 2,
       "choose one");
@@ -236,7 +240,8 @@ TEST_F(ErrorsTest, StandardErrorNeedNotBeWritable) {
 
 TEST_F(ErrorsTest, Settings) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
-      {{"--section-tokens", "8X"}, "--section-tokens: '8X' is not a length"},
+      {{"--section-tokens", "8X"},
+       "--section-tokens: '8X' is not a number: write one such as 5000"},
       {{"--section-tokens", "0"}, "section tokens"},
       {{"--memory-tokens", "0"}, "memory tokens"},
       {{"--section-tokens", "3G"}, "--section-tokens: 3G is too large"},
@@ -279,7 +284,12 @@ TEST_F(ErrorsTest, Documents) {
   expect_failed(run_memagent(tiny_ask({"-q", "Who?"}), {.input = std::string(5000, '\0')}), 3,
                 "standard input");
   expect_error(tiny_ask({"-q", "Who?", "--questions", folder_ / "none", document_}), 3,
-               "--questions");
+               "none: cannot be read: No such file or directory: check the name");
+  // Folders were read as if they were empty files, or ended the program as by a fault of its own.
+  for (const char* flag : {"--questions", "--prompts"}) {
+    expect_error(tiny_ask({"-q", "Who?", flag, folder_.path(), document_}), 3,
+                 folder_.path() + ": is a directory: name a file in it");
+  }
   write_file(folder_ / "empty", "\n");
   expect_error(tiny_ask({"--questions", folder_ / "empty", document_}), 3, "has no question");
   expect_error(tiny_ask({"-q", "Who?", "--documents", folder_ / "none.jsonl"}), 3, "none.jsonl");
@@ -300,7 +310,8 @@ TEST_F(ErrorsTest, Models) {
   const auto ask_with = [&](const std::string& model) {
     return std::vector<std::string>{"ask", "--model", model, "-q", "Who?", document_};
   };
-  expect_error(ask_with(folder_ / "none.gguf"), 3, "none.gguf");
+  expect_error(ask_with(folder_ / "none.gguf"), 3,
+               "none.gguf': No such file or directory; give a GGUF file or a Hugging Face folder");
   expect_error(ask_with(folder_.path()), 3, folder_.path());
   expect_error(ask_with(document_), 3, document_);
   const std::string good = read_file(tiny_model());
@@ -316,7 +327,7 @@ TEST_F(ErrorsTest, Models) {
 TEST_F(ErrorsTest, DeadEndpoint) {
   expect_error(
       {"ask", "--endpoint", "http://127.0.0.1:1/v1", "--attempts", "1", "-q", "Who?", document_}, 4,
-      "127.0.0.1:1");
+      "127.0.0.1:1/v1: cannot be reached (");
   expect_error({"ask", "--endpoint", "nonsense", "-q", "Who?", document_}, 2, "nonsense");
 }
 

@@ -313,7 +313,8 @@ TEST_F(EvalTest, ReportsAreNotWrittenOverOtherFiles) {
 TEST_F(EvalTest, Errors) {
   expect_error(tiny_eval({"--tasks", "niah_singel_1"}), 2, "did you mean niah_single_1");
   expect_error(tiny_eval({"--method", "guess"}), 2, "--method: unknown 'guess'");
-  expect_error(tiny_eval({"--lengths", "long"}), 2, "--lengths: 'long' is not a length");
+  expect_error(tiny_eval({"--lengths", "long"}), 2,
+               "--lengths: 'long' is not a number: write one such as 5000");
   expect_error(tiny_eval({"--lengths", "0"}), 2, "--lengths: ");
   expect_error(tiny_eval({"--lengths", "10"}), 2, "10 tokens are too few for niah_single_1");
   expect_error(tiny_eval({}, "0"), 2, "--samples");
@@ -321,7 +322,8 @@ TEST_F(EvalTest, Errors) {
   expect_error(tiny_eval({"--metric", "luck"}), 2, "--metric: unknown 'luck'");
   expect_error(tiny_eval({"--haystack", folder_ / "missing"}), 3, "missing");
   expect_error(tiny_eval({"--json", folder_ / "no/such/folder/report.json"}), 3, "report.json");
-  expect_error(tiny_eval({"--data", folder_ / "missing"}), 3, "missing");
+  expect_error(tiny_eval({"--data", folder_ / "missing"}), 3,
+               "missing: is neither a file nor a data set's name: see memagent data list");
   expect_error(tiny_eval({"--distractors", "x"}), 2, "--distractors: ");
   // Nobody listens on port 1.
   expect_error({"eval", "--endpoint", "http://127.0.0.1:1/v1", "--tasks", "qa_1", "--attempts", "1",

@@ -112,7 +112,7 @@ TEST(Synth, FaultsAreOneLineAndAnExitCode) {
   for (const Fault& fault : std::vector<Fault>{
            {{"--tokens", "8K"}, 2, "no task"},
            {{"--task", "vt"}, 2, "no length"},
-           {{"--task", "vt", "--tokens", "many"}, 2, "--tokens: 'many' is not a length"},
+           {{"--task", "vt", "--tokens", "many"}, 2, "--tokens: 'many' is not a number: write"},
            {{"--task", "vt", "--tokens", "8K", "--count", "0"}, 2, "--count"},
            // Was taken for 2^64-1.
            {{"--task", "vt", "--tokens", "8K", "--seed", "18446744073709551616"}, 2, "--seed"},

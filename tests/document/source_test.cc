@@ -125,6 +125,7 @@ TEST_F(Files, BinaryIsRefused) {
       {late, "NUL byte at offset 65000"},
       {controls, "100 of its first 1000 bytes are control"},
       {std::string("\xFF\xFEh\0i\0", 6), "UTF-16"},
+      {"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n", "is a PDF: convert it to text first"},
   };
   for (const auto& [bytes, reason] : cases) {
     const std::string path = write("x.bin", bytes);

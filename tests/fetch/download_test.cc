@@ -384,7 +384,8 @@ TEST_F(Download, WaitsLongerEachTime) {
     waits.push_back(wait.count());
     EXPECT_THAT(why, HasSubstr("/set.json: the server answers 503"));
   };
-  complaint(with, ErrorKind::kModel);
+  EXPECT_THAT(complaint(with, ErrorKind::kModel),
+              HasSubstr("answers 503, tried 4 times: wait, then run the same command again"));
   EXPECT_THAT(waits, testing::ElementsAre(1, 2, 4));
 }
 

@@ -18,6 +18,7 @@ namespace memagent {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::HasSubstr;
 
 class SecureDownload : public testing::Test {
@@ -102,7 +103,7 @@ TEST_F(SecureDownload, IsNotRedirectedToWhereAnybodyCanListen) {
 TEST_F(SecureDownload, RefusesACertificateThatNobodyTrusts) {
   DownloadOptions with = options(address("https", secure_port_, "/set"));
   with.ca_file.clear();
-  EXPECT_THAT(complaint(with), HasSubstr("certificate"));
+  EXPECT_THAT(complaint(with), AllOf(HasSubstr("certificate"), HasSubstr("--ca-file FILE")));
 }
 
 }  // namespace

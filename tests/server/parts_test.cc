@@ -53,6 +53,23 @@ TEST(ApiKeys, AFileThatIsNoneIsRefusedByLine) {
   }
 }
 
+// A folder was a fault of the program's own.
+TEST(ApiKeys, AFolderIsNoFileOfKeys) {
+  for (const auto& [path, why] :
+       {std::pair{"/", "--api-key-file: /: is a directory: name a file in it"},
+        {"/nonexistent",
+         "--api-key-file: /nonexistent: cannot be read: No such file or directory: "
+         "check the name"}}) {
+    try {
+      ApiKeys::read(path);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_STREQ(error.what(), why);
+      EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+    }
+  }
+}
+
 bool ready(const EventQueue& queue) {
   pollfd fd{queue.ready_fd(), POLLIN, 0};
   return poll(&fd, 1, 0) == 1;

@@ -161,5 +161,6 @@ test("what is not text is known by its first bytes", async () => {
     assert.equal(await look([0xEF, 0xBB, 0xBF, 104]), null);
     assert.match(await look([]), /empty/);
     assert.match(await look([0xFF, 0xFE, 104, 0]), /UTF-16/);
+    assert.match(await look([0x25, 0x50, 0x44, 0x46, 0x2D, 0]), /is a PDF/);
     assert.match(await look([104, 0, 105]), /not text/);
 });

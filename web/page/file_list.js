@@ -11,6 +11,9 @@ export async function notText(file) {
     if (bytes.length === 0) return "is empty";
     const mark = (bytes[0] << 8) | bytes[1];
     if (mark === 0xFFFE || mark === 0xFEFF) return "is UTF-16 text: save it as UTF-8 first";
+    if (String.fromCharCode(...bytes.slice(0, 5)) === "%PDF-") {
+        return "is a PDF: convert it to text first, e.g. with pdftotext";
+    }
     if (bytes.includes(0)) {
         return "is not text: convert it to plain text first (of a PDF or Word file, its text)";
     }
@@ -33,7 +36,7 @@ export function fileList(known, mostBytes) {
             return `${file.name} is too large: it has ${format.bytes(file.size)}, and this ` +
                 `server takes ${format.bytes(mostBytes)} at most.`;
         }
-        const reason = await notText(file).catch(() => "cannot be read");
+        const reason = await notText(file).catch(() => "cannot be read: choose it again");
         return reason ? `${file.name} ${reason}.` : null;
     }
 

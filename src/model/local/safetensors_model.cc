@@ -325,7 +325,14 @@ std::unique_ptr<ModelFile> open_safetensors_model(const std::string& given) {
   ModelParts parts;
   parts.path = folder;
   parts.name = fs::path(folder).filename().string();
-  parts.config = read_config(folder + "/config.json");
+  const std::string config = folder + "/config.json";
+  std::error_code error;
+  if (!fs::exists(config, error)) {
+    fail(ErrorKind::kBadInput,
+         "'{}' has no config.json; give a GGUF file or a Hugging Face folder with safetensors",
+         folder);
+  }
+  parts.config = read_config(config);
   for (const std::string& path : weight_files(folder)) add_file(path, parts);
   parts.tokenizer = read_tokenizer(folder, parts.config.vocab_size);
   parts.chat_template = read_chat_template(folder);

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/certificate.h"
 #include "base/check.h"
 #include "base/fail.h"
 #include "model/remote/one_line.h"
@@ -39,6 +40,11 @@ bool is_tls_problem(CURLcode code) {
     default:
       return false;
   }
+}
+
+// 0.4 of 400 ms, 900 of 15 minutes.
+double seconds(std::chrono::milliseconds time) {
+  return std::chrono::duration<double>(time).count();
 }
 
 // The value of header `line` if its name is `name` (lower case), without blanks around it.
@@ -283,8 +289,8 @@ void HttpClient::expire_first_bytes(Clock::time_point now, std::vector<HttpReply
       HttpReply reply;
       reply.id = id;
       reply.problem = HttpProblem::kTimeout;
-      reply.detail = fmt::format("nothing came within {} ms",
-                                 found->second->request.limits.first_byte_timeout.count());
+      reply.detail = fmt::format("no reply began within {} s",
+                                 seconds(found->second->request.limits.first_byte_timeout));
       abort(id);
       replies.push_back(std::move(reply));
     }
@@ -306,25 +312,34 @@ HttpReply HttpClient::reply_of(Call& call, CURLcode code) {
   }
   std::string why = one_line(call.error.data());
   if (why.empty()) why = curl_easy_strerror(code);
-  reply.detail = why;
+  const auto cannot_reach = [&](const std::string& reason) {
+    reply.problem = HttpProblem::kConnect;
+    reply.detail =
+        fmt::format("cannot be reached ({}): check the address and that the server runs", reason);
+  };
   if (is_tls_problem(code)) {
     reply.problem = HttpProblem::kTls;
+    reply.detail = why;
+    long verdict = 0;
+    curl_easy_getinfo(call.easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+    if (code == CURLE_PEER_FAILED_VERIFICATION && is_untrusted_certificate(verdict)) {
+      reply.detail += ": give the authority's certificates with --ca-file FILE";
+    }
   } else if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
              code == CURLE_COULDNT_RESOLVE_PROXY) {
-    reply.problem = HttpProblem::kConnect;
+    cannot_reach(code == CURLE_COULDNT_CONNECT ? curl_easy_strerror(code) : why);
   } else if (code == CURLE_OPERATION_TIMEDOUT) {
     // Not the time of connecting: that is zero for a connection that is used again.
     curl_off_t sending_since = 0;
     curl_easy_getinfo(call.easy, CURLINFO_PRETRANSFER_TIME_T, &sending_since);
     if (sending_since == 0) {
-      reply.problem = HttpProblem::kConnect;
-      reply.detail = fmt::format(
-          "no connection within {} ms",
-          std::min(call.request.limits.connect_timeout, call.request.limits.total_timeout).count());
+      cannot_reach(fmt::format("no connection within {} s",
+                               seconds(std::min(call.request.limits.connect_timeout,
+                                                call.request.limits.total_timeout))));
     } else {
       reply.problem = HttpProblem::kTimeout;
-      reply.detail = fmt::format("not finished within {} ms ({} bytes came)",
-                                 call.request.limits.total_timeout.count(), call.body_bytes);
+      reply.detail = fmt::format("not finished within {} s ({} bytes came)",
+                                 seconds(call.request.limits.total_timeout), call.body_bytes);
     }
   } else {
     reply.problem = HttpProblem::kBroken;

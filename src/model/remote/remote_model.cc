@@ -323,11 +323,13 @@ void RemoteModel::take_reply(HttpReply& reply, Clock::time_point now) {
     const Retry kind = costly                                               ? Retry::kCostly
                        : reply.problem == kConnect || reply.problem == kTls ? Retry::kElsewhere
                                                                             : Retry::kPlain;
+    std::string problem = describe_failure(*servers_, reply);
+    if (reply.problem == kTimeout) problem += ": raise --timeout, or lower --max-in-flight";
     // A certificate does not become valid by asking again; another endpoint's may be.
     if (reply.problem == kTls && servers_->servers.size() == 1) {
-      fail_job(job, describe_failure(reply));
+      fail_job(job, problem);
     } else {
-      retry_or_fail(job, kind, describe_failure(reply), now);
+      retry_or_fail(job, kind, problem, now);
     }
   }
 }
@@ -343,7 +345,8 @@ void RemoteModel::take_status(Job& job, HttpReply& reply, Clock::time_point now)
     }
     const bool hint =
         reply.status == 404 && !servers_->servers[job.ticket.endpoint].url.ends_in_v1();
-    fail_job(job, describe_failure(reply) + (hint ? " (should the URL end in /v1?)" : ""));
+    fail_job(job,
+             describe_failure(*servers_, reply) + (hint ? " (should the URL end in /v1?)" : ""));
     return;
   }
   const auto wait = parse_retry_after(reply.retry_after, std::time(nullptr));
@@ -354,11 +357,12 @@ void RemoteModel::take_status(Job& job, HttpReply& reply, Clock::time_point now)
     pool_.ended(job.ticket);
   }
   if (wait && *wait > options_.total_timeout) {
-    fail_job(job, fmt::format("{}; it asks to wait {} s", describe_failure(reply), wait->count()));
+    fail_job(job, fmt::format("{}; it asks to wait {} s", describe_failure(*servers_, reply),
+                              wait->count()));
     return;
   }
   if (wait) pool_.pause(job.ticket.endpoint, now + *wait);
-  retry_or_fail(job, Retry::kPlain, describe_failure(reply), now);
+  retry_or_fail(job, Retry::kPlain, describe_failure(*servers_, reply), now);
 }
 
 // Whether the server refused the way a request was written, and another is known.

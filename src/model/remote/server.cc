@@ -18,6 +18,7 @@ namespace {
 constexpr std::chrono::seconds kDiscoveryTime{30};
 // Files and sockets a process has open besides connections to endpoints.
 constexpr std::int64_t kOtherFiles = 20;
+constexpr const char* kGiveName = "; give the model's name with --model-name";
 
 void need(bool holds, const char* field, std::int64_t value, const char* what) {
   if (!holds) fail(ErrorKind::kUsage, "endpoint option {} is {}; {}", field, value, what);
@@ -55,26 +56,27 @@ std::vector<HttpReply> ask_all(HttpClient& http, const ServerSet& set,
 }
 
 // Takes what GET /models said. Returns what is wrong, empty if the server can be used.
-std::string take_models(RemoteServer& server, const HttpReply& reply,
+std::string take_models(const ServerSet& set, RemoteServer& server, const HttpReply& reply,
                         const RemoteModelOptions& options) {
-  if (reply.problem != HttpProblem::kNone) return describe_failure(reply);
+  const auto failure = [&] { return describe_failure(set, reply); };
+  if (reply.problem == HttpProblem::kTimeout) return failure() + ": look into the server's log";
+  if (reply.problem != HttpProblem::kNone) return failure();
   server.answered = true;
   std::vector<ServedModel> models;
   if (reply.status == 200) {
     const auto listed = read_models(reply.body);
     if (!listed && options.model.empty()) {
-      return "GET /models gives no list of models: '" + one_line(reply.body, 80) +
-             "'; give the model's name";
+      return "the server does not list its models (GET /models: '" + one_line(reply.body, 80) +
+             "')" + kGiveName;
     }
     if (listed) models = *listed;
   } else if (reply.status != 404 && reply.status != 405 && reply.status != 501) {
-    return describe_failure(reply);
+    return failure();
   } else if (options.model.empty()) {
-    return "GET /models gives " + describe_failure(reply) +
-           (server.url.ends_in_v1() ? "; give the model's name"
-                                    : " (should the URL end in /v1?); give the model's name");
+    return "the server does not list its models (GET /models: " + failure() +
+           (server.url.ends_in_v1() ? ")" : "; should the URL end in /v1?)") + kGiveName;
   }
-  if (options.model.empty() && models.empty()) return "it lists no models; give the model's name";
+  if (options.model.empty() && models.empty()) return std::string("it lists no models") + kGiveName;
   server.model = options.model.empty() ? models.front().id : options.model;
   for (const ServedModel& model : models) {
     if (model.id != server.model) continue;
@@ -103,21 +105,21 @@ void check_options(const RemoteModelOptions& options) {
        "use 0 or more");
   for (const char c : options.api_key) {
     if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F) {
-      fail(ErrorKind::kUsage, "the API key contains a blank or control character");
+      fail(ErrorKind::kUsage,
+           "MEMAGENT_API_KEY: the API key has a blank or a line end in it: set it without");
     }
   }
   if (!options.extra_fields.empty()) {
     const std::optional<Json> fields = parse_json(options.extra_fields);
     if (!fields || !fields->is_object()) {
       fail(ErrorKind::kUsage,
-           "the fields to add to requests are no JSON object: '{}': write one such as "
+           "--request-fields: is no JSON object: '{}': write one such as "
            "{{\"chat_template_kwargs\": {{\"enable_thinking\": false}}}}",
            one_line(options.extra_fields, 80));
     }
     for (const char* key : {"messages", "prompt", "stream"}) {
       if (fields->contains(key)) {
-        fail(ErrorKind::kUsage, "the fields to add to requests may not have \"{}\": leave it out",
-             key);
+        fail(ErrorKind::kUsage, "--request-fields: may not have \"{}\": leave it out", key);
       }
     }
   }
@@ -140,7 +142,7 @@ HttpLimits limits_of(const RemoteModelOptions& options) {
           options.max_response_bytes};
 }
 
-std::string describe_failure(const HttpReply& reply) {
+std::string describe_failure(const ServerSet& set, const HttpReply& reply) {
   if (reply.problem != HttpProblem::kNone) return reply.detail;
   const std::string message = error_message(reply.body);
   std::string text = "HTTP " + std::to_string(reply.status);
@@ -148,6 +150,9 @@ std::string describe_failure(const HttpReply& reply) {
     return text + ", a redirect to '" + one_line(reply.location) + "'; give that address instead";
   }
   if (!message.empty()) text += ": '" + message + "'";
+  if (reply.status == 401 || reply.status == 403) {
+    text += set.has_key ? "; check MEMAGENT_API_KEY" : "; put its key into MEMAGENT_API_KEY";
+  }
   return text;
 }
 
@@ -159,8 +164,9 @@ ServerSet discover_servers(HttpClient& http, const RemoteModelOptions& options) 
     secrets.push_back(set.servers.back().url.password());
   }
   set.scrub = Scrubber(std::move(secrets));
+  set.has_key = !options.api_key.empty();
   std::vector<std::string> lines = {"Content-Type: application/json", "Expect:"};
-  if (!options.api_key.empty()) lines.push_back("Authorization: Bearer " + options.api_key);
+  if (set.has_key) lines.push_back("Authorization: Bearer " + options.api_key);
   set.headers = std::make_unique<HttpHeaders>(lines);
 
   // Busy servers (a model being loaded gives 503) are asked again; dead ones only once, so that a
@@ -174,7 +180,7 @@ ServerSet discover_servers(HttpClient& http, const RemoteModelOptions& options) 
     const std::vector<HttpReply> replies = ask_all(http, set, options, asked);
     for (std::size_t k = 0; k < asked.size(); ++k) {
       RemoteServer& server = set.servers[asked[k]];
-      problems[asked[k]] = take_models(server, replies[k], options);
+      problems[asked[k]] = take_models(set, server, replies[k], options);
       if (problems[asked[k]].empty()) ++usable;
       if (replies[k].problem == HttpProblem::kNone && is_retryable_status(replies[k].status)) {
         server.answered = false;
@@ -201,9 +207,9 @@ ServerSet discover_servers(HttpClient& http, const RemoteModelOptions& options) 
     if (!problems[i].empty()) continue;
     RemoteServer& server = set.servers[i];
     if (named != nullptr && named->model != server.model) {
-      fail(ErrorKind::kUsage,
-           "the endpoints serve different models ('{}' at {}, '{}' at {}); give the model's name",
-           one_line(named->model), named->url.shown(), one_line(server.model), server.url.shown());
+      fail(ErrorKind::kUsage, "the endpoints serve different models ('{}' at {}, '{}' at {}){}",
+           one_line(named->model), named->url.shown(), one_line(server.model), server.url.shown(),
+           kGiveName);
     }
     if (named == nullptr) named = &server;
     if (server.context_tokens == 0 && options.context_tokens == 0) {

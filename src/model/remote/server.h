@@ -28,6 +28,7 @@ struct ServerSet {
   std::vector<RemoteServer> servers;
   std::unique_ptr<HttpHeaders> headers;
   Scrubber scrub;
+  bool has_key = false;  // it goes with every request
 };
 
 // Checks the options: Error(kUsage).
@@ -38,6 +39,6 @@ ServerSet discover_servers(HttpClient& http, const RemoteModelOptions& options);
 
 HttpLimits limits_of(const RemoteModelOptions& options);
 // What a reply that is no success says, in one clause: "HTTP 401: 'wrong key'", or the problem.
-std::string describe_failure(const HttpReply& reply);
+std::string describe_failure(const ServerSet& set, const HttpReply& reply);
 
 }  // namespace memagent

@@ -87,7 +87,7 @@ class ServerTokenizer final : public Tokenizer {
         }
         problem = "tokens that are not those of the text came: '" + one_line(reply.body, 80) + "'";
       } else {
-        problem = describe_failure(reply);
+        problem = describe_failure(*servers_, reply);
         if (reply.problem == HttpProblem::kNone && !is_retryable_status(reply.status)) break;
       }
       problem.insert(0, servers_->servers[current_].url.shown() + ": ");

@@ -25,15 +25,24 @@ JsonRows::JsonRows(std::string path) : file_(std::move(path)) {
   find_rows();
 }
 
+void JsonRows::fail_empty() const {
+  fail(ErrorKind::kBadInput,
+       "{}: holds no rows: give JSON lines or a JSON array with an object for each row "
+       "(docs/data-sets.md)",
+       path());
+}
+
 void JsonRows::find_rows() {
   std::size_t at = skip_space(text_.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
-  if (at == text_.size()) fail(ErrorKind::kBadInput, "{}: holds no rows", path());
+  if (at == text_.size()) fail_empty();
   if (text_[at] == '[') {
     first_ = at + 1;
     return;
   }
   if (text_[at] != '{') {
-    fail(ErrorKind::kBadInput, "{}: is not a data set: expected JSON lines or a JSON array",
+    fail(ErrorKind::kBadInput,
+         "{}: is not a data set: expected JSON lines or a JSON array (docs/data-sets.md lists the "
+         "formats)",
          path());
   }
   // The first line's object, or the one object that holds the rows.
@@ -170,7 +179,7 @@ json JsonRows::parse(const Item& item) const {
       return true;
     });
   } catch (const json::exception&) {
-    fail(ErrorKind::kBadInput, "{}: is not JSON", where(item));
+    fail(ErrorKind::kBadInput, "{}: is not JSON: each row must be one JSON object", where(item));
   }
 }
 

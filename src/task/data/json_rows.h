@@ -35,6 +35,7 @@ class JsonRows {
   std::string where(const Item& item) const;
   nlohmann::json parse(const Item& item) const;
   const std::string& path() const { return file_.path(); }
+  [[noreturn]] void fail_empty() const;
 
  private:
   // The row after `item`, which begins as a default Item; false at the end of the file.

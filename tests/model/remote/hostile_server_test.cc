@@ -78,13 +78,13 @@ INSTANTIATE_TEST_SUITE_P(
     Kinds, HostileServer,
     testing::Values(
         Hostile{"Hangs", [](ScriptedConnection& peer) { peer.wait_closed(); },
-                "nothing came within 400 ms", true},
+                "no reply began within 0.4 s", true},
         Hostile{"HangsInTheBody",
                 [](ScriptedConnection& peer) {
                   peer.send(head("Content-Length: 500\r\n") + "{");
                   peer.wait_closed();
                 },
-                "not finished within 700 ms", true},
+                "not finished within 0.7 s", true},
         Hostile{"DripsSlowly",
                 [](ScriptedConnection& peer) {
                   peer.send(head("Content-Length: 100000\r\n"));
@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::this_thread::sleep_for(milliseconds(5));
                   }
                 },
-                "not finished within 700 ms", true},
+                "not finished within 0.7 s", true},
         Hostile{"ResetsAtOnce", [](ScriptedConnection& peer) { peer.reset(); },
                 "the connection broke"},
         Hostile{"ResetsMidBody",

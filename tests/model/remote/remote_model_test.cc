@@ -178,9 +178,13 @@ TEST(RemoteModel, WrongKeyIsToldWithoutTheKey) {
   ScriptedServer all(refuse, 0, true);
   RemoteModelOptions options = options_for({all.url()});
   options.api_key = key;
-  EXPECT_THAT(
-      message_of([&] { open_remote_model(options); }, ErrorKind::kModel),
-      AllOf(HasSubstr("401"), HasSubstr("Incorrect API key"), Not(HasSubstr("very-secret"))));
+  EXPECT_THAT(message_of([&] { open_remote_model(options); }, ErrorKind::kModel),
+              AllOf(HasSubstr("401"), HasSubstr("Incorrect API key"),
+                    HasSubstr("; check MEMAGENT_API_KEY"), Not(HasSubstr("very-secret"))));
+  options.api_key.clear();
+  EXPECT_THAT(message_of([&] { open_remote_model(options); }, ErrorKind::kModel),
+              HasSubstr("; put its key into MEMAGENT_API_KEY"));
+  options.api_key = key;
   ScriptedServer generations(refuse);
   options.urls = {generations.url()};
   const auto model = open_remote_model(options);

@@ -16,7 +16,9 @@
 namespace memagent {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class Tls : public testing::Test {
  protected:
@@ -89,12 +91,13 @@ TEST_F(Tls, AServerWithATrustedCertificate) {
 
 TEST_F(Tls, ACertificateNobodyTrustsIsRefused) {
   serve("IP:127.0.0.1");
-  EXPECT_THAT(refusal(""), HasSubstr("certificate"));
+  EXPECT_THAT(refusal(""), AllOf(HasSubstr("certificate"), HasSubstr("--ca-file FILE")));
 }
 
 TEST_F(Tls, ACertificateForAnotherHostIsRefused) {
   serve("DNS:elsewhere.example");
-  EXPECT_THAT(refusal(certificate_path_), HasSubstr("127.0.0.1"));
+  EXPECT_THAT(refusal(certificate_path_),
+              AllOf(HasSubstr("127.0.0.1"), Not(HasSubstr("--ca-file"))));
 }
 
 TEST_F(Tls, CertificatesThatCannotBeReadAreTold) {

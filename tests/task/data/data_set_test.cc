@@ -298,7 +298,7 @@ TEST_F(DataSets, FaultsNameFileRowAndField) {
   // Rows with nothing to read were taken.
   expect_bad(
       R"([{"_id":"a","input":"Q?","context":"A","answers":["A"]},{"_id":"b","input":"Q?","context":"","answers":["A"]}])",
-      "set.json: row 2: b: no text");
+      "set.json: row 2: b: has no text");
   expect_bad(R"([{"_id":"a","input":"Q?","context":" \n","answers":["A"]}])", "no text");
   expect_bad(R"({"question":"Q?","answers":["T"],"documents":[{"title":"T","text":""}]})",
              "no text");
