@@ -37,4 +37,9 @@ if [ ! -f "$work/mix/model.gguf" ]; then
   "$memagent" model mix "$work/more/model.gguf" "$work/clutter/model.gguf" "$work/mix/model.gguf" --share 0.75
 fi
 run sft settle "$@"
-"$memagent" model quantize "$work/settle/model.gguf" "$work/memagent-nano.gguf" Q8_0
+# By the answers alone: what takes two paragraphs, then everything that is not always answered rightly.
+run rl hops-rl --weights "$work/settle/model.gguf" "$@"
+run rl answers-rl "$@"
+run rl longer-rl "$@"
+"$memagent" model quantize "$work/longer-rl/model.gguf" "$work/longer-rl/q8_0.gguf" Q8_0
+"$memagent" model note "$work/longer-rl/q8_0.gguf" "$work/memagent-nano.gguf" --section-tokens 160

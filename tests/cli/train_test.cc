@@ -43,11 +43,12 @@ TEST(Train, OtherWeightsThanTheRecipesAreThoseOfTheFlag) {
   write_file(folder / "from.toml",
              "[network]\nweights = \"builtin:nano\"\n[reading]\nsection_tokens = 192\n"
              "[questions_from]\ntasks = { niah_single_2 = 1 }\n");
-  expect_error({"train", "rl", "--recipe", folder / "from.toml", "--weights",
-                folder / "other.gguf", "-o", folder / "run"},
+  expect_error({"train", "rl", "--recipe", folder / "from.toml", "--weights", folder / "other.gguf",
+                "-o", folder / "run"},
                3, "other.gguf: ");
-  write_file(folder / "new.toml",
-             "[network]\ntokenizer = \"t.json\"\n[questions_from]\ntasks = { niah_single_2 = 1 }\n");
+  write_file(
+      folder / "new.toml",
+      "[network]\ntokenizer = \"t.json\"\n[questions_from]\ntasks = { niah_single_2 = 1 }\n");
   expect_error({"train", "rl", "--recipe", folder / "new.toml", "--weights", "builtin:nano", "-o",
                 folder / "run"},
                2, "begins with random weights");

@@ -14,7 +14,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <new>
+#include <stdexcept>
 
 #include "memagent/error.h"
 #include "train/checkpoint.h"
@@ -238,7 +241,7 @@ TEST_F(Sft, WhatTeachesNothingIsRefused) {
 // ever.
 TEST_F(Sft, AStageIsOverWhenThePolicyIsSureOfAllOfIt) {
   recipe_.network = {};
-  recipe_.network.weights = "builtin:nano";
+  recipe_.network.weights = WARM_START;  // which has learnt these very replies
   recipe_.stages.resize(1);
   Stage& stage = recipe_.stages[0];
   stage.tokens = 100'000;
@@ -251,6 +254,20 @@ TEST_F(Sft, AStageIsOverWhenThePolicyIsSureOfAllOfIt) {
   recipe_.batch_tokens = 200;
   train(options("sure"));
   EXPECT_LT(losses_.size(), 50U);
+}
+
+// Killed while it wrote a file, a run leaves a part of it, which the next removes.
+TEST_F(Sft, WhatWasNotWrittenToItsEndIsRemoved) {
+  stopped_run("killed", 2, false);
+  for (const char* name : {"model.gguf.part-a1b2c3", "checkpoint.safetensors.part-zzzzzz",
+                           "model.gguf.backup", "mine.part-a1b2c3"}) {
+    std::ofstream(folder_ / "killed" / name) << "half";
+  }
+  stopped_run("killed", 3, true);
+  EXPECT_FALSE(fs::exists(folder_ / "killed/model.gguf.part-a1b2c3"));
+  EXPECT_FALSE(fs::exists(folder_ / "killed/checkpoint.safetensors.part-zzzzzz"));
+  EXPECT_TRUE(fs::exists(folder_ / "killed/model.gguf.backup"));
+  EXPECT_TRUE(fs::exists(folder_ / "killed/mine.part-a1b2c3"));
 }
 
 // Killed before there was a checkpoint: the run begins again, and so does its log.
@@ -315,6 +332,37 @@ TEST_F(Sft, OutOfMemorySaysWhatToLower) {
   };
   EXPECT_EXIT(with_little(), testing::ExitedWithCode(3),
               "out of memory: lower batch_tokens .now 256.");
+}
+
+TEST(WithinMemory, WhatLibrariesSayOfItIsOneLine) {
+  const auto told = [](const std::function<void()>& work) -> std::string {
+    try {
+      within_memory("batch_tokens", work);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+      return error.what();
+    }
+    return "nothing";
+  };
+  const std::string line = "out of memory: lower batch_tokens";
+  for (const char* said : {"[enforce fail at alloc_cpu.cpp:75] . DefaultCPUAllocator: can't "
+                           "allocate memory: you tried to allocate 8 bytes.",
+                           "CUDA out of memory. Tried to allocate 2.00 GiB",
+                           "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling "
+                           "`cublasCreate(handle)`",
+                           "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"}) {
+    EXPECT_EQ(told([&] { TORCH_CHECK(false, said); }), line) << said;
+  }
+  EXPECT_EQ(told([] { throw std::runtime_error("NCCL: Cuda failure 'out of memory'"); }), line);
+  EXPECT_EQ(told([] { throw std::bad_alloc(); }), line);
+  EXPECT_EQ(told([] {}), "nothing");
+  // All else goes through as it is.
+  EXPECT_THROW(told([] { TORCH_CHECK(false, "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED"); }),
+               c10::Error);
+  EXPECT_THROW(told([] { throw std::runtime_error("NCCL: unhandled system error"); }),
+               std::runtime_error);
+  EXPECT_EQ(told([] { throw Error(ErrorKind::kBadInput, "out of memory or not"); }),
+            "out of memory or not");
 }
 
 TEST_F(Sft, HeldOutRowsAreReadBesideTheRun) {
