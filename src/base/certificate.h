@@ -7,9 +7,11 @@ namespace memagent {
 // libcurl hands on as CURLINFO_SSL_VERIFYRESULT.
 inline bool is_untrusted_certificate(long verdict) {
   constexpr long kGood = 0;
+  constexpr long kNotLookedAt = 1;  // libcurl's, where the name alone was found to be another
   constexpr long kNotYetValid = 9;
   constexpr long kExpired = 10;
-  return verdict != kGood && verdict != kNotYetValid && verdict != kExpired;
+  return verdict != kGood && verdict != kNotLookedAt && verdict != kNotYetValid &&
+         verdict != kExpired;
 }
 
 }  // namespace memagent

@@ -45,7 +45,7 @@ TEST(Train, OtherWeightsThanTheRecipesAreThoseOfTheFlag) {
              "[questions_from]\ntasks = { niah_single_2 = 1 }\n");
   expect_error({"train", "rl", "--recipe", folder / "from.toml", "--weights", folder / "other.gguf",
                 "-o", folder / "run"},
-               3, "other.gguf: ");
+               3, "other.gguf'");
   write_file(
       folder / "new.toml",
       "[network]\ntokenizer = \"t.json\"\n[questions_from]\ntasks = { niah_single_2 = 1 }\n");

@@ -226,8 +226,9 @@ TEST(RemoteModel, RefusedRequestsAreNotRetriedAndSayWhy) {
     const auto model = open_remote_model(options_for({server.url()}));
     const GenerationResult result = one(*model, ask("q"));
     EXPECT_EQ(result.stop, StopReason::kFailed);
+    const char* hint = status == 403 ? "; put its key into MEMAGENT_API_KEY" : "";
     EXPECT_EQ(result.error,
-              server.url() + ": HTTP " + std::to_string(status) + ": 'because of this'");
+              server.url() + ": HTTP " + std::to_string(status) + ": 'because of this'" + hint);
     EXPECT_EQ(server.requests(kChatPath), 1) << status;
   }
 }
