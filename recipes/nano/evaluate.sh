@@ -20,8 +20,8 @@ mkdir -p "$work"
 all=niah,vt,relay,reworded,qa_1,world_unanswerable
 evaluate eval once "$all" 1K,8K,64K 32
 evaluate eval-hops-once once world_bridge_2,qa_2 8K 32
-evaluate eval-512k once "$all" 512K 2
-evaluate eval-lengths once niah_single_2,niah_multikey_1,vt,relay 1K,8K,64K,512K,3.5M 32,32,32,2,1 \
+evaluate eval-512k once "$all" 512K 4
+evaluate eval-lengths once niah_single_2,niah_multikey_1,vt,relay 1K,8K,64K,512K,3.5M 32,32,32,1,1 \
   --html "$work/eval-lengths.html"
 evaluate eval-alike once alike 8K 48
 # The second paragraph may come before the first, which says what to look for in it: read twice.
@@ -38,4 +38,4 @@ other() { # NAME [FLAGS...]
 }
 for tokens in 64 128 160 192 256 384; do other "sections-$tokens" --section-tokens "$tokens"; done
 other haystack --haystack "$work/haystack.txt"
-evaluate eval-hops-512k twice world_bridge_2 512K 2 --passes 2
+evaluate eval-hops-512k twice world_bridge_2 512K 4 --passes 2
